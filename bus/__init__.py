@@ -1,0 +1,1 @@
+"""The message bus: moves standard SOAP messages between registered endpoints and loses none."""

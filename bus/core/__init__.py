@@ -1,0 +1,1 @@
+"""Value types, states, errors, ports and configuration: what every other room of the bus speaks in."""

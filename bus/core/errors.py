@@ -1,0 +1,103 @@
+"""The exception tree: every failure is a coded class bound to a row of ``schemas/errors.csv``.
+
+ChiikibusError
+├── WireError            CB1xxx, E0001-E0004   the message itself is wrong
+├── RightsError          CB2xxx                the caller may not do this, or nobody is registered for it
+├── DuplicateError       CB3xxx                the message id was seen before
+├── JournalError         CB4xxx                the message could not be stored, or the bus is at its limit
+├── DeliveryError        CB5xxx                the other side could not take it
+├── AdapterError         CB6xxx, E0001-E0004   a vendor's bytes, items, codes or characters are wrong
+├── ConfigurationError   CB7xxx                the site folder or a table is wrong (carries all problems)
+└── EnvironmentFault     CB9xxx                the machine lacks something
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import ClassVar
+
+from bus.core.types import Finding
+from schemas.catalog import load_errors
+from schemas.model import ErrorEntry
+
+
+@cache
+def error_entry(code: str) -> ErrorEntry:
+    """The catalogue row of ``code``; an unknown code is a programming error (KeyError)."""
+    return load_errors()[code]
+
+
+class ChiikibusError(Exception):
+    """A failure with a code of the error catalogue and, where known, its findings.
+
+    ``str()`` gives ``<code> <Japanese title>`` and the findings, without personal data.
+    """
+
+    prefixes: ClassVar[tuple[str, ...]] = ("CB", "E0")
+
+    def __init__(self, code: str, findings: Sequence[Finding] = (), *, retry_after_s: int = 0) -> None:
+        if not code.startswith(self.prefixes):
+            raise ValueError(f"{type(self).__name__} does not carry {code}")
+        self.code = code
+        self.findings = tuple(findings)
+        self.retry_after_s = retry_after_s
+        super().__init__(code)
+
+    @property
+    def entry(self) -> ErrorEntry:
+        """The catalogue row: titles, fault code, HTTP status, retryable, action."""
+        return error_entry(self.code)
+
+    def __str__(self) -> str:
+        where = "; ".join(" ".join(f"{k}={v}" for k, v in finding.as_dict().items()) for finding in self.findings[:5])
+        more = f" (+{len(self.findings) - 5})" if len(self.findings) > 5 else ""
+        return f"{self.code} {self.entry.title_ja} / {self.entry.title_en}" + (f": {where}{more}" if where else "")
+
+
+class WireError(ChiikibusError):
+    """The received bytes are not an acceptable message."""
+
+    prefixes = ("CB1", "E0")
+
+
+class RightsError(ChiikibusError):
+    """Unknown caller, missing right, purpose, route or registered address."""
+
+    prefixes = ("CB2",)
+
+
+class DuplicateError(ChiikibusError):
+    """The message id is known: with other content, or still in process."""
+
+    prefixes = ("CB3",)
+
+
+class JournalError(ChiikibusError):
+    """Storing failed or is not possible now; nothing was accepted."""
+
+    prefixes = ("CB4",)
+
+
+class DeliveryError(ChiikibusError):
+    """The target could not be reached, timed out, answered badly or refused."""
+
+    prefixes = ("CB5", "CB1017")
+
+
+class AdapterError(ChiikibusError):
+    """Vendor bytes, items, codes, characters or the vendor system itself."""
+
+    prefixes = ("CB6", "E0")
+
+
+class ConfigurationError(ChiikibusError):
+    """The site folder, a mapping or a table is wrong; ``findings`` holds every problem at once."""
+
+    prefixes = ("CB7", "CB6008")
+
+
+class EnvironmentFault(ChiikibusError):
+    """Something this machine should have is missing, or a process cannot start."""
+
+    prefixes = ("CB9",)

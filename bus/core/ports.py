@@ -1,0 +1,308 @@
+"""The ports: what the steps and the delivery need from the outside, as Protocols with written promises.
+
+Every implementation of ``Journal`` and ``Broker`` passes the universal suites in ``tests/ports``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from bus.core.states import State
+from bus.core.types import Endpoint, Mode
+
+
+class Clock(Protocol):
+    """Time as the bus sees it."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never goes back; for deadlines and durations."""
+        ...
+
+
+class Ids(Protocol):
+    """Where identifiers come from."""
+
+    def exchange(self) -> str:
+        """A new exchange id: 32 hexadecimal digits that sort by time."""
+        ...
+
+    def message(self) -> str:
+        """A new wsa:MessageID, ``urn:uuid:...``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """What step 9 writes in one transaction: the message, its deliveries (one per target) and their state.
+
+    ``state`` is ``ACCEPTED`` for a queued route (the deliveries are then outbox rows), ``DISPATCHING`` for a
+    direct one and ``REJECTED`` for a message that was refused after its sender was known (then without
+    targets). ``raw`` is empty where the route journals metadata only; ``size`` is always the received size.
+    """
+
+    exchange_id: str
+    municipality: str
+    sender: str
+    message_id: str
+    sha256: str
+    unit: str
+    operation: str
+    edition: str
+    purpose: str
+    mode: Mode
+    ordering_keys: tuple[str, ...]
+    received_at: float
+    expires_at: float
+    content_type: str
+    soap_action: str
+    relates_to: str
+    tables_hash: str
+    size: int
+    state: State
+    targets: tuple[str, ...]
+    raw: bytes = field(repr=False, default=b"")
+    code: str = ""
+
+    def delivery_id(self, index: int) -> str:
+        """The id of the delivery to ``targets[index]``."""
+        return f"{self.exchange_id}-{index}"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the journal already holds under (municipality, sender, message id)."""
+
+    exchange_id: str
+    sha256: str
+    mode: Mode
+    operation: str
+    received_at: float
+    state: State
+    code: str = ""
+    reply: bytes = field(repr=False, default=b"")
+    reply_status: int = 0
+    reply_content_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One step of one delivery: durable before the caller goes on.
+
+    ``detail`` is JSON (findings, never personal data). Times are epoch seconds, 0.0 where not known.
+    ``reply`` is stored with ``REPLIED`` (and with ``DELIVERED`` where the target's receipt is kept).
+    """
+
+    delivery_id: str
+    state: State
+    at: float
+    attempt: int = 0
+    code: str = ""
+    detail: str = ""
+    next_attempt_at: float = 0.0
+    request_out: float = 0.0
+    response_in: float = 0.0
+    reply: bytes = field(repr=False, default=b"")
+    reply_status: int = 0
+    reply_content_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Consignment:
+    """One delivery as it travels through the broker. ``raw`` may be empty: then it is read from the journal."""
+
+    delivery_id: str
+    exchange_id: str
+    municipality: str
+    sender: str
+    target: str
+    operation: str
+    message_id: str
+    ordering_keys: tuple[str, ...]
+    accepted_at: float
+    expires_at: float
+    attempt: int = 0
+    content_type: str = "text/xml; charset=utf-8"
+    soap_action: str = ""
+    purpose: str = ""
+    raw: bytes = field(repr=False, default=b"")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDelivery:
+    """An unfinished delivery as the journal hands it back after a restart or to the relay's sweep."""
+
+    consignment: Consignment
+    state: State
+    next_attempt_at: float
+
+
+class Journal(Protocol):
+    """The truth. Every ``async`` method returns only after its rows are durable.
+
+    Errors: ``JournalError`` CB4001 when storing fails (nothing was stored), CB4003 when it cannot be opened,
+    CB4004 when a transition is not allowed from the present state (nothing of the batch entry was changed).
+    """
+
+    async def open(self) -> None:
+        """Open or create the store and bring its schema up to date."""
+        ...
+
+    async def close(self) -> None:
+        """Commit what waits and close."""
+        ...
+
+    async def accept(self, acceptance: Acceptance) -> Known | None:
+        """Store an acceptance; ``None`` when stored, else what was there first under the same message id."""
+        ...
+
+    def find(self, municipality: str, sender: str, message_id: str) -> Known | None:
+        """What is stored under this message id, or ``None``."""
+        ...
+
+    async def record(self, transitions: Sequence[Transition]) -> None:
+        """Apply transitions in order, all in one durable commit; the state table is enforced per row."""
+        ...
+
+    def body(self, exchange_id: str) -> bytes:
+        """The stored bytes of an exchange's request; empty when only metadata was journalled."""
+        ...
+
+    def open_deliveries(self, *, after: str = "", limit: int = 1000) -> Sequence[OpenDelivery]:
+        """Unfinished queued deliveries (ACCEPTED, PUBLISHED, DISPATCHING, RETRY_WAIT, PARKED) in order of
+        delivery id, without bodies; ``after`` continues from the last id of the previous page."""
+        ...
+
+    def interrupted_calls(self) -> Sequence[str]:
+        """Delivery ids of direct calls that were DISPATCHING when the process ended."""
+        ...
+
+    def exchange_of(self, municipality: str, message_id: str) -> Known | None:
+        """The exchange that carries this message id whoever sent it (to match a late reply)."""
+        ...
+
+    def counts(self) -> dict[str, int]:
+        """Deliveries per state, plus ``accepted_messages`` and ``rejected_messages``: count in = count out."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A consignment taken from the broker and not yet acknowledged."""
+
+    consignment: Consignment
+    tag: int
+
+
+class Subscription(Protocol):
+    """One consumer of one endpoint's queue."""
+
+    async def take(self, limit: int) -> list[Lease]:
+        """Wait for at least one consignment, return at most ``limit`` in queue order."""
+        ...
+
+    async def acknowledge(self, leases: Sequence[Lease]) -> None:
+        """Forget them: their outcome is journalled."""
+        ...
+
+    async def give_back(self, leases: Sequence[Lease]) -> None:
+        """Return them to the head of the queue in their order."""
+        ...
+
+    async def close(self) -> None:
+        """Stop consuming; everything not acknowledged goes back."""
+        ...
+
+
+class Broker(Protocol):
+    """The conveyor. Losing it loses nothing: it is refilled from the journal."""
+
+    async def open(self) -> None:
+        """Connect and declare the queues."""
+        ...
+
+    async def close(self) -> None:
+        """Disconnect."""
+        ...
+
+    async def publish(self, consignments: Sequence[Consignment]) -> None:
+        """Hand over to the queues of their targets; returns when the broker has confirmed all of them."""
+        ...
+
+    def subscribe(self, endpoint_key: str) -> Subscription:
+        """A consumer of ``<municipality>/<endpoint id>``."""
+        ...
+
+    def depth(self, endpoint_key: str) -> int:
+        """How many consignments wait for this endpoint."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HttpReply:
+    """What a target answered over HTTP."""
+
+    status: int
+    content_type: str
+    body: bytes = field(repr=False)
+    sent_at: float = 0.0
+    answered_at: float = 0.0
+
+
+class Sender(Protocol):
+    """Posts a message to an endpoint's address.
+
+    Errors: ``DeliveryError`` CB5001 unreachable, CB5002 no answer before the deadline, CB5003 cut off,
+    CB5005 suspended by the circuit breaker.
+    """
+
+    async def post(
+        self, endpoint: Endpoint, body: bytes, headers: Sequence[tuple[str, str]], deadline_s: float
+    ) -> HttpReply:
+        """Send once; never retries by itself."""
+        ...
+
+
+class Outbox(Protocol):
+    """Takes over accepted queued exchanges right after their commit (step 10)."""
+
+    def hand_over(self, consignments: Sequence[Consignment]) -> None:
+        """Never blocks and never fails: what does not fit in memory is found again in the journal."""
+        ...
+
+
+class JournalReader(Protocol):
+    """The read side for operators: what happened, newest first. Bodies are not part of it."""
+
+    def search(
+        self,
+        *,
+        municipality: str = "",
+        operation: str = "",
+        endpoint: str = "",
+        state: str = "",
+        message_id: str = "",
+        since: float = 0.0,
+        until: float = 0.0,
+        before: str = "",
+        limit: int = 50,
+    ) -> Sequence[dict[str, object]]:
+        """Deliveries as flat rows, newest first; ``before`` is the last delivery id of the previous page."""
+        ...
+
+    def show(self, exchange_id: str) -> dict[str, object] | None:
+        """One exchange with its deliveries and their events, or ``None``."""
+        ...
+
+    def parked(self) -> Sequence[dict[str, object]]:
+        """Parked deliveries grouped by code and target, with counts and the first and last time."""
+        ...
+
+    def iterate_events(self, exchange_id: str) -> Iterator[dict[str, object]]:
+        """All transitions of an exchange in order of time."""
+        ...

@@ -1,0 +1,104 @@
+"""The site's settings as frozen values; ``bus.core.config`` reads them from the TOML files of a site folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bus.core.types import Endpoint, Right, Route
+
+
+@dataclass(frozen=True, slots=True)
+class Municipality:
+    """A municipality by its 全国地方公共団体コード (6 digits with check digit)."""
+
+    code: str
+    name_ja: str
+
+
+@dataclass(frozen=True, slots=True)
+class FrontSettings:
+    """Where the bus listens and what it admits. Sizes in bytes, times in seconds."""
+
+    host: str = "127.0.0.1"
+    port: int = 8480
+    public_url: str = ""
+    max_body: int = 16 * 1024 * 1024
+    max_in_flight: int = 256 * 1024 * 1024
+    header_timeout_s: float = 10.0
+    body_timeout_s: float = 30.0
+    idle_timeout_s: float = 75.0
+
+
+@dataclass(frozen=True, slots=True)
+class JournalSettings:
+    """Which journal; ``path`` is absolute after loading."""
+
+    engine: str = "sqlite"
+    path: Path = Path("var/journal.sqlite")
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerSettings:
+    """Which broker; ``max_resident`` bytes of bodies are kept in memory, the rest is read from the journal."""
+
+    engine: str = "memory"
+    max_resident: int = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverySettings:
+    """Retry, parking and breaker. The n-th wait is ``min(retry_first_s * 2**(n-1), retry_max_s)`` with jitter."""
+
+    retry_first_s: float = 1.0
+    retry_max_s: float = 300.0
+    retry_limit: int = 50
+    breaker_failures: int = 5
+    breaker_open_s: float = 5.0
+    sweep_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterSpec:
+    """An adapter process of this site: which vendor definition, where it listens, its own settings table."""
+
+    id: str
+    vendor: str
+    unit: str
+    municipality: str
+    host: str
+    port: int
+    endpoint: str = ""
+    autostart: bool = True
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Everything a site folder says."""
+
+    folder: Path
+    name_ja: str
+    edition: str
+    standard_folder: Path | None
+    mounts: dict[str, Path]
+    municipalities: tuple[Municipality, ...]
+    endpoints: tuple[Endpoint, ...]
+    routes: tuple[Route, ...]
+    rights: tuple[Right, ...]
+    adapters: tuple[AdapterSpec, ...]
+    front: FrontSettings
+    journal: JournalSettings
+    broker: BrokerSettings
+    delivery: DeliverySettings
+    run_folder: Path
+    log_level: str = "info"
+    tables_hash: str = ""
+
+    def endpoint(self, municipality: str, endpoint_id: str) -> Endpoint | None:
+        """The endpoint of that municipality and id, or ``None``."""
+        for endpoint in self.endpoints:
+            if endpoint.municipality == municipality and endpoint.id == endpoint_id:
+                return endpoint
+        return None

@@ -1,0 +1,179 @@
+"""The nouns of the bus as frozen values: Endpoint, Route, Message, Finding and the mutable Exchange."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from schemas.model import Operation
+
+NO_PURPOSE = ""
+
+
+class Mode(StrEnum):
+    """How a route moves a message: the caller waits (direct) or the bus keeps it (queued)."""
+
+    DIRECT = "direct"
+    QUEUED = "queued"
+
+
+class OnPark(StrEnum):
+    """What a parked message does to later messages of the same ordering key."""
+
+    BLOCK = "block"
+    CONTINUE = "continue"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing wrong: code of ``errors.csv``, where it stands, what was expected and what was got.
+
+    ``path`` names an item (element path, vendor item, configuration key) and ``place`` where it stands
+    (file, record, byte offset, line). ``got`` never holds personal data: describe the value (its length,
+    its code point), do not quote it, unless it is configuration.
+    """
+
+    code: str
+    path: str = ""
+    line: int = 0
+    expected: str = ""
+    got: str = ""
+    name_ja: str = ""
+    place: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The finding as JSON-ready fields, empty ones left out."""
+        names = ("code", "path", "line", "expected", "got", "name_ja", "place")
+        return {name: getattr(self, name) for name in names if getattr(self, name)}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A system of a municipality that sends or receives.
+
+    ``key`` is ``<municipality>/<id>`` and is unique in a site. ``address`` is the URL the bus posts to
+    (empty for a system that only calls). ``secret`` authenticates both directions (HTTP Basic: the endpoint
+    as ``<id>``, the bus as ``chiikibus``); it never appears in a repr.
+    """
+
+    id: str
+    municipality: str
+    unit: str
+    name_ja: str = ""
+    address: str = ""
+    edition: str = "1.0"
+    purpose: str = NO_PURPOSE
+    adapter: str = ""
+    paused: bool = False
+    concurrency: int = 16
+    timeout_s: float = 30.0
+    secret: str = field(default="", repr=False)
+
+    @property
+    def key(self) -> str:
+        """``<municipality>/<id>``."""
+        return f"{self.municipality}/{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where an operation goes in one municipality; ``targets`` are endpoint ids of that municipality."""
+
+    municipality: str
+    operation: str
+    targets: tuple[str, ...]
+    mode: Mode
+    deadline_s: float = 10.0
+    expires_s: float = 7 * 24 * 3600.0
+    on_park: OnPark = OnPark.BLOCK
+    opaque: bool = False
+    senders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """One allowance: this sender may use this operation for these purposes; everything else is denied.
+
+    ``withhold`` names items (element local names) that the holder of the right never sees: they are removed
+    from notices delivered to it and from replies returned to it.
+    """
+
+    municipality: str
+    endpoint: str
+    operation: str
+    purposes: tuple[str, ...]
+    withhold: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The context header block; empty strings where a plain client sent none and nothing was completed."""
+
+    sender_municipality: str = ""
+    sender_unit: str = ""
+    sender_system: str = ""
+    receiver_municipality: str = ""
+    receiver_unit: str = ""
+    receiver_system: str = ""
+    operation: str = ""
+    edition: str = ""
+    purpose: str = NO_PURPOSE
+    operator_id: str = ""
+    sent_at: str = ""
+    ordering_key: str = ""
+    test: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Addressing:
+    """WS-Addressing 1.0 properties as received; empty strings where absent."""
+
+    message_id: str = ""
+    action: str = ""
+    to: str = ""
+    relates_to: str = ""
+    reply_to: str = ""
+    fault_to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Received bytes with their header summary: never altered after reception.
+
+    ``id`` is the sender's wsa:MessageID, or one given by the bus to a plain client (``id_given`` is then true).
+    ``sha256`` is the hexadecimal digest of ``raw``.
+    """
+
+    id: str
+    raw: bytes
+    sha256: str
+    content_type: str
+    soap_action: str
+    addressing: Addressing
+    context: Context
+    id_given: bool = False
+
+
+@dataclass(slots=True)
+class Exchange:
+    """A message on its way through the steps: each step fills in what it found out.
+
+    ``body`` is the parsed payload element (lxml), the only child of the SOAP Body. Times are seconds since
+    the epoch, read from the clock port. ``id`` is the bus's own identifier of the exchange (32 hex digits).
+    """
+
+    id: str
+    sender: Endpoint
+    received_at: float
+    unit: str
+    message: Message | None = None
+    body: Any = None
+    operation: Operation | None = None
+    right: Right | None = None
+    purpose: str = NO_PURPOSE
+    route: Route | None = None
+    targets: tuple[Endpoint, ...] = ()
+    ordering_keys: tuple[str, ...] = ()
+    relates_to: str = ""

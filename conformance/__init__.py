@@ -1,0 +1,1 @@
+"""The judge: decides whether messages and systems meet the standard, sharing no code with what it judges."""

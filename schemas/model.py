@@ -1,0 +1,145 @@
+"""The standard's nouns as frozen values: Edition, Unit, Operation, RecordType, Item, CodeTable, ErrorEntry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One data item. ``type`` is X, N, 9, 9V, S9, YEAR, DATE, TIME or DATETIME; ``digits`` counts characters.
+
+    ``sensitivity`` is empty or names the kind of care (kojinbango, juminhyokodo, address, honseki, shotoku, ...).
+    """
+
+    name: str
+    name_ja: str
+    type: str
+    digits: int
+    scale: int = 0
+    mandatory: bool = False
+    code: str = ""
+    sensitivity: str = ""
+    provenance: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRow:
+    """One code with its Japanese name; ``group`` holds a kind such as 記載 / 消除 / 修正."""
+
+    code: str
+    name_ja: str
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeTable:
+    """A code table, in the order of its file."""
+
+    name: str
+    name_ja: str
+    rows: tuple[CodeRow, ...]
+
+    @property
+    def codes(self) -> frozenset[str]:
+        """All codes."""
+        return frozenset(row.code for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordType:
+    """A flat record of items in their order in XML; the element of the same name holds them."""
+
+    unit: str
+    name: str
+    items: tuple[Item, ...]
+
+    def item(self, name: str) -> Item:
+        """The item called ``name`` (KeyError when there is none)."""
+        for item in self.items:
+            if item.name == name:
+                return item
+        raise KeyError(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of a unit.
+
+    ``key`` is ``<unit>.<name>``. ``pattern`` is inquiry, notice, late or bulk. ``input`` and ``output`` are
+    element names in Clark notation ``{namespace}local``. ``ordering`` holds element paths (``jumin/atenabango``)
+    below the payload element, each prefixed by the lane's name: ``atena=jumin/atenabango``.
+    ``record`` names the record type carried, ``repeats`` whether it may occur more than once.
+    """
+
+    unit: str
+    name: str
+    name_ja: str
+    pattern: str
+    action: str
+    reply_action: str
+    input: str
+    output: str
+    provider: str
+    consumers: tuple[str, ...]
+    ordering: tuple[str, ...] = ()
+    deadline_s: float = 10.0
+    number_use: bool = False
+    purposes: tuple[str, ...] = ()
+    record: str = ""
+    repeats: bool = False
+    request_record: str = ""
+
+    @property
+    def key(self) -> str:
+        """``<unit>.<name>``."""
+        return f"{self.unit}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A business unit of one edition: its operations, record types, code tables and normative files."""
+
+    key: str
+    number: int
+    name_ja: str
+    name_en: str
+    namespace: str
+    edition: str
+    wsdl: Path
+    schemas: tuple[Path, ...]
+    operations: Mapping[str, Operation]
+    records: Mapping[str, RecordType]
+    codes: Mapping[str, CodeTable]
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """One edition of the standard: units by key and the shared code tables."""
+
+    version: str
+    folder: Path
+    units: Mapping[str, Unit]
+    codes: Mapping[str, CodeTable] = field(default_factory=dict)
+
+    def operation(self, key: str) -> Operation | None:
+        """The operation ``<unit>.<name>``, or ``None``."""
+        unit, _, name = key.partition(".")
+        found = self.units.get(unit)
+        return found.operations.get(name) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorEntry:
+    """A row of ``errors.csv``."""
+
+    code: str
+    title_ja: str
+    title_en: str
+    faultcode: str
+    http_status: int
+    retryable: bool
+    action_ja: str
+    action_en: str
