@@ -1,0 +1,179 @@
+"""Structured logs: one JSON object per line, masked so that no personal data can leave through them.
+
+A key of ``LOG_KEYS`` passes (numbers of 11 or 12 digits inside it are masked, unless it is an identifier). Under any
+other key a text is masked as a whole when the key looks personal or the value holds a long number or Japanese
+characters. Exceptions are written as type and place, never with their message.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from typing import Any, BinaryIO
+
+import msgspec
+import structlog
+
+from bus.core.log_keys import ID_KEYS, LOG_KEYS
+
+MASK = "***"
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
+_LONG_NUMBER = re.compile(r"(?<![0-9])[0-9]{11,12}(?![0-9])")
+_LONG_WIDE_NUMBER = re.compile(r"[0-9０-９]{11,}|(?:[0-9０-９]{4}[-‐－ ]){2}[0-9０-９]{3,4}")
+_PERSONAL_KEY = re.compile(
+    r"shimei|namae|name|furigana|kana|jusho|address|honseki|banchi|machiaza|katagaki|seinengappi|birth|kojinbango"
+    r"|mynumber|juminhyo|atena|setai|denwa|tel|mail|hittosha|nushi|shotoku|zeigaku|kingaku|body|raw|payload|secret"
+    r"|password|authorization|[぀-ヿ㐀-鿿]",
+    re.IGNORECASE,
+)
+_encoder = msgspec.json.Encoder(enc_hook=str)
+
+
+def mask_text(text: str) -> str:
+    """``text`` with every run of 11 or 12 digits replaced."""
+    return _LONG_NUMBER.sub(MASK, text)
+
+
+def safe_value(key: str, value: Any) -> Any:  # noqa: PLR0911
+    """What may be logged of ``value`` under ``key``."""
+    if isinstance(value, str):
+        if key in ID_KEYS:
+            return value
+        if key in LOG_KEYS:
+            return mask_text(value) if len(value) > 10 else value
+        looks_personal = _PERSONAL_KEY.search(key) or not value.isascii() or _LONG_WIDE_NUMBER.search(value)
+        return MASK if looks_personal else value
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        personal = key not in LOG_KEYS and (_PERSONAL_KEY.search(key) or _LONG_WIDE_NUMBER.search(str(value)))
+        return MASK if personal else value
+    if isinstance(value, Mapping):
+        return {str(k): safe_value(str(k), v) for k, v in value.items()}
+    if isinstance(value, bytes | bytearray | memoryview):
+        return f"<{len(value)} bytes>"
+    if isinstance(value, Iterable):
+        return [safe_value(key, item) for item in value]
+    return safe_value(key, str(value))
+
+
+def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """structlog processor: mask what is not documented and looks personal."""
+    for key, value in event.items():
+        kind = type(value)
+        if key in LOG_KEYS:
+            if kind is str:
+                if len(value) > 10 and key not in ID_KEYS:
+                    event[key] = mask_text(value)
+                continue
+            if kind is int or kind is float:
+                continue
+        event[key] = safe_value(key, value)
+    return event
+
+
+def _stamp(_logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """structlog processor: time in epoch seconds and the level."""
+    event["ts"] = round(time.time(), 6)  # the log's own time: not a decision of the bus, so not read from the port
+    event["level"] = method
+    return event
+
+
+def _exceptions(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """structlog processor: an exception becomes its type, its code and the place of its last frame."""
+    given = event.pop("exc_info", None)
+    if not given:
+        return event
+    error = given if isinstance(given, BaseException) else sys.exc_info()[1]
+    if error is None:
+        return event
+    event["error"] = type(error).__name__
+    code = getattr(error, "code", None)
+    if isinstance(code, str):
+        event.setdefault("code", code)
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is not None:
+        frame = trace.tb_frame
+        event["where"] = f"{frame.f_globals.get('__name__', '?')}.{frame.f_code.co_name}:{trace.tb_lineno}"
+    return event
+
+
+def _render_json(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> bytes:
+    """structlog renderer: JSON bytes."""
+    return _encoder.encode(event)
+
+
+def _render_console(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> bytes:
+    """structlog renderer for a person: time, event, then the fields."""
+    clock = time.strftime("%H:%M:%S", time.localtime(float(event.pop("ts"))))
+    level, name = event.pop("level"), event.pop("event", "")
+    fields = " ".join(f"{key}={value}" for key, value in event.items())
+    return f"{clock} {level:<8} {name} {fields}".rstrip().encode("utf-8", "replace")
+
+
+class Sink:
+    """Where lines go: structlog's logger factory and, for ``line``, the short way past its wrappers."""
+
+    __slots__ = ("_lock", "_render", "_stream", "_threshold")
+
+    def __init__(self, stream: BinaryIO, threshold: int, render: Callable[..., bytes]) -> None:
+        self._stream = stream
+        self._threshold = threshold
+        self._render = render
+        self._lock = threading.Lock()
+
+    def __call__(self, *_args: Any) -> Sink:
+        """structlog asks its factory for a logger: the sink itself."""
+        return self
+
+    def msg(self, message: bytes) -> None:
+        """Write one rendered line."""
+        with self._lock:
+            self._stream.write(message + b"\n")
+            self._stream.flush()
+
+    debug = info = warning = error = critical = exception = msg
+
+    def line(self, level: str, event: str, fields: dict[str, Any]) -> None:
+        """Stamp, mask, render and write one line."""
+        if _LEVELS[level] < self._threshold:
+            return
+        whole = {"ts": round(time.time(), 6), "level": level, "event": event, **fields}
+        self.msg(self._render(None, level, redact(None, level, whole)))
+
+
+def configure(level: str = "info", *, json: bool = True, stream: BinaryIO | None = None) -> None:
+    """Set up logging for this process: called once by each program's entry point.
+
+    ``stream`` takes bytes (default: standard error). The one piece of state is structlog's own configuration.
+    """
+    render = _render_json if json else _render_console
+    threshold = _LEVELS.get(level.lower(), 20)
+    structlog.configure(
+        processors=[_stamp, _exceptions, redact, render],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=Sink(stream or sys.stderr.buffer, threshold, render),
+        cache_logger_on_first_use=False,
+    )
+
+
+def logger() -> Any:
+    """The process's structlog logger, for exceptions and bound fields."""
+    return structlog.get_logger()
+
+
+def line(event: str, /, level: str = "info", **fields: Any) -> None:
+    """Write one line: cheap enough for every transition. Silent until ``configure`` was called."""
+    sink = structlog.get_config()["logger_factory"]
+    if isinstance(sink, Sink):
+        sink.line(level, event, fields)
+
+
+def warn(event: str, /, **fields: Any) -> None:
+    """Write one line of level warning."""
+    line(event, "warning", **fields)
