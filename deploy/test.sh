@@ -48,7 +48,7 @@ check() {
 check "ruff check" ruff check --quiet .
 check "ruff format" ruff format --check --quiet .
 check "mypy --strict" mypy --strict
-check "import-linter" lint-imports
+check "import-linter" lint-imports --no-logo
 [ ${#failed[@]} -gt 0 ] && complain "ここまでの不合格 / failed so far: ${failed[*]}"
 
 pytest -n 2 ${selection[@]+"${selection[@]}"} "$@" </dev/null

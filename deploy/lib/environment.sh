@@ -115,7 +115,7 @@ _venv_works() {
 }
 
 _pip() {
-    "$PYTHON" -m pip install --quiet --disable-pip-version-check --no-input \
+    "$PYTHON" -m pip install -qq --disable-pip-version-check --no-input \
         --constraint "$LOCK" "$@" </dev/null
 }
 

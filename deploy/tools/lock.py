@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
-HEADER = "# The whole pinned closure. Written by deploy/tools/lock.py; used as pip constraints by deploy/lib/environment.sh.\n"
+HEADER = "# The whole pinned closure, used as pip constraints. Written by deploy/tools/lock.py.\n"
 
 
 def direct_requirements(setup_cfg: Path) -> list[Requirement]:

@@ -1,0 +1,36 @@
+"""Rules for all tests: in CI a skip is an error unless listed; Hypothesis measures no time on shared machines."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Generator
+from functools import cache
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ALLOWED_SKIPS = Path(__file__).parent / "allowed_skips.csv"
+
+settings.register_profile("chiikibus", deadline=None)
+settings.load_profile("chiikibus")
+
+
+@cache
+def allowed_skips() -> frozenset[str]:
+    """Node ids that may be skipped in CI; each row of ``allowed_skips.csv`` carries its reason."""
+    with ALLOWED_SKIPS.open(encoding="utf-8", newline="") as rows:
+        return frozenset(row["test"] for row in csv.DictReader(rows) if row["reason"].strip())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn an unlisted skip into an error when CI=true, so that nothing is left out unseen."""
+    report = yield
+    unlisted = item.nodeid.partition("[")[0] not in allowed_skips()
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CI") == "true" and unlisted:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"skipped in CI without a row in {ALLOWED_SKIPS.name}: {reason}"
+    return report

@@ -1,0 +1,103 @@
+"""Habits that hold for every file: short, documented, free of the machine they were written on."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.repository import PACKAGES, ROOT, name_of, python_files, text_files, tracked_files
+
+LONGEST = 450
+# Written so that the patterns do not find themselves.
+MACHINE = re.compile(r"/(?:w)ork/|/(?:r)oot\b|/(?:h)ome/\w|bash_(?:j)obs|index(?:-)url|trusted(?:-)host|registry(?:=)")
+PUT_OFF = re.compile(r"\b(?:T)ODO\b|\b(?:F)IXME\b|\bX(?:X)X\b|Not(?:I)mplementedError")
+SILENCED = re.compile(r"#\s*type:\s*ignore(?!\[)|#\s*(?:n)oqa(?!:)")
+
+
+def found(pattern: re.Pattern[str], files: list[Path]) -> list[str]:
+    """``file:line text`` of every match."""
+    return [
+        f"{name_of(path)}:{number} {line.strip()[:80]}"
+        for path in files
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if pattern.search(line)
+    ]
+
+
+def test_no_python_file_is_longer_than_450_lines() -> None:
+    """A longer file holds two responsibilities."""
+    lengths = {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in python_files()}
+    assert {name: count for name, count in lengths.items() if count > LONGEST} == {}
+
+
+def test_no_file_names_a_machine_path_or_a_package_source() -> None:
+    """A clone works anywhere and chooses its own package source."""
+    assert found(MACHINE, text_files()) == []
+
+
+def test_nothing_is_put_off() -> None:
+    """No mark of unfinished work stands in the code."""
+    assert found(PUT_OFF, python_files()) == []
+
+
+def test_a_silenced_check_names_what_it_silences() -> None:
+    """``type: ignore`` and ``noqa`` carry their code."""
+    assert found(SILENCED, python_files()) == []
+
+
+def test_shell_scripts_with_a_command_line_are_executable() -> None:
+    """A script with a first line ``#!`` can be called as the documents say."""
+    scripts = [p for p in tracked_files() if p.suffix in {".sh", ""} and p.read_bytes()[:2] == b"#!"]
+    assert [name_of(path) for path in scripts if not path.stat().st_mode & 0o111] == []
+    assert scripts
+
+
+def undocumented(path: Path) -> list[str]:
+    """Public names of a module without a docstring."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    missing = [] if ast.get_docstring(tree) else [f"{name_of(path)}: the module"]
+
+    def visit(node: ast.AST, prefix: str) -> None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                if child.name.startswith("_"):
+                    continue
+                decorators = {getattr(d, "attr", getattr(d, "id", "")) for d in child.decorator_list}
+                if not ast.get_docstring(child) and not decorators & {"overload", "override", "setter"}:
+                    missing.append(f"{name_of(path)}:{child.lineno} {prefix}{child.name}")
+                if isinstance(child, ast.ClassDef):
+                    visit(child, f"{prefix}{child.name}.")
+            elif isinstance(child, ast.If | ast.Try):
+                visit(child, prefix)
+
+    visit(tree, "")
+    return missing
+
+
+@pytest.mark.parametrize("package", [*PACKAGES, "deploy", "tests"])
+def test_every_public_name_has_a_docstring(package: str) -> None:
+    """Modules, classes, functions and methods say what they are responsible for."""
+    assert [line for path in python_files(package) for line in undocumented(path)] == []
+
+
+def test_every_test_is_typed() -> None:
+    """A test without ``-> None`` is not checked by anybody."""
+    untyped = [
+        f"{name_of(path)}:{node.lineno} {node.name}"
+        for path in python_files("tests")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name.startswith("test_")
+        and node.returns is None
+    ]
+    assert untyped == []
+
+
+def test_no_test_sleeps_a_guessed_time() -> None:
+    """Waiting is polling with a deadline; ``tests/support/polling.py`` is the only place that sleeps."""
+    sleeps = re.compile(r"\b(?:time|asyncio)\.sleep\((?!0\))")
+    files = [path for path in python_files("tests") if path != ROOT / "tests/support/polling.py"]
+    assert found(sleeps, files) == []
