@@ -1,0 +1,262 @@
+"""What must agree between the files of a site folder and with the standard: every rule one small function."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bus.core.config.files import Entry, SiteFile, secret_path
+from bus.core.config.reader import CONTRADICTION, TWICE, UNKNOWN_NAME, WRONG_VALUE, Table, one_of
+from bus.core.settings import AdapterSpec
+from bus.core.types import Endpoint, Mode, Right, Route
+from schemas.model import Edition, Operation
+
+NO_RIGHT, NO_ROUTE, NO_TARGET, NO_ADDRESS = "CB7017", "CB7018", "CB7019", "CB7020"
+BAD_PURPOSE, NO_SECRET, NOT_WRITABLE, OPEN_SECRET = "CB7021", "CB7022", "CB7023", "CB7025"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """All files of a site folder as read."""
+
+    folder: Path
+    edition: Edition
+    site: SiteFile
+    adapters: tuple[Entry[AdapterSpec], ...]
+    endpoints: tuple[Entry[Endpoint], ...]
+    routes: tuple[Entry[Route], ...]
+    rights: tuple[Entry[Right], ...]
+
+    def endpoint_ids(self, municipality: str) -> list[str]:
+        """The endpoint ids of a municipality."""
+        return [entry.value.id for entry in self.endpoints if entry.value.municipality == municipality]
+
+    def endpoint(self, municipality: str, endpoint_id: str) -> Endpoint | None:
+        """An endpoint by municipality and id."""
+        for entry in self.endpoints:
+            if entry.value.municipality == municipality and entry.value.id == endpoint_id:
+                return entry.value
+        return None
+
+
+def check_all(parts: Parts, *, need_secrets: bool) -> None:
+    """Run every rule; findings go to the documents."""
+    codes = [entry.value.code for entry in parts.site.municipalities]
+    for entries in (parts.adapters, parts.endpoints, parts.routes, parts.rights):
+        for entry in entries:
+            _municipality(entry.table, entry.value.municipality, codes)
+    _mounted_units(parts)
+    _adapters(parts)
+    _endpoints(parts)
+    _routes(parts)
+    _rights(parts)
+    _listens(parts)
+    _folders(parts)
+    _secrets(parts, need_secrets=need_secrets)
+
+
+def _municipality(table: Table, code: str, known: Iterable[str]) -> None:
+    if code and code not in known:
+        table.report(UNKNOWN_NAME, "municipality", expected=one_of(code, known, "site.toml"), got=code)
+
+
+def _mounted_units(parts: Parts) -> None:
+    for unit in parts.site.mounts:
+        if unit not in parts.edition.units:
+            parts.site.table.table("mounts").report(UNKNOWN_NAME, unit, expected=one_of(unit, parts.edition.units, ""))
+
+
+def known_units(edition: Edition) -> set[str]:
+    """Units with a contract and units named as provider or consumer of one."""
+    units = set(edition.units)
+    for unit in edition.units.values():
+        for operation in unit.operations.values():
+            units.update((operation.provider, *operation.consumers))
+    return units
+
+
+def _operations(edition: Edition) -> Iterator[Operation]:
+    for unit in edition.units.values():
+        yield from unit.operations.values()
+
+
+def known_purposes(edition: Edition) -> set[str]:
+    """Every purpose that some operation allows."""
+    return {purpose for operation in _operations(edition) for purpose in operation.purposes}
+
+
+def _operation(parts: Parts, table: Table, key: str) -> Operation | None:
+    """The operation of a route or right; an unknown one is a finding on its unit or on its name."""
+    operation = parts.edition.operation(key)
+    if operation is None and key:
+        known = [operation.key for operation in _operations(parts.edition)]
+        table.report(UNKNOWN_NAME, "operation", expected=one_of(key, known, "<unit>.<operation>"), got=key)
+    return operation
+
+
+def _adapters(parts: Parts) -> None:
+    for entry in parts.adapters:
+        spec, table = entry.value, entry.table
+        if spec.unit and spec.unit not in parts.edition.units:
+            table.report(UNKNOWN_NAME, "unit", expected=one_of(spec.unit, parts.edition.units, "unit"), got=spec.unit)
+        if table.has("listen") and spec.port == 0:
+            table.report(WRONG_VALUE, "listen", expected="port 1 .. 65535", got="0")
+        if not spec.endpoint:
+            continue
+        endpoint = parts.endpoint(spec.municipality, spec.endpoint)
+        if endpoint is None:
+            known = parts.endpoint_ids(spec.municipality)
+            table.report(UNKNOWN_NAME, "endpoint", expected=one_of(spec.endpoint, known, "endpoint"), got=spec.endpoint)
+        elif endpoint.unit != spec.unit:
+            table.report(CONTRADICTION, "unit", expected=f"unit of {endpoint.key}: {endpoint.unit}", got=spec.unit)
+
+
+def _endpoints(parts: Parts) -> None:
+    units, purposes = known_units(parts.edition), known_purposes(parts.edition)
+    specs = {entry.value.id: entry.value for entry in parts.adapters}
+    for entry in parts.endpoints:
+        endpoint, table = entry.value, entry.table
+        if endpoint.unit and endpoint.unit not in units:
+            table.report(UNKNOWN_NAME, "unit", expected=one_of(endpoint.unit, units, "unit"), got=endpoint.unit)
+        if endpoint.edition != parts.edition.version:
+            table.report(UNKNOWN_NAME, "edition", expected=parts.edition.version, got=endpoint.edition)
+        if endpoint.purpose and purposes and endpoint.purpose not in purposes:
+            expected = one_of(endpoint.purpose, purposes, "purpose")
+            table.report(BAD_PURPOSE, "purpose", expected=expected, got=endpoint.purpose)
+        if set("/: ") & set(endpoint.id):
+            table.report(WRONG_VALUE, "id", expected="no '/', ':' or blank", got=endpoint.id)
+        spec = specs.get(endpoint.adapter)
+        if spec and (spec.municipality, spec.unit, spec.endpoint) != (
+            endpoint.municipality,
+            endpoint.unit,
+            endpoint.id,
+        ):
+            got = f"{spec.municipality}/{spec.endpoint or '-'} {spec.unit}"
+            table.report(CONTRADICTION, "adapter", expected=f"adapter of {endpoint.key} {endpoint.unit}", got=got)
+
+
+def _routes(parts: Parts) -> None:
+    seen: dict[tuple[str, str, str], int] = {}
+    allowed = {(entry.value.municipality, entry.value.operation) for entry in parts.rights}
+    for entry in parts.routes:
+        route, table = entry.value, entry.table
+        operation = _operation(parts, table, route.operation)
+        _targets(parts, table, route, operation)
+        for number, sender in enumerate(route.senders):
+            _endpoint_name(parts, table, ("from", number), route.municipality, sender)
+        if operation and (route.municipality, route.operation) not in allowed:
+            table.report(NO_RIGHT, "operation", expected=f"right for {route.operation}", got="none")
+        for sender in route.senders or ("",):
+            key = (route.municipality, route.operation, sender)
+            if key in seen:
+                table.report(TWICE, "operation", expected=f"once; see line {seen[key]}", got=route.operation)
+            seen[key] = table.document.lines.get(table.path, 0)
+
+
+def _endpoint_name(parts: Parts, table: Table, key: tuple[str, int], municipality: str, name: str) -> None:
+    known = parts.endpoint_ids(municipality)
+    if name not in known:
+        expected = one_of(name, known, "endpoint of endpoints.toml")
+        table.document.report(UNKNOWN_NAME, (*table.path, *key), expected=expected, got=name)
+
+
+def _targets(parts: Parts, table: Table, route: Route, operation: Operation | None) -> None:
+    if not route.targets:
+        table.report(NO_TARGET, "to", expected="at least one endpoint")
+    if route.mode is Mode.DIRECT and len(route.targets) > 1:
+        table.report(CONTRADICTION, "to", expected="direct: exactly one endpoint", got=str(len(route.targets)))
+    if operation and operation.pattern == "inquiry" and route.mode is Mode.QUEUED:
+        table.report(CONTRADICTION, "mode", expected="direct", got="queued")
+    if len(set(route.targets)) < len(route.targets):
+        table.report(TWICE, "to", expected="each endpoint once")
+    for number, target in enumerate(route.targets):
+        _endpoint_name(parts, table, ("to", number), route.municipality, target)
+        endpoint = parts.endpoint(route.municipality, target)
+        if endpoint is None:
+            continue
+        place = (*table.path, "to", number)
+        if not endpoint.address:
+            table.document.report(NO_ADDRESS, place, expected="address | adapter", got=endpoint.key)
+        if operation and operation.pattern in {"inquiry", "late"} and endpoint.unit != operation.unit:
+            expected = f"endpoint of unit {operation.unit}"
+            table.document.report(CONTRADICTION, place, expected=expected, got=f"{target}: {endpoint.unit}")
+
+
+def _rights(parts: Parts) -> None:
+    routed = {(entry.value.municipality, entry.value.operation.partition(".")[0]) for entry in parts.routes}
+    seen: dict[tuple[str, str, str], int] = {}
+    for entry in parts.rights:
+        right, table = entry.value, entry.table
+        operation = _operation(parts, table, right.operation)
+        if right.endpoint:
+            known = parts.endpoint_ids(right.municipality)
+            if right.endpoint not in known:
+                expected = one_of(right.endpoint, known, "endpoint of endpoints.toml")
+                table.report(UNKNOWN_NAME, "endpoint", expected=expected, got=right.endpoint)
+        key = (right.municipality, right.endpoint, right.operation)
+        if key in seen:
+            table.report(TWICE, "operation", expected=f"once; see line {seen[key]}", got=" ".join(key[1:]))
+        seen[key] = table.document.lines.get(table.path, 0)
+        if operation is None:
+            continue
+        if (right.municipality, operation.unit) not in routed:
+            table.report(NO_ROUTE, "operation", expected=f"route for {operation.unit}", got="none")
+        _purposes(table, right, operation)
+        _withheld(parts, table, right, operation)
+
+
+def _purposes(table: Table, right: Right, operation: Operation) -> None:
+    for number, purpose in enumerate(right.purposes):
+        if purpose == "*" or (operation.purposes and purpose not in operation.purposes):
+            expected = one_of(purpose, operation.purposes, "purpose of the operation")
+            table.document.report(BAD_PURPOSE, (*table.path, "purposes", number), expected=expected, got=purpose)
+
+
+def _withheld(parts: Parts, table: Table, right: Right, operation: Operation) -> None:
+    unit = parts.edition.units[operation.unit]
+    records = [unit.records.get(name) for name in (operation.record, operation.request_record)]
+    items = {item.name: item for record in records if record for item in record.items}
+    for name in sorted(right.withhold):
+        if name not in items:
+            table.report(UNKNOWN_NAME, "withhold", expected=one_of(name, items, "item of the record"), got=name)
+        elif items[name].mandatory:
+            table.report(CONTRADICTION, "withhold", expected="an item that is not mandatory", got=name)
+
+
+def _listens(parts: Parts) -> None:
+    front = parts.site.front
+    taken = {(front.host, front.port): "site.toml: front.listen"} if front.port else {}
+    for entry in parts.adapters:
+        spec = entry.value
+        if not spec.port:
+            continue
+        where = (spec.host, spec.port)
+        if where in taken:
+            entry.table.report(TWICE, "listen", expected=f"unique; see {taken[where]}", got=f"{spec.host}:{spec.port}")
+        taken.setdefault(where, f"adapters.toml: {spec.id}")
+
+
+def _folders(parts: Parts) -> None:
+    site = parts.site.table
+    for table, key, folder in (
+        (site.table("journal"), "path", parts.site.journal.path.parent),
+        (site.table("site"), "run", parts.site.run_folder),
+    ):
+        present = folder
+        while not present.exists() and present != present.parent:
+            present = present.parent
+        if not present.is_dir() or not os.access(present, os.W_OK | os.X_OK):
+            table.report(NOT_WRITABLE, key, expected="writable folder", got=str(present))
+
+
+def _secrets(parts: Parts, *, need_secrets: bool) -> None:
+    for entry in parts.endpoints:
+        endpoint = entry.value
+        path = secret_path(parts.folder, endpoint.municipality, endpoint.id)
+        if need_secrets and not endpoint.secret:
+            entry.table.report(NO_SECRET, "id", expected=f"secrets/{path.name}", got="missing")
+        if endpoint.secret and stat.S_IMODE(path.stat().st_mode) & (stat.S_IRWXG | stat.S_IRWXO):
+            entry.table.report(OPEN_SECRET, "id", expected="mode 600", got=f"secrets/{path.name}")

@@ -1,0 +1,303 @@
+"""Each file of the site folder to its values; what refers to another file is checked in ``checks``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from bus.core.config.reader import CONTRADICTION, MISSING, TWICE, UNKNOWN_NAME, WRONG_VALUE, Table, one_of
+from bus.core.settings import (
+    AdapterSpec,
+    BrokerSettings,
+    DeliverySettings,
+    FrontSettings,
+    JournalSettings,
+    Municipality,
+)
+from bus.core.types import Endpoint, Mode, OnPark, Right, Route
+from schemas.model import Edition
+
+Value = TypeVar("Value")
+
+BAD_CHECK_DIGIT = "CB7016"
+LEVELS = ("debug", "info", "warning", "error")
+WEEK_S = 7 * 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Generic[Value]):
+    """A value and the table it was read from, so that a later check can name its line."""
+
+    table: Table
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class SiteFile:
+    """What ``site.toml`` says."""
+
+    table: Table
+    name_ja: str
+    edition: str
+    standard_folder: Path | None
+    mounts: dict[str, Path]
+    municipalities: tuple[Entry[Municipality], ...]
+    front: FrontSettings
+    journal: JournalSettings
+    broker: BrokerSettings
+    delivery: DeliverySettings
+    run_folder: Path
+    log_level: str
+
+
+def read_listen(table: Table, key: str, default: tuple[str, int], *, required: bool = False) -> tuple[str, int]:
+    """``127.0.0.1:8480`` or ``[::1]:8480`` as host and port."""
+    text = table.text(key, required=required)
+    if not text:
+        return default
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        table.report(WRONG_VALUE, key, expected="host:port", got=text)
+        return default
+    return host, int(port)
+
+
+def _inside(folder: Path, text: str) -> Path:
+    """A path relative to the site folder, made absolute."""
+    return Path(text) if Path(text).is_absolute() else folder / text
+
+
+def read_municipalities(root: Table) -> tuple[Entry[Municipality], ...]:
+    """``[[municipality]]``: the code's check digit must be right and no code may stand twice."""
+    from bus.core.datarules import dantaikodo_ok  # noqa: PLC0415
+
+    found: list[Entry[Municipality]] = []
+    for table in root.tables("municipality", required=True):
+        code = table.text("code", required=True)
+        name = table.text("name", required=True)
+        table.finish()
+        if code and not dantaikodo_ok(code):
+            table.report(BAD_CHECK_DIGIT, "code", expected="6 digits with check digit", got=code)
+        if any(entry.value.code == code for entry in found):
+            table.report(TWICE, "code", expected="unique", got=code)
+        found.append(Entry(table, Municipality(code, name)))
+    return tuple(found)
+
+
+def _front(table: Table) -> FrontSettings:
+    """``[front]``."""
+    base = FrontSettings()
+    host, port = read_listen(table, "listen", (base.host, base.port))
+    front = FrontSettings(
+        host=host,
+        port=port,
+        public_url=table.text("public_url").rstrip("/"),
+        max_body=table.integer("max_body", base.max_body, least=1024),
+        max_in_flight=table.integer("max_in_flight", base.max_in_flight, least=1024),
+        header_timeout_s=table.number("header_timeout_s", base.header_timeout_s, least=0.1),
+        body_timeout_s=table.number("body_timeout_s", base.body_timeout_s, least=0.1),
+        idle_timeout_s=table.number("idle_timeout_s", base.idle_timeout_s, least=0.1),
+    )
+    if front.public_url and not front.public_url.startswith(("http://", "https://")):
+        table.report(WRONG_VALUE, "public_url", expected="http://... | https://...", got=front.public_url)
+    if front.max_in_flight < front.max_body:
+        table.report(CONTRADICTION, "max_in_flight", expected=f">= max_body {front.max_body}")
+    table.finish()
+    return front
+
+
+def _delivery(table: Table) -> DeliverySettings:
+    """``[delivery]``."""
+    base = DeliverySettings()
+    delivery = DeliverySettings(
+        retry_first_s=table.number("retry_first_s", base.retry_first_s, least=0.01, most=3600),
+        retry_max_s=table.number("retry_max_s", base.retry_max_s, least=0.01, most=24 * 3600),
+        retry_limit=table.integer("retry_limit", base.retry_limit, most=100_000),
+        breaker_failures=table.integer("breaker_failures", base.breaker_failures, least=1, most=1000),
+        breaker_open_s=table.number("breaker_open_s", base.breaker_open_s, least=0.01, most=3600),
+        sweep_s=table.number("sweep_s", base.sweep_s, least=0.01, most=60),
+    )
+    if delivery.retry_max_s < delivery.retry_first_s:
+        table.report(CONTRADICTION, "retry_max_s", expected=f">= retry_first_s {delivery.retry_first_s:g}")
+    table.finish()
+    return delivery
+
+
+def read_site(root: Table, folder: Path) -> SiteFile:
+    """``site.toml``."""
+    site = root.table("site")
+    name = site.text("name", required=True)
+    edition = site.text("edition", "1.0")
+    standard = site.text("standard")
+    run = site.text("run", "var/run")
+    level = site.choice("log_level", LEVELS, "info")
+    site.finish()
+    mounts_table = root.table("mounts")
+    mounts: dict[str, Path] = {}
+    for unit in root.raw_table("mounts"):
+        mounts[unit] = _inside(folder, mounts_table.text(unit, required=True))
+        if not mounts[unit].is_dir():
+            mounts_table.report("CB7010", unit, expected="folder", got=str(mounts[unit]))
+    municipalities = read_municipalities(root)
+    front = _front(root.table("front"))
+    journal = root.table("journal")
+    journal_settings = JournalSettings(
+        engine=journal.choice("engine", ("sqlite",), "sqlite"),
+        path=_inside(folder, journal.text("path", "var/journal.sqlite")),
+    )
+    journal.finish()
+    broker = root.table("broker")
+    broker_settings = BrokerSettings(
+        engine=broker.choice("engine", ("memory",), "memory"),
+        max_resident=broker.integer("max_resident", BrokerSettings().max_resident),
+    )
+    broker.finish()
+    delivery = _delivery(root.table("delivery"))
+    root.finish()
+    return SiteFile(
+        table=root,
+        name_ja=name,
+        edition=edition,
+        standard_folder=_inside(folder, standard) if standard else None,
+        mounts=mounts,
+        municipalities=municipalities,
+        front=front,
+        journal=journal_settings,
+        broker=broker_settings,
+        delivery=delivery,
+        run_folder=_inside(folder, run),
+        log_level=level,
+    )
+
+
+def read_adapters(root: Table) -> tuple[Entry[AdapterSpec], ...]:
+    """``adapters.toml``."""
+    found: list[Entry[AdapterSpec]] = []
+    for table in root.tables("adapter"):
+        host, port = read_listen(table, "listen", ("127.0.0.1", 0), required=True)
+        spec = AdapterSpec(
+            id=table.text("id", required=True),
+            vendor=table.text("vendor", required=True),
+            unit=table.text("unit", required=True),
+            municipality=table.text("municipality", required=True),
+            host=host,
+            port=port,
+            endpoint=table.text("endpoint"),
+            autostart=table.flag("autostart", default=True),
+            settings=table.raw_table("settings"),
+        )
+        table.finish()
+        if any(entry.value.id == spec.id for entry in found):
+            table.report(TWICE, "id", expected="unique", got=spec.id)
+        found.append(Entry(table, spec))
+    root.finish()
+    return tuple(found)
+
+
+def adapter_address(spec: AdapterSpec, municipality: str, endpoint_id: str) -> str:
+    """Where an adapter takes what the bus sends to the endpoint it stands for."""
+    host = f"[{spec.host}]" if ":" in spec.host else spec.host
+    return f"http://{host}:{spec.port}/soap/{municipality}/{endpoint_id}"
+
+
+def read_endpoints(
+    root: Table, adapters: Mapping[str, AdapterSpec], folder: Path, edition: str
+) -> tuple[Entry[Endpoint], ...]:
+    """``endpoints.toml``; an adapter's endpoint gets the adapter's address, and every one its secret."""
+    found: list[Entry[Endpoint]] = []
+    base = Endpoint("", "", "")
+    for table in root.tables("endpoint", required=True):
+        endpoint_id = table.text("id", required=True)
+        municipality = table.text("municipality", required=True)
+        adapter = table.text("adapter")
+        address = table.text("address")
+        if adapter and address:
+            table.report(CONTRADICTION, "address", expected="adapter | address", got="both")
+        if adapter and adapter not in adapters:
+            table.report(UNKNOWN_NAME, "adapter", expected=one_of(adapter, adapters, "adapter of adapters.toml"))
+        elif adapter:
+            address = adapter_address(adapters[adapter], municipality, endpoint_id)
+        elif address and not address.startswith(("http://", "https://")):
+            table.report(WRONG_VALUE, "address", expected="http://... | https://...", got=address)
+        endpoint = Endpoint(
+            id=endpoint_id,
+            municipality=municipality,
+            unit=table.text("unit", required=True),
+            name_ja=table.text("name"),
+            address=address,
+            edition=table.text("edition", edition),
+            purpose=table.text("purpose"),
+            adapter=adapter,
+            paused=table.flag("paused", default=False),
+            concurrency=table.integer("concurrency", base.concurrency, least=1, most=1024),
+            timeout_s=table.number("timeout_s", base.timeout_s, least=0.1, most=3600),
+            secret=read_secret(secret_path(folder, municipality, endpoint_id)),
+        )
+        table.finish()
+        if any(entry.value.key == endpoint.key for entry in found):
+            table.report(TWICE, "id", expected="unique in the municipality", got=endpoint.key)
+        found.append(Entry(table, endpoint))
+    root.finish()
+    return tuple(found)
+
+
+def secret_path(folder: Path, municipality: str, endpoint_id: str) -> Path:
+    """The file that holds an endpoint's secret."""
+    return folder / "secrets" / f"{municipality}-{endpoint_id}.key"
+
+
+def read_secret(path: Path) -> str:
+    """The secret in a file, or an empty text when there is none."""
+    try:
+        return path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def read_routes(root: Table, edition: Edition) -> tuple[Entry[Route], ...]:
+    """``routes.toml``; mode and deadline default to what the standard says of the operation."""
+    found: list[Entry[Route]] = []
+    for table in root.tables("route", required=True):
+        key = table.text("operation", required=True)
+        operation = edition.operation(key)
+        answered = operation is None or not operation.output.endswith("_uketsuke")
+        natural = Mode.DIRECT if answered else Mode.QUEUED
+        route = Route(
+            municipality=table.text("municipality", required=True),
+            operation=key,
+            targets=table.texts("to"),
+            mode=Mode(table.choice("mode", [mode.value for mode in Mode], natural.value)),
+            deadline_s=table.number(
+                "deadline_s", operation.deadline_s if operation else 10.0, least=0.05, most=24 * 3600
+            ),
+            expires_s=table.number("expires_s", WEEK_S, least=1, most=366 * 24 * 3600),
+            on_park=OnPark(table.choice("on_park", [choice.value for choice in OnPark], OnPark.BLOCK.value)),
+            opaque=table.flag("opaque", default=False),
+            senders=table.texts("from"),
+        )
+        table.finish()
+        found.append(Entry(table, route))
+    root.finish()
+    return tuple(found)
+
+
+def read_rights(root: Table) -> tuple[Entry[Right], ...]:
+    """``rights.toml``; a purpose ``*`` does not exist."""
+    found: list[Entry[Right]] = []
+    for table in root.tables("right", required=True):
+        right = Right(
+            municipality=table.text("municipality", required=True),
+            endpoint=table.text("endpoint", required=True),
+            operation=table.text("operation", required=True),
+            purposes=table.texts("purposes", required=True),
+            withhold=frozenset(table.texts("withhold")),
+        )
+        if not right.purposes and table.has("purposes"):
+            table.report(MISSING, "purposes", expected="at least one purpose")
+        table.finish()
+        found.append(Entry(table, right))
+    root.finish()
+    return tuple(found)
