@@ -1,4 +1,4 @@
-"""The standard's nouns as frozen values: Edition, Unit, Operation, RecordType, Item, CodeTable, ErrorEntry."""
+"""The standard's nouns as frozen values: Edition, Unit, Operation, RecordType, Item, CodeTable, Rule, ErrorEntry."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from pathlib import Path
 class Item:
     """One data item. ``type`` is X, N, 9, 9V, S9, YEAR, DATE, TIME or DATETIME; ``digits`` counts characters.
 
-    ``sensitivity`` is empty or names the kind of care (kojinbango, juminhyokodo, address, honseki, shotoku, ...).
+    ``format`` names a row of ``formats.csv`` that narrows the type (dantaikodo, nengetsu, fushobi, ...);
+    ``code`` names a code table. ``scale`` is the number of decimals of 9V. ``sensitivity`` is empty or names
+    the kind of care (kojinbango, juminhyokodo, address, honseki, shotoku, ...).
     """
 
     name: str
@@ -23,15 +25,36 @@ class Item:
     code: str = ""
     sensitivity: str = ""
     provenance: str = ""
+    format: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A lexical form: ``pattern`` in the syntax common to XML Schema and Python (``\\uXXXX`` escapes, explicit ranges).
+
+    ``check`` names the data rule beyond the pattern (a check digit, the list of wordings), or is empty.
+    """
+
+    name: str
+    name_ja: str
+    pattern: str
+    check: str = ""
+    provenance: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class CodeRow:
-    """One code with its Japanese name; ``group`` holds a kind such as 記載 / 消除 / 修正."""
+    """One code with its Japanese name; ``group`` holds a kind such as 記載 / 消除 / 修正.
+
+    ``valid_from`` and ``valid_to`` (both inclusive, YYYY-MM-DD) are empty where the code is not bound in time.
+    """
 
     code: str
     name_ja: str
     group: str = ""
+    valid_from: str = ""
+    valid_to: str = ""
+    provenance: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +69,32 @@ class CodeTable:
     def codes(self) -> frozenset[str]:
         """All codes."""
         return frozenset(row.code for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One term of a rule: ``op`` over one or more items (any of them suffices).
+
+    ``op`` is ``present``, ``absent``, ``in``, ``not in`` (``values`` are codes), ``like`` or ``unlike``
+    (``values`` holds one pattern). ``not in``, ``absent`` and ``unlike`` hold for an item that is absent.
+    """
+
+    items: tuple[str, ...]
+    op: str
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A correlation of items within one record (E0004): when all of ``when`` hold, all of ``then`` must."""
+
+    name: str
+    record: str
+    when: tuple[Condition, ...]
+    then: tuple[Condition, ...]
+    text_ja: str
+    text_en: str
+    provenance: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +149,10 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A business unit of one edition: its operations, record types, code tables and normative files."""
+    """A business unit of one edition: its operations, record types, code tables and normative files.
+
+    ``codes`` and ``formats`` hold the shared ones too. A mounted unit may have no record types: its XSD says all.
+    """
 
     key: str
     number: int
@@ -113,6 +165,9 @@ class Unit:
     operations: Mapping[str, Operation]
     records: Mapping[str, RecordType]
     codes: Mapping[str, CodeTable]
+    formats: Mapping[str, Format] = field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
+    mounted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +178,7 @@ class Edition:
     folder: Path
     units: Mapping[str, Unit]
     codes: Mapping[str, CodeTable] = field(default_factory=dict)
+    formats: Mapping[str, Format] = field(default_factory=dict)
 
     def operation(self, key: str) -> Operation | None:
         """The operation ``<unit>.<name>``, or ``None``."""
