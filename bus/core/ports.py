@@ -76,7 +76,11 @@ class Acceptance:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the journal already holds under (municipality, sender, message id)."""
+    """What the journal already holds under (municipality, sender, message id); refused messages hold no id.
+
+    ``state``, ``code`` and the reply are those of the exchange's first delivery. ``sender``, ``targets`` (endpoint
+    ids in the order of the deliveries) and ``purpose`` are as accepted: a late answer is matched by them.
+    """
 
     exchange_id: str
     sha256: str
@@ -88,6 +92,13 @@ class Known:
     reply: bytes = field(repr=False, default=b"")
     reply_status: int = 0
     reply_content_type: str = ""
+    sender: str = ""
+    targets: tuple[str, ...] = ()
+    purpose: str = ""
+
+    def delivery_id(self, index: int) -> str:
+        """The id of the delivery to ``targets[index]``."""
+        return f"{self.exchange_id}-{index}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +194,8 @@ class Journal(Protocol):
         ...
 
     def exchange_of(self, municipality: str, message_id: str) -> Known | None:
-        """The exchange that carries this message id whoever sent it (to match a late reply)."""
+        """The exchange that carries this message id whoever sent it (to match a late reply), with ``sender``,
+        ``targets`` and ``purpose`` filled in."""
         ...
 
     def counts(self) -> dict[str, int]:
