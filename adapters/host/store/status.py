@@ -1,0 +1,84 @@
+"""What an adapter has done, counted from its store; readable while the adapter runs."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from adapters.host.store.schema import connect
+from bus.core.errors import AdapterError
+from bus.core.types import Finding
+
+
+def _by(database: sqlite3.Connection, sql: str) -> dict[str, int]:
+    return {str(row[0]): int(row[1]) for row in database.execute(sql)}
+
+
+def _rows(database: sqlite3.Connection, sql: str) -> list[dict[str, Any]]:
+    return [dict(row) for row in database.execute(sql)]
+
+
+def count(path: Path, *, detail: bool = False) -> dict[str, Any]:
+    """Counts of inbox, outbox, received, held, files, worklist and bulk transfers; with ``detail`` also their rows.
+
+    Raises ``AdapterError`` CB6012 when the store cannot be read.
+    """
+    try:
+        database = connect(path, read_only=True)
+        try:
+            database.execute("BEGIN")
+            return _count(database, detail=detail)
+        finally:
+            database.close()
+    except sqlite3.Error as error:
+        raise AdapterError("CB6012", [Finding("CB6012", path=path.name, got=str(error))]) from error
+
+
+def _count(database: sqlite3.Connection, *, detail: bool) -> dict[str, Any]:
+    counters = _by(database, "SELECT name, value FROM counters ORDER BY name")
+
+    def total(verdict: str) -> int:
+        return sum(value for name, value in counters.items() if name.endswith(f".{verdict}"))
+
+    held = _by(database, "SELECT state, COUNT(*) FROM held GROUP BY state")
+    outbox = _by(database, "SELECT state, COUNT(*) FROM outbox GROUP BY state")
+    records = _by(database, "SELECT state, SUM(records) FROM outbox GROUP BY state")
+    received = _by(database, "SELECT state, COUNT(*) FROM received GROUP BY state")
+    status: dict[str, Any] = {
+        "inbox": database.execute("SELECT COUNT(*) FROM inbox").fetchone()[0],
+        "outbox": outbox,
+        "outbox_records": records,
+        "received": received,
+        "held": held.get("held", 0),
+        "refused": held.get("refused", 0) + outbox.get("refused", 0) + received.get("refused", 0),
+        "released": held.get("released", 0),
+        "superseded": total("superseded"),
+        "duplicates": total("duplicate"),
+        "replaced": total("replaced"),
+        "counters": counters,
+        "worklist": _by(database, "SELECT state, COUNT(*) FROM worklist GROUP BY state"),
+        "files": _by(database, "SELECT state, COUNT(*) FROM files GROUP BY state"),
+        "batches": _by(database, "SELECT state, COUNT(*) FROM batches GROUP BY state"),
+        "bulk": _rows(
+            database,
+            "SELECT unit, ikkatsuid, direction, shubetsu, state, parts, records, held, result, code FROM bulk"
+            " ORDER BY created_at, ikkatsuid",
+        ),
+        "idle": not (outbox.get("waiting") or outbox.get("staged") or received.get("new") or received.get("batched")),
+    }
+    if detail:
+        status["file_list"] = _rows(
+            database,
+            "SELECT flow, name, sha256, state, records, code, seen_at, finished_at FROM files ORDER BY seen_at",
+        )
+        status["worklist_list"] = _rows(
+            database, "SELECT character, place, count, state FROM worklist ORDER BY first_at"
+        )
+        status["refused_list"] = _rows(
+            database,
+            "SELECT flow, source, record_no, code, detail FROM held WHERE state = 'refused'"
+            " UNION ALL SELECT flow, source, record_no, code, detail FROM outbox WHERE state = 'refused'"
+            " UNION ALL SELECT flow, message_id, record_no, code, detail FROM received WHERE state = 'refused'",
+        )
+    return status

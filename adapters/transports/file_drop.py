@@ -1,0 +1,181 @@
+"""File drop: complete files are taken from a folder in a stable order, new ones appear atomically with an end mark.
+
+A file is complete when its end mark (``<name><end mark>``) stands beside it; with an empty end mark, when it is
+there at all (it must then be renamed into place). A data file always appears before its end mark and is always
+taken away before it, so an end mark without its file is left over and is removed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fnmatch
+import os
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bus.core.errors import AdapterError
+from bus.core.types import Finding
+
+DONE = "done"
+ERROR = "error"
+END_MARK = ".END"
+TEMPORARY = ".tmp"
+POLL_FIRST_S = 0.05
+POLL_MAX_S = 1.0
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _unreachable(folder: Path, error: OSError) -> AdapterError:
+    return AdapterError("CB6009", [Finding("CB6009", path=folder.name, got=error.strerror or type(error).__name__)])
+
+
+def write_data(folder: Path, name: str, data: bytes) -> Path:
+    """Write ``name`` atomically and durably, without its end mark: temporary file, fsync, rename, fsync folder.
+
+    Raises ``AdapterError`` CB6009 when the folder cannot be written.
+    """
+    path = folder / name
+    temporary = folder / f".{name}{TEMPORARY}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+        _sync_folder(folder)
+    except OSError as error:
+        raise _unreachable(folder, error) from error
+    return path
+
+
+def write_end_mark(folder: Path, name: str, end_mark: str = END_MARK) -> None:
+    """Declare ``name`` complete. Without an end mark there is nothing to do."""
+    if not end_mark:
+        return
+    try:
+        (folder / f"{name}{end_mark}").touch()
+        _sync_folder(folder)
+    except OSError as error:
+        raise _unreachable(folder, error) from error
+
+
+def write_file(folder: Path, name: str, data: bytes, end_mark: str = END_MARK) -> Path:
+    """Write a complete file: its data atomically, then its end mark."""
+    path = write_data(folder, name, data)
+    write_end_mark(folder, name, end_mark)
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class FileDrop:
+    """A watched folder: which names belong to it and how a complete file is recognised.
+
+    ``max_bytes`` refuses absurd files before they are read (AdapterError CB6014).
+    """
+
+    folder: Path
+    patterns: tuple[str, ...]
+    end_mark: str = END_MARK
+    max_bytes: int = 1 << 30
+
+    def complete(self) -> list[Path]:
+        """Complete files in the order of their names. Links and folders are not files."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with os.scandir(self.folder) as entries:
+                names = {entry.name for entry in entries if entry.is_file(follow_symlinks=False)}
+        except OSError as error:
+            raise _unreachable(self.folder, error) from error
+        if self.end_mark:
+            self._sweep(names)
+        found = [
+            name
+            for name in names
+            if not name.startswith(".")
+            and any(fnmatch.fnmatchcase(name, pattern) for pattern in self.patterns)
+            and (not self.end_mark or f"{name}{self.end_mark}" in names)
+        ]
+        return [self.folder / name for name in sorted(found)]
+
+    def _sweep(self, names: set[str]) -> None:
+        for name in names:
+            data = name.removesuffix(self.end_mark)
+            ours = name != data and any(fnmatch.fnmatchcase(data, pattern) for pattern in self.patterns)
+            # the data file may have come since the folder was listed
+            if ours and data not in names and not (self.folder / data).exists():
+                (self.folder / name).unlink(missing_ok=True)
+
+    def read(self, path: Path) -> bytes:
+        """The bytes of a complete file; CB6014 when it is larger than ``max_bytes``, CB6009 when unreadable."""
+        try:
+            size = path.stat().st_size
+            if size > self.max_bytes:
+                expected = f"<= {self.max_bytes} bytes"
+                raise AdapterError(
+                    "CB6014", [Finding("CB6014", place=path.name, expected=expected, got=f"{size} bytes")]
+                )
+            return path.read_bytes()
+        except OSError as error:
+            raise _unreachable(self.folder, error) from error
+
+    def finish(self, path: Path, into: str = DONE) -> Path:
+        """Move a file away to ``done/`` or ``error/``, then its end mark; a name already there gets a number."""
+        target_folder = self.folder / into
+        try:
+            target_folder.mkdir(exist_ok=True)
+            target = target_folder / path.name
+            number = 1
+            while target.exists():
+                number += 1
+                target = target_folder / f"{path.name}.{number}"
+            path.rename(target)
+            _sync_folder(target_folder)
+            if self.end_mark:
+                (self.folder / f"{path.name}{self.end_mark}").unlink(missing_ok=True)
+            _sync_folder(self.folder)
+        except OSError as error:
+            raise _unreachable(self.folder, error) from error
+        return target
+
+    def write_beside(self, into: str, name: str, data: bytes) -> Path:
+        """Write a companion file (an error list) into ``done/`` or ``error/``, atomically."""
+        return write_data(self.folder / into, name, data)
+
+
+async def watch(drops: Sequence[FileDrop], stop: asyncio.Event) -> AsyncIterator[tuple[FileDrop, Path]]:
+    """Yield complete files of all drops, in order, until ``stop`` is set.
+
+    The caller moves each file away (``finish``) before asking for the next; what it leaves is offered again later.
+    The folder is looked at every 50 ms while files come and ever less often, up to once a second, while none do.
+    A folder that cannot be read is looked at again: the vendor's share may be away for a while.
+    """
+    pause = POLL_FIRST_S
+    while not stop.is_set():
+        moved = False
+        for drop in drops:
+            for path in await _listing(drop):
+                if stop.is_set():
+                    return
+                yield drop, path
+                moved = moved or not path.exists()
+        pause = POLL_FIRST_S if moved else min(pause * 2, POLL_MAX_S)
+        try:
+            await asyncio.wait_for(stop.wait(), timeout=pause)
+        except TimeoutError:
+            continue
+
+
+async def _listing(drop: FileDrop) -> list[Path]:
+    try:
+        return await asyncio.to_thread(drop.complete)
+    except AdapterError:
+        return []

@@ -1,0 +1,191 @@
+"""REST/JSON: the client that asks a vendor system, and the pieces to serve a face of one's own."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import re
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+from aiohttp import web
+
+from bus.core.errors import AdapterError
+from bus.core.types import Finding
+
+MAX_REPLY = 16 * 1024 * 1024
+_PLACE = re.compile(r"\{([^{}]+)\}")
+Middleware = Callable[[web.Request, Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[Any]]
+
+
+def bearer(token: str) -> str:
+    """The value of an Authorization header with a bearer token."""
+    return f"Bearer {token}"
+
+
+def authorised(header: str, expected: str) -> bool:
+    """Whether an Authorization header is the expected one, compared in constant time; the scheme in any case."""
+    scheme, _, rest = header.partition(" ")
+    given = f"{scheme.title()} {rest.strip()}"
+    return hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode("utf-8"))
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """A path with its ``{item}`` places filled, percent-encoded; AdapterError CB6010 when a value is missing."""
+
+    def put(match: re.Match[str]) -> str:
+        value = values.get(match[1], "")
+        if not value:
+            raise AdapterError("CB6010", [Finding("CB6010", path=match[1], expected="a value for the address")])
+        return quote(value, safe="")
+
+    return _PLACE.sub(put, template)
+
+
+@dataclass(frozen=True, slots=True)
+class RestReply:
+    """Status and parsed JSON (``None`` for an empty body) of an answer."""
+
+    status: int
+    value: Any = None
+
+
+@dataclass(slots=True)
+class RestClient:
+    """Asks a vendor's REST face over kept connections, each call with a deadline.
+
+    Errors: ``AdapterError`` CB6009 unreachable, cut off or answering 429 / 5xx, CB6010 not JSON or too large,
+    CB6011 no answer in time. Every other status is the caller's to judge.
+    """
+
+    base_url: str
+    authorization: str = field(default="", repr=False)
+    deadline_s: float = 10.0
+    connections: int = 16
+    max_reply: int = MAX_REPLY
+    _session: aiohttp.ClientSession | None = field(default=None, init=False)
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            headers = {"Authorization": self.authorization} if self.authorization else {}
+            connector = aiohttp.TCPConnector(limit=self.connections, keepalive_timeout=30)
+            # no redirects, proxies or cookies: a vendor system is where the settings say
+            self._session = aiohttp.ClientSession(
+                connector=connector, headers=headers, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+            )
+        return self._session
+
+    async def request(self, method: str, path: str, value: Any = None) -> RestReply:
+        """Send ``value`` as JSON (nothing when ``None``) and return the answer."""
+        data = None if value is None else msgspec.json.encode(value)
+        headers = {} if data is None else {"Content-Type": "application/json; charset=utf-8"}
+        try:
+            async with (
+                asyncio.timeout(self.deadline_s),
+                self._open().request(
+                    method, self.base_url.rstrip("/") + path, data=data, headers=headers, allow_redirects=False
+                ) as answer,
+            ):
+                body = await self._read(answer)
+                if answer.status == 429 or answer.status >= 500:
+                    raise self._finding("CB6009", f"HTTP {answer.status}")
+                return RestReply(answer.status, msgspec.json.decode(body) if body else None)
+        except TimeoutError as error:
+            raise self._finding("CB6011", f"> {self.deadline_s:g} s") from error
+        except aiohttp.ClientError as error:
+            raise self._finding("CB6009", type(error).__name__) from error
+        except msgspec.DecodeError as error:
+            raise self._finding("CB6010", "not JSON") from error
+
+    async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
+        body = bytearray()
+        async for chunk in answer.content.iter_chunked(65536):
+            body += chunk
+            if len(body) > self.max_reply:
+                raise self._finding("CB6010", f"> {self.max_reply} bytes")
+        return bytes(body)
+
+    def _finding(self, code: str, got: str) -> AdapterError:
+        return AdapterError(code, [Finding(code, path=self.base_url, got=got)])
+
+    async def close(self) -> None:
+        """Close the kept connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+
+def guard(expected: str, *, realm: str, open_paths: frozenset[str] = frozenset()) -> Middleware:
+    """A middleware that answers 401 unless the Authorization header is ``expected``."""
+
+    @web.middleware
+    async def check(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        if request.path not in open_paths and not authorised(request.headers.get("Authorization", ""), expected):
+            return json_reply({"code": "CB2001"}, status=401, headers={"WWW-Authenticate": f'Basic realm="{realm}"'})
+        return await handler(request)
+
+    return check
+
+
+async def json_object(request: web.Request) -> dict[str, Any]:
+    """The request's JSON object; AdapterError CB6010 for anything else."""
+    try:
+        value = msgspec.json.decode(await request.read())
+    except msgspec.DecodeError as error:
+        raise AdapterError("CB6010", [Finding("CB6010", path=request.path, expected="JSON")]) from error
+    if not isinstance(value, dict):
+        raise AdapterError("CB6010", [Finding("CB6010", path=request.path, expected="a JSON object")])
+    return value
+
+
+def json_reply(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """A JSON answer in UTF-8."""
+    return web.Response(
+        body=msgspec.json.encode(value),
+        status=status,
+        content_type="application/json",
+        charset="utf-8",
+        headers=headers,
+    )
+
+
+@dataclass(slots=True)
+class HttpSite:
+    """Serves an aiohttp application; port 0 lets the system choose, ``port`` is the real one after ``start``."""
+
+    app: web.Application
+    host: str = "127.0.0.1"
+    port: int = 0
+    drain_s: float = 10.0
+    _runner: web.AppRunner | None = field(default=None, init=False)
+
+    @property
+    def url(self) -> str:
+        """``http://host:port``."""
+        return f"http://{self.host}:{self.port}"
+
+    async def start(self) -> None:
+        """Listen. Raises ``OSError`` when the address is taken."""
+        runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=self.drain_s)
+        await runner.setup()
+        try:
+            listener = socket.create_server((self.host, self.port), backlog=512)
+        except OSError:
+            await runner.cleanup()
+            raise
+        self.port = listener.getsockname()[1]
+        self._runner = runner
+        await web.SockSite(runner, listener, backlog=512).start()
+
+    async def stop(self) -> None:
+        """Stop listening, let requests in progress finish, close."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
