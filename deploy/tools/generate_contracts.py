@@ -1,0 +1,58 @@
+"""Write WSDL and XSD of an edition from its tables; ``--check`` only compares them with what is there.
+
+Usage: generate_contracts.py [--check] [--edition 1.0]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from lxml import etree
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
+
+from contract_xml import Schemas  # noqa: E402
+
+from schemas.catalog import load_edition  # noqa: E402
+
+
+def document(root: etree._Element) -> bytes:
+    """The tree as it stands in the repository: UTF-8, indented, with declaration."""
+    etree.indent(root)
+    return etree.tostring(root, encoding="UTF-8", xml_declaration=True) + b"\n"
+
+
+def contracts(version: str) -> dict[Path, bytes]:
+    """Every generated file of the edition with its content."""
+    edition = load_edition(version)
+    schemas = Schemas(edition)
+    files = {edition.folder / "common" / "common.xsd": document(schemas.common())}
+    for unit in edition.units.values():
+        files[edition.folder / unit.key / f"{unit.key}.xsd"] = document(schemas.unit(unit))
+        files[unit.wsdl] = document(schemas.description(unit))
+    return files
+
+
+def main() -> int:
+    """Write or compare; 0 when everything is current, 1 when ``--check`` found differences."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="compare only")
+    parser.add_argument("--edition", default="1.0")
+    options = parser.parse_args()
+    stale = 0
+    for path, content in contracts(options.edition).items():
+        if path.is_file() and path.read_bytes() == content:
+            continue
+        stale += 1
+        sys.stdout.write(f"{'differs' if options.check else 'written'}: {path.relative_to(ROOT)}\n")
+        if not options.check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+    return 1 if stale and options.check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
