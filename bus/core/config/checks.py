@@ -70,11 +70,10 @@ def _mounted_units(parts: Parts) -> None:
 
 
 def known_units(edition: Edition) -> set[str]:
-    """Units with a contract and units named as provider or consumer of one."""
+    """Units with a contract and every business of the standard's table: a system of those may still only call."""
     units = set(edition.units)
-    for unit in edition.units.values():
-        for operation in unit.operations.values():
-            units.update((operation.provider, *operation.consumers))
+    if "gyomu" in edition.codes:
+        units |= edition.codes["gyomu"].codes
     return units
 
 
@@ -83,9 +82,10 @@ def _operations(edition: Edition) -> Iterator[Operation]:
         yield from unit.operations.values()
 
 
-def known_purposes(edition: Edition) -> set[str]:
-    """Every purpose that some operation allows."""
-    return {purpose for operation in _operations(edition) for purpose in operation.purposes}
+def known_purposes(edition: Edition) -> frozenset[str]:
+    """The standard's table of purposes."""
+    table = edition.codes.get("riyomokuteki")
+    return table.codes if table else frozenset()
 
 
 def _operation(parts: Parts, table: Table, key: str) -> Operation | None:
@@ -144,6 +144,8 @@ def _routes(parts: Parts) -> None:
     for entry in parts.routes:
         route, table = entry.value, entry.table
         operation = _operation(parts, table, route.operation)
+        if not parts.endpoint_ids(route.municipality):
+            continue  # the unknown municipality is the finding
         _targets(parts, table, route, operation)
         for number, sender in enumerate(route.senders):
             _endpoint_name(parts, table, ("from", number), route.municipality, sender)
@@ -178,7 +180,7 @@ def _targets(parts: Parts, table: Table, route: Route, operation: Operation | No
         if endpoint is None:
             continue
         place = (*table.path, "to", number)
-        if not endpoint.address:
+        if not endpoint.address and not endpoint.adapter:
             table.document.report(NO_ADDRESS, place, expected="address | adapter", got=endpoint.key)
         if operation and operation.pattern in {"inquiry", "late"} and endpoint.unit != operation.unit:
             expected = f"endpoint of unit {operation.unit}"
@@ -191,11 +193,10 @@ def _rights(parts: Parts) -> None:
     for entry in parts.rights:
         right, table = entry.value, entry.table
         operation = _operation(parts, table, right.operation)
-        if right.endpoint:
-            known = parts.endpoint_ids(right.municipality)
-            if right.endpoint not in known:
-                expected = one_of(right.endpoint, known, "endpoint of endpoints.toml")
-                table.report(UNKNOWN_NAME, "endpoint", expected=expected, got=right.endpoint)
+        known = parts.endpoint_ids(right.municipality)
+        if right.endpoint and known and right.endpoint not in known:
+            expected = one_of(right.endpoint, known, "endpoint of endpoints.toml")
+            table.report(UNKNOWN_NAME, "endpoint", expected=expected, got=right.endpoint)
         key = (right.municipality, right.endpoint, right.operation)
         if key in seen:
             table.report(TWICE, "operation", expected=f"once; see line {seen[key]}", got=" ".join(key[1:]))
