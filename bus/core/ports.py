@@ -5,7 +5,7 @@ Every implementation of ``Journal`` and ``Broker`` passes the universal suites i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -173,7 +173,7 @@ class Journal(Protocol):
         ...
 
     def find(self, municipality: str, sender: str, message_id: str) -> Known | None:
-        """What is stored under this message id, or ``None``."""
+        """What was accepted under this message id, or ``None``. A refused message does not use up its id."""
         ...
 
     async def record(self, transitions: Sequence[Transition]) -> None:
@@ -186,7 +186,15 @@ class Journal(Protocol):
 
     def open_deliveries(self, *, after: str = "", limit: int = 1000) -> Sequence[OpenDelivery]:
         """Unfinished queued deliveries (ACCEPTED, PUBLISHED, DISPATCHING, RETRY_WAIT, PARKED) in order of
-        delivery id, without bodies; ``after`` continues from the last id of the previous page."""
+        acceptance, without bodies; ``after`` continues from the last id of the previous page."""
+        ...
+
+    def due(self, now: float, *, limit: int = 1000) -> Sequence[OpenDelivery]:
+        """Queued deliveries in RETRY_WAIT whose time has come (an operator's resend is due at once), without bodies."""
+        ...
+
+    def states(self, delivery_ids: Sequence[str]) -> Mapping[str, State]:
+        """The present states of those deliveries that exist; an operator may have changed them."""
         ...
 
     def interrupted_calls(self) -> Sequence[str]:

@@ -1,0 +1,1 @@
+"""The journal room: the durable truth about every message, its outbox relay and its read side."""

@@ -1,0 +1,314 @@
+"""One batch of acceptances and transitions, written in one transaction by the one writer.
+
+Many rows go through one statement: every finished statement makes the writer's thread wait for the interpreter
+again, so a batch costs a fixed handful of statements however many callers wait for it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bus.core.errors import JournalError
+from bus.core.ports import Acceptance, Clock, Known, Transition
+from bus.core.states import FINAL, State, may_follow
+from bus.core.types import Finding, Mode
+from bus.journal.message_index import MessageIndex, message_key
+from bus.journal.rows import KEY_SEPARATOR, known
+from bus.journal.schema import CALLING, FAN_OUT, OPEN_CLASS, WAITING
+
+Work = Acceptance | tuple[Transition, ...]
+"""What one caller wants done: one acceptance, or transitions that stand or fall together."""
+
+Outcome = Known | JournalError | None
+
+CHUNKS: Final = (64, 16, 4, 1)
+"""Rows per statement; few different sizes, so that all stay prepared."""
+
+PLACES_KEPT: Final = 200_000
+"""Open deliveries whose state is remembered between batches (about 300 bytes each)."""
+
+
+class RowWriter:
+    """Executes one statement for many rows of ``columns`` values."""
+
+    __slots__ = ("_columns", "_statements")
+
+    def __init__(self, statement: str, columns: int) -> None:
+        """``statement`` holds ``{rows}`` where the list of value rows belongs."""
+        row = f"({','.join('?' * columns)})"
+        self._columns = columns
+        self._statements = tuple((size, statement.format(rows=",".join([row] * size))) for size in CHUNKS)
+
+    def write(self, connection: sqlite3.Connection, values: list[object]) -> None:
+        """Write all rows; ``values`` is their concatenation."""
+        start, end, columns = 0, len(values), self._columns
+        for size, statement in self._statements:
+            width = size * columns
+            while end - start >= width:
+                connection.execute(statement, values[start : start + width])
+                start += width
+
+
+def _insert(table: str, names: str) -> RowWriter:
+    return RowWriter(f"INSERT INTO {table} ({names}) VALUES {{rows}}", names.count(",") + 1)  # noqa: S608 (own names)
+
+
+_UPDATE = (
+    "UPDATE delivery SET state=v.column2, attempt=max(attempt, v.column3), code=v.column4, detail=v.column5,"
+    " updated_at=v.column6, request_out=max(request_out, v.column7), response_in=max(response_in, v.column8),"
+    " response_out=max(response_out, v.column9){more} FROM (VALUES {{rows}}) AS v WHERE delivery.n=v.column1"
+)
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where a delivery stands: its row number, its state, and whether a direct caller waits for it."""
+
+    n: int
+    state: State
+    direct: bool
+
+
+class Ledger:
+    """The journal's tables as the writer sees them.
+
+    Remembers the state of open deliveries between batches; another process that wrote (an operator's command) is
+    noticed through ``PRAGMA data_version`` inside the transaction, and then everything is read anew.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
+        self._connection = connection
+        self._clock = clock
+        self.messages = MessageIndex(connection)
+        self._places: dict[str, _Place] = {}
+        self._data_version = -1
+        self._next_n = 1 + int(connection.execute("SELECT coalesce(max(n), 0) FROM exchange").fetchone()[0])
+        self._exchanges = _insert(
+            "exchange",
+            "n,exchange_id,municipality,sender,message_id,refused,sha256,unit,operation,edition,purpose,mode,"
+            "ordering_keys,received_at,expires_at,content_type,soap_action,relates_to,tables_hash,size,code",
+        )
+        self._bodies = _insert("body", "n,raw")
+        self._deliveries = _insert("delivery", "n,target,state,open,updated_at")
+        self._replies = _insert("reply", "n,status,content_type,raw")
+        self._events = _insert("event", "delivery,at,state,attempt,code,detail,actor")
+        self._moves = RowWriter(_UPDATE.format(more=""), 9)
+        self._turns = RowWriter(_UPDATE.format(more=", open=v.column10, next_attempt_at=v.column11"), 11)
+
+    def apply(self, batch: Sequence[Work]) -> list[Outcome]:
+        """Write the batch durably and say what became of each entry.
+
+        Entries that are known or not allowed get their own outcome, the rest commits. Errors: ``sqlite3.Error``
+        when nothing of the batch was stored.
+        """
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._notice_others()
+            outcomes: list[Outcome] = [None] * len(batch)
+            accepts = [(i, work) for i, work in enumerate(batch) if isinstance(work, Acceptance)]
+            if accepts:
+                self._accept(accepts, outcomes)
+            if len(accepts) < len(batch):
+                self._record(((i, work) for i, work in enumerate(batch) if isinstance(work, tuple)), outcomes)
+            connection.execute("COMMIT")
+        except BaseException:
+            self._places.clear()
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        if len(self._places) > PLACES_KEPT:
+            self._places.clear()
+        return outcomes
+
+    def _notice_others(self) -> None:
+        found = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        if found != self._data_version:
+            self._places.clear()
+            self._data_version = found
+
+    # -- acceptance -------------------------------------------------------------------------------------------
+
+    def _accept(self, accepts: list[tuple[int, Acceptance]], outcomes: list[Outcome]) -> None:
+        keys = [message_key(acceptance.municipality, acceptance.message_id) for _, acceptance in accepts]
+        taken = self.messages.present(keys)
+        first = self._next_n
+        fresh: list[tuple[int, Acceptance]] = []
+        again: list[tuple[int, int, Acceptance]] = []
+        for key, (index, acceptance) in zip(keys, accepts, strict=True):
+            if key in taken:
+                again.append((key, index, acceptance))
+            else:
+                taken.add(key)
+                fresh.append((key, acceptance))
+        try:
+            self._insert_acceptances(fresh)
+            for key, index, acceptance in again:
+                outcomes[index] = self._accept_again(key, acceptance)
+        except sqlite3.IntegrityError:
+            # An exchange id used twice is the fault of one caller: find out whose.
+            self._connection.execute("ROLLBACK")
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._notice_others()
+            self._places.clear()
+            self.messages.forget(keys, first)
+            self._next_n = first
+            for key, (index, acceptance) in zip(keys, accepts, strict=True):
+                outcomes[index] = self._accept_carefully(key, acceptance)
+
+    def _accept_again(self, key: int, acceptance: Acceptance) -> Known | None:
+        """Accept unless the id is known; a refusal never is."""
+        if acceptance.state is not State.REJECTED:
+            numbers = self.messages.candidates(self._connection, key)
+            found = known(
+                self._connection, numbers, acceptance.municipality, acceptance.message_id, acceptance.sender
+            )  # fmt: skip
+            if found is not None:
+                return found
+        self._insert_acceptances([(key, acceptance)])
+        return None
+
+    def _accept_carefully(self, key: int, acceptance: Acceptance) -> Known | JournalError | None:
+        first = self._next_n
+        try:
+            return self._accept_again(key, acceptance)
+        except sqlite3.IntegrityError:
+            self.messages.forget([key], first)
+            self._next_n = first
+            return JournalError("CB4001", [Finding("CB4001", path="exchange_id", got="used twice")])
+
+    def _insert_acceptances(self, acceptances: Sequence[tuple[int, Acceptance]]) -> None:
+        exchanges: list[object] = []
+        bodies: list[object] = []
+        deliveries: list[object] = []
+        n, now, places = self._next_n, self._clock.now(), self._places
+        for key, a in acceptances:
+            refused = a.state is State.REJECTED
+            exchanges += (
+                n, a.exchange_id, a.municipality, a.sender, a.message_id, int(refused), a.sha256, a.unit,
+                a.operation, a.edition, a.purpose, a.mode.value, KEY_SEPARATOR.join(a.ordering_keys), a.received_at,
+                a.expires_at, a.content_type, a.soap_action, a.relates_to, a.tables_hash, a.size, a.code,
+            )  # fmt: skip
+            if a.raw:
+                bodies += (n, a.raw)
+            if not refused:
+                direct = a.mode is Mode.DIRECT
+                state, where, row = a.state.value, CALLING if direct else OPEN_CLASS[a.state], n * FAN_OUT
+                for target in a.targets:
+                    deliveries += (row, target, state, where, now)
+                    places[a.delivery_id(row % FAN_OUT)] = _Place(row, a.state, direct)
+                    row += 1
+            self.messages.add(key, n)
+            n += 1
+        self._exchanges.write(self._connection, exchanges)
+        self._bodies.write(self._connection, bodies)
+        self._deliveries.write(self._connection, deliveries)
+        self._next_n = n
+
+    # -- transitions ------------------------------------------------------------------------------------------
+
+    def _record(self, calls: Iterable[tuple[int, tuple[Transition, ...]]], outcomes: list[Outcome]) -> None:
+        pending: dict[int, list[object]] = {}
+        turned: set[int] = set()
+        events: list[object] = []
+        replies: list[object] = []
+        for index, transitions in calls:
+            refused = self._refusal(transitions)
+            if refused is not None:
+                outcomes[index] = refused
+                continue
+            for t in transitions:
+                place = self._place(t.delivery_id)
+                assert place is not None
+                self._note(t, place, pending, turned)
+                events += (place.n, t.at, t.state.value, t.attempt, t.code, t.detail, "")
+                if t.reply or t.reply_status:
+                    replies += (place.n, t.reply_status, t.reply_content_type, t.reply)
+                if t.state in FINAL and t.state is not State.DELIVERED:
+                    self._places.pop(t.delivery_id, None)
+        moves: list[object] = []
+        turns: list[object] = []
+        for n, row in pending.items():
+            if n in turned:
+                turns += row
+            else:
+                moves += row[:9]
+        self._moves.write(self._connection, moves)
+        self._turns.write(self._connection, turns)
+        self._events.write(self._connection, events)
+        if replies:
+            self._store_replies(replies)
+
+    def _refusal(self, transitions: tuple[Transition, ...]) -> JournalError | None:
+        """CB4004 when any of the transitions may not follow; looks ahead without changing anything."""
+        ahead: dict[str, State] = {}
+        for t in transitions:
+            state = ahead.get(t.delivery_id)
+            if state is None:
+                place = self._place(t.delivery_id)
+                state = None if place is None else place.state
+            if state is None or not may_follow(state, t.state):
+                got = f"{state or 'unknown'} -> {t.state}"
+                return JournalError("CB4004", [Finding("CB4004", path=t.delivery_id, got=got)])
+            ahead[t.delivery_id] = t.state
+        return None
+
+    def _place(self, delivery_id: str) -> _Place | None:
+        place = self._places.get(delivery_id)
+        if place is None:
+            exchange_id, _, index = delivery_id.rpartition("-")
+            if not index.isdecimal() or int(index) >= FAN_OUT:
+                return None
+            row = self._connection.execute(
+                "SELECT d.n, d.state, e.mode FROM exchange e JOIN delivery d ON d.n = e.n * ? + ?"
+                " WHERE e.exchange_id = ?",
+                (FAN_OUT, int(index), exchange_id),
+            ).fetchone()
+            if row is None:
+                return None
+            place = _Place(row[0], State(row[1]), row[2] == Mode.DIRECT.value)
+            self._places[delivery_id] = place
+        return place
+
+    @staticmethod
+    def _note(t: Transition, place: _Place, pending: dict[int, list[object]], turned: set[int]) -> None:
+        """Merge a transition into the row that its delivery will have after the batch."""
+        old_class = CALLING if place.direct else OPEN_CLASS.get(place.state)
+        new_class = OPEN_CLASS.get(t.state)
+        if place.direct and new_class is not None:
+            new_class = CALLING
+        if old_class != new_class or t.state is State.RETRY_WAIT:
+            turned.add(place.n)
+        response_out = t.at if t.state is State.REPLIED or (place.direct and t.state in FINAL) else 0.0
+        next_attempt_at = t.next_attempt_at if new_class == WAITING else 0.0
+        row = pending.get(place.n)
+        if row is None:
+            pending[place.n] = [
+                place.n, t.state.value, t.attempt, t.code, t.detail, t.at, t.request_out, t.response_in, response_out,
+                new_class, next_attempt_at,
+            ]  # fmt: skip
+        else:
+            row[1], row[3], row[4], row[5] = t.state.value, t.code, t.detail, t.at
+            row[2] = max(row[2], t.attempt)  # type: ignore[call-overload]
+            row[6] = t.request_out or row[6]
+            row[7] = t.response_in or row[7]
+            row[8] = response_out or row[8]
+            row[9], row[10] = new_class, next_attempt_at
+        place.state = t.state
+
+    def _store_replies(self, replies: list[object]) -> None:
+        rows = [replies[i : i + 4] for i in range(0, len(replies), 4)]
+        last = {row[0]: row for row in rows}
+        if len(last) < len(rows) or not self._fresh(last):
+            self._connection.executemany("INSERT OR REPLACE INTO reply VALUES (?,?,?,?)", list(last.values()))
+            return
+        self._replies.write(self._connection, replies)
+
+    def _fresh(self, rows: dict[object, list[object]]) -> bool:
+        """Whether none of these deliveries has a stored reply yet (a late reply follows a receipt)."""
+        marks = ",".join("?" * len(rows))
+        found = self._connection.execute(f"SELECT 1 FROM reply WHERE n IN ({marks}) LIMIT 1", list(rows)).fetchone()  # noqa: S608 (marks)
+        return found is None

@@ -1,0 +1,225 @@
+"""The embedded journal: SQLite in WAL mode, an fsync per commit, one commit for all who wait."""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from bus.core.errors import JournalError
+from bus.core.ports import Acceptance, Clock, Known, OpenDelivery, Transition
+from bus.core.states import State
+from bus.core.types import Finding
+from bus.journal.ledger import Ledger, Outcome, Work
+from bus.journal.message_index import MessageIndex, message_key
+from bus.journal.owner import OwnerLock
+from bus.journal.rows import OPEN_COLUMNS, OPEN_FROM, known, open_delivery
+from bus.journal.schema import (
+    CALLING,
+    FAN_OUT,
+    HELD,
+    MOVING,
+    WAITING,
+    Connect,
+    connect,
+    open_for_reading,
+    open_for_writing,
+)
+from bus.journal.writer import GroupWriter
+
+CHECKPOINT_IDLE_BYTES: Final = 1 << 20
+"""In a gap the log is copied back when about this much was written since."""
+
+CHECKPOINT_FORCED_BYTES: Final = 64 << 20
+"""Without a gap it is copied back at this size, so that the log stays bounded."""
+
+ROW_ESTIMATE: Final = 2000
+"""Bytes of log per entry besides its body; only steers checkpoints."""
+
+_PAGE = f"SELECT {OPEN_COLUMNS} FROM {OPEN_FROM} WHERE d.open = ? {{when}} AND d.n > ? ORDER BY d.n LIMIT ?"  # noqa: S608 (constants)
+_PAGES: Final = (
+    (MOVING, _PAGE.format(when="AND d.next_attempt_at = 0")),
+    (WAITING, _PAGE.format(when="")),
+    (HELD, _PAGE.format(when="AND d.next_attempt_at = 0")),
+)
+"""Only waiting deliveries have a next time: the others are read straight along the index however many there are."""
+
+
+class _SqliteStore:
+    """The connection of the writer's thread."""
+
+    def __init__(self, path: Path, clock: Clock, make: Connect, max_pages: int) -> None:
+        self._path = path
+        self._clock = clock
+        self._make = make
+        self._max_pages = max_pages
+        self._connection: sqlite3.Connection | None = None
+        self._ledger: Ledger | None = None
+        self._written = 0
+
+    def open(self) -> None:
+        self.close()
+        connection = open_for_writing(self._path, self._make, max_pages=self._max_pages)
+        connection.execute("PRAGMA cache_size=-65536")
+        connection.execute("PRAGMA temp_store=MEMORY")
+        self._connection, self._ledger = connection, Ledger(connection, self._clock)
+
+    def apply(self, batch: Sequence[Work]) -> list[Outcome]:
+        assert self._ledger is not None
+        outcomes = self._ledger.apply(batch)
+        self._written += sum(
+            ROW_ESTIMATE + (len(work.raw) if isinstance(work, Acceptance) else sum(len(t.reply) for t in work))
+            for work in batch
+        )
+        return outcomes
+
+    @property
+    def messages(self) -> MessageIndex:
+        """The index of message ids; asked from the event loop's thread."""
+        assert self._ledger is not None
+        return self._ledger.messages
+
+    def tidy(self, *, idle: bool) -> bool:
+        if self._connection is None or self._ledger is None:
+            return False
+        if self._ledger.messages.merge(idle=idle):
+            return True
+        if self._written >= (CHECKPOINT_IDLE_BYTES if idle else CHECKPOINT_FORCED_BYTES):
+            self._written = 0
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        return False
+
+    def close(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()
+        self._connection = None
+
+
+class SqliteJournal:
+    """Implements ``bus.core.ports.Journal`` on one SQLite file.
+
+    Errors: ``JournalError`` CB4001 when a batch could not be stored (the next one is tried on a new connection),
+    CB4003 when the file cannot be opened or another process owns it, CB4004 for a transition that may not follow.
+    """
+
+    def __init__(self, path: Path, *, clock: Clock, make: Connect = connect, max_pages: int = 0) -> None:
+        self._path = path
+        self._make = make
+        self._lock = OwnerLock(path)
+        self._store = _SqliteStore(path, clock, make, max_pages)
+        self._writer = GroupWriter(self._store)
+        self._reading: sqlite3.Connection | None = None
+
+    async def open(self) -> None:
+        """Take ownership, bring the schema up to date, start the writer. Errors: CB4003."""
+        self._lock.acquire()
+        try:
+            await self._writer.start()
+            self._reading = open_for_reading(self._path, self._make)
+        except JournalError:
+            self._lock.release()
+            raise
+
+    async def close(self) -> None:
+        """Commit what waits, close both connections, give up ownership."""
+        await self._writer.stop()
+        if self._reading is not None:
+            self._reading.close()
+            self._reading = None
+        self._lock.release()
+
+    async def accept(self, acceptance: Acceptance) -> Known | None:
+        """Store an acceptance durably; ``None``, or what was there first under the same message id."""
+        if not 0 <= len(acceptance.targets) <= FAN_OUT:
+            raise ValueError(f"more than {FAN_OUT} targets")
+        outcome = await self._writer.submit(acceptance)
+        assert not isinstance(outcome, JournalError)
+        return outcome
+
+    async def record(self, transitions: Sequence[Transition]) -> None:
+        """Apply transitions in order in one durable commit; CB4004 leaves all of them undone."""
+        if transitions:
+            await self._writer.submit(tuple(transitions))
+
+    def find(self, municipality: str, sender: str, message_id: str) -> Known | None:
+        """What was accepted under this message id of this sender. A refused message does not use up its id."""
+        return self._known(municipality, message_id, sender)
+
+    def exchange_of(self, municipality: str, message_id: str) -> Known | None:
+        """The exchange that carries this message id, whoever sent it."""
+        return self._known(municipality, message_id, "")
+
+    def body(self, exchange_id: str) -> bytes:
+        """The stored bytes of an exchange's request; empty when there are none."""
+        row = self._read().execute(
+            "SELECT b.raw FROM exchange e JOIN body b ON b.n = e.n WHERE e.exchange_id = ?", (exchange_id,)
+        ).fetchone()  # fmt: skip
+        return b"" if row is None else bytes(row[0])
+
+    def open_deliveries(self, *, after: str = "", limit: int = 1000) -> Sequence[OpenDelivery]:
+        """Unfinished queued deliveries in the order of their acceptance, parked ones included, without bodies."""
+        start = self._number(after) if after else -1
+        pages = [self._read().execute(query, (each, start, limit)).fetchall() for each, query in _PAGES]
+        rows = heapq.merge(*pages, key=lambda row: int(row[0]))
+        return [open_delivery(row) for _, row in zip(range(limit), rows, strict=False)]
+
+    def due(self, now: float, *, limit: int = 1000) -> Sequence[OpenDelivery]:
+        """Deliveries in RETRY_WAIT whose time has come, the longest waiting first."""
+        rows = self._read().execute(
+            f"SELECT {OPEN_COLUMNS} FROM {OPEN_FROM} WHERE d.open = ? AND d.next_attempt_at <= ?"  # noqa: S608 (constants)
+            " ORDER BY d.next_attempt_at, d.n LIMIT ?",
+            (WAITING, now, limit),
+        )
+        return [open_delivery(row) for row in rows.fetchall()]
+
+    def states(self, delivery_ids: Sequence[str]) -> Mapping[str, State]:
+        """The present state of each of these deliveries that exists."""
+        found: dict[str, State] = {}
+        for delivery_id in delivery_ids:
+            exchange_id, _, index = delivery_id.rpartition("-")
+            row = self._read().execute(
+                "SELECT d.state FROM exchange e JOIN delivery d ON d.n = e.n * ? + ? WHERE e.exchange_id = ?",
+                (FAN_OUT, int(index), exchange_id),
+            ).fetchone()  # fmt: skip
+            if row is not None:
+                found[delivery_id] = State(row[0])
+        return found
+
+    def interrupted_calls(self) -> Sequence[str]:
+        """Direct calls that were DISPATCHING when the process ended."""
+        rows = self._read().execute(
+            "SELECT e.exchange_id, d.n FROM delivery d JOIN exchange e ON e.n = d.n / ? WHERE d.open = ? ORDER BY d.n",
+            (FAN_OUT, CALLING),
+        )
+        return [f"{exchange_id}-{n % FAN_OUT}" for exchange_id, n in rows.fetchall()]
+
+    def counts(self) -> dict[str, int]:
+        """Deliveries per state (all states named), ``accepted_messages`` and ``rejected_messages``."""
+        read = self._read()
+        counts = {state.value: 0 for state in State}
+        counts.update(read.execute("SELECT state, count(*) FROM delivery GROUP BY state").fetchall())
+        total = int(read.execute("SELECT count(*) FROM exchange").fetchone()[0])
+        rejected = int(read.execute("SELECT count(*) FROM exchange WHERE refused > 0").fetchone()[0])
+        counts[State.REJECTED.value] = rejected
+        return counts | {"accepted_messages": total - rejected, "rejected_messages": rejected}
+
+    def _known(self, municipality: str, message_id: str, sender: str) -> Known | None:
+        read, messages = self._read(), self._store.messages
+        numbers = messages.candidates(read, message_key(municipality, message_id))
+        return known(read, numbers, municipality, message_id, sender) if numbers else None
+
+    def _number(self, delivery_id: str) -> int:
+        exchange_id, _, index = delivery_id.rpartition("-")
+        row = self._read().execute("SELECT n FROM exchange WHERE exchange_id = ?", (exchange_id,)).fetchone()
+        if row is None:
+            raise JournalError("CB4004", [Finding("CB4004", path=delivery_id, got="unknown")])
+        return int(row[0]) * FAN_OUT + int(index)
+
+    def _read(self) -> sqlite3.Connection:
+        if self._reading is None:
+            raise JournalError("CB4003", [Finding("CB4003", path="journal", got="not open")])
+        return self._reading
