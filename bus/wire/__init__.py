@@ -1,0 +1,1 @@
+"""Bytes to and from SOAP: hardened parsing, envelopes, addressing, context, faults, contracts."""

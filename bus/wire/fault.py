@@ -1,0 +1,121 @@
+"""SOAP faults: ours built with code, texts in two languages and findings; anybody's read tolerantly."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from lxml import etree
+
+from bus.core.errors import ChiikibusError
+from bus.core.types import Finding
+from bus.wire import envelope
+from bus.wire.context import NAMESPACE, PREFIX
+
+SHOGAI: Final = f"{PREFIX}shogai"
+MAX_FINDINGS: Final = 50
+MAX_TEXT: Final = 500
+
+_LANG: Final = "{http://www.w3.org/XML/1998/namespace}lang"
+_NOT_XML: Final = re.compile("[\x00-\x1f\ud800-\udfff\ufffe\uffff]")
+_FINDING: Final = (
+    ("kodo", "code"),
+    ("komoku", "path"),
+    ("komokumei", "name_ja"),
+    ("gyo", "line"),
+    ("basho", "place"),
+    ("kitai", "expected"),
+    ("jissai", "got"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFault:
+    """A fault that somebody sent. ``code`` is of our catalogue's form, or empty for a foreign fault."""
+
+    faultcode: str
+    text: str
+    code: str = ""
+    findings: tuple[Finding, ...] = ()
+    record_id: str = ""
+
+
+def fault_bytes(error: ChiikibusError, *, record_id: str = "") -> bytes:
+    """The SOAP 1.1 fault message for ``error``; ``record_id`` is the exchange id for the operator."""
+    entry = error.entry
+    fault = etree.Element(envelope.FAULT, nsmap={"soap": envelope.SOAP})
+    etree.SubElement(fault, "faultcode").text = f"soap:{entry.faultcode}"
+    text = etree.SubElement(fault, "faultstring")
+    text.set(_LANG, "ja")
+    text.text = f"{entry.title_ja} / {entry.title_en}"
+    shogai = etree.SubElement(etree.SubElement(fault, "detail"), SHOGAI, nsmap={"cb": NAMESPACE})
+    _add(shogai, "kodo", error.code)
+    _add(shogai, "bunmen_ja", entry.title_ja)
+    _add(shogai, "bunmen_en", entry.title_en)
+    _add(shogai, "taisho_ja", entry.action_ja)
+    _add(shogai, "taisho_en", entry.action_en)
+    _add(shogai, "kirokubango", record_id)
+    for finding in error.findings[:MAX_FINDINGS]:
+        shiteki = etree.SubElement(shogai, f"{PREFIX}shiteki")
+        for name, attribute in _FINDING:
+            value = getattr(finding, attribute)
+            _add(shiteki, name, str(value) if value else "")
+    return envelope.build(fault)
+
+
+def read_fault(fault: etree._Element) -> RemoteFault:
+    """The fault of ``fault`` (soap:Fault) or of a Body around it; whatever is missing stays empty.
+
+    Child names are compared without their namespace, since some stacks qualify them.
+    """
+    if fault.tag != envelope.FAULT:
+        inner = fault.find(envelope.FAULT)
+        fault = fault if inner is None else inner
+    children = {_local(child): child for child in fault}
+    faultcode = _text(children.get("faultcode"))
+    text = _text(children.get("faultstring"))
+    detail = children.get("detail")
+    shogai = None if detail is None else detail.find(SHOGAI)
+    if shogai is None:
+        return RemoteFault(faultcode.rpartition(":")[2], text)
+    findings = tuple(_finding(item) for item in shogai.findall(f"{PREFIX}shiteki")[:MAX_FINDINGS])
+    return RemoteFault(
+        faultcode.rpartition(":")[2],
+        text,
+        _text(shogai.find(f"{PREFIX}kodo")),
+        findings,
+        _text(shogai.find(f"{PREFIX}kirokubango")),
+    )
+
+
+def _finding(element: etree._Element) -> Finding:
+    """One shiteki."""
+    texts = {_local(child): _text(child) for child in element}
+    line = texts.get("gyo", "")
+    return Finding(
+        texts.get("kodo", ""),
+        texts.get("komoku", ""),
+        int(line) if line.isascii() and line.isdigit() and len(line) < 10 else 0,
+        texts.get("kitai", ""),
+        texts.get("jissai", ""),
+        texts.get("komokumei", ""),
+        texts.get("basho", ""),
+    )
+
+
+def _add(parent: etree._Element, name: str, text: str) -> None:
+    """A child with text; nothing for an empty text. What XML cannot hold is left out."""
+    if text:
+        child = etree.SubElement(parent, PREFIX + name)
+        child.text = _NOT_XML.sub("", text[:MAX_TEXT])
+
+
+def _local(element: etree._Element) -> str:
+    """The name without namespace."""
+    return etree.QName(element).localname
+
+
+def _text(element: etree._Element | None) -> str:
+    """All text of an element, trimmed and cut; foreign stacks put anything here."""
+    return "" if element is None else "".join(str(part) for part in element.itertext())[:MAX_TEXT].strip()

@@ -1,0 +1,40 @@
+"""Request and response as values, shared by the front, the pipeline and the management service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+XML: Final = "text/xml; charset=utf-8"
+TEXT: Final = "text/plain; charset=utf-8"
+JSON: Final = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A complete HTTP request. Header names are in lower case; repeated fields are joined by a comma.
+
+    ``path`` is as sent, without the query; ``query`` without the question mark.
+    """
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False, default=b"")
+    query: str = ""
+    peer: str = ""
+
+    def header(self, name: str) -> str:
+        """The field called ``name`` (lower case), or an empty text."""
+        return self.headers.get(name, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What is answered; ``Content-Length`` and ``Content-Type`` are written from the fields."""
+
+    status: int
+    content_type: str = ""
+    body: bytes = field(repr=False, default=b"")
+    headers: tuple[tuple[str, str], ...] = ()
