@@ -1,0 +1,1 @@
+"""Vendor character sets, the gaiji register, kana and character units: nothing is ever replaced silently."""

@@ -1,0 +1,56 @@
+"""Cut a binary stream into records: by line ends, or by a fixed number of bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+READ_BYTES = 1 << 20
+MAX_LINE_BYTES = 16 << 20  # a longer line is no record of any known vendor; it would only fill the memory
+
+
+@dataclass(slots=True)
+class Chunk:
+    """The bytes of one record. ``fault`` says why it is no whole record, ``ends_file`` that the file broke off here."""
+
+    offset: int
+    raw: bytes
+    fault: str = ""
+    ends_file: bool = False
+
+
+def lines(stream: BinaryIO, line_end: bytes) -> Iterator[Chunk]:
+    """Records that end in ``line_end`` (CRLF or LF); a line that ends otherwise is a chunk with a fault."""
+    crlf = line_end == b"\r\n"
+    offset = 0
+    rest = b""
+    while block := stream.read(READ_BYTES):
+        parts = (rest + block).split(b"\n")
+        rest = parts.pop()
+        for part in parts:
+            if part.endswith(b"\r") == crlf:
+                yield Chunk(offset, part[:-1] if crlf else part)
+            else:
+                yield Chunk(offset, part.rstrip(b"\r"), fault=f"line end is {'LF' if crlf else 'CRLF'}")
+            offset += len(part) + 1
+        if len(rest) > MAX_LINE_BYTES:
+            yield Chunk(offset, rest[:80], fault=f"no line end within {MAX_LINE_BYTES} bytes", ends_file=True)
+            return
+    if rest:
+        yield Chunk(offset, rest, fault="the last line has no line end", ends_file=True)
+
+
+def slices(stream: BinaryIO, size: int) -> Iterator[Chunk]:
+    """Records of exactly ``size`` bytes without line ends; a shorter rest is a chunk with a fault."""
+    offset = 0
+    rest = b""
+    while block := stream.read(READ_BYTES):
+        data = rest + block
+        whole = len(data) - len(data) % size
+        for start in range(0, whole, size):
+            yield Chunk(offset + start, data[start : start + size])
+        offset += whole
+        rest = data[whole:]
+    if rest:
+        yield Chunk(offset, rest, fault=f"{len(rest)} bytes instead of {size}", ends_file=True)

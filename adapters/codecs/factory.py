@@ -1,0 +1,47 @@
+"""Make the codec of a layout; a vendor can add kinds through the entry-point group ``chiikibus.codecs``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import entry_points
+from typing import cast
+
+from adapters.characters.charset import charset
+from adapters.characters.register import EMPTY, GaijiRegister
+from adapters.codecs.delimited import DelimitedCodec
+from adapters.codecs.fixed import FixedCodec
+from adapters.codecs.json_record import JsonCodec
+from adapters.sdk.layout import Layout
+from adapters.sdk.protocols import Codec
+from bus.core.errors import ConfigurationError
+from bus.core.types import Finding
+
+CodecMaker = Callable[[Layout, GaijiRegister], Codec]
+GROUP = "chiikibus.codecs"
+
+
+@cache
+def _foreign_kinds() -> dict[str, CodecMaker]:
+    return {point.name: cast(CodecMaker, point.load()) for point in entry_points(group=GROUP)}
+
+
+def codec_kinds() -> tuple[str, ...]:
+    """The kinds a layout may name."""
+    return ("fixed", "delimited", "json", *_foreign_kinds())
+
+
+def make_codec(layout: Layout, register: GaijiRegister = EMPTY) -> Codec:
+    """The codec of ``layout`` with the gaiji register of the site; raises ConfigurationError for an unknown kind."""
+    characters = charset(layout.encoding, register, gaiji=layout.gaiji)
+    if layout.kind == "fixed":
+        return FixedCodec(layout, characters)
+    if layout.kind == "delimited":
+        return DelimitedCodec(layout, characters)
+    if layout.kind == "json":
+        return JsonCodec(layout, characters)
+    maker = _foreign_kinds().get(layout.kind)
+    if maker is None:
+        found = Finding("CB6008", path="layout.kind", expected=" | ".join(codec_kinds()), got=layout.kind)
+        raise ConfigurationError("CB6008", (found,))
+    return maker(layout, register)

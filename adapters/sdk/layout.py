@@ -1,0 +1,71 @@
+"""A vendor's record layout as frozen values; ``adapters.codecs.layout`` reads it from TOML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutField:
+    """One field of a record. ``bytes`` is its width (fixed only); ``type`` is X, N or 9.
+
+    ``pad`` is right-space, left-zero or right-wide-space. ``path`` is the place in a JSON document, ``json`` the
+    JSON type written there (string or number). A ``filler`` holds only spaces. ``value`` is a fixed content of a
+    header or trailer field.
+    """
+
+    name: str
+    type: str = "N"
+    bytes: int = 0
+    pad: str = "right-space"
+    path: tuple[str, ...] = ()
+    json: str = "string"
+    filler: bool = False
+    value: str = ""
+    note: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One record layout. ``items`` are the fields a mapping must speak of: structure and fillers left out."""
+
+    id: str
+    kind: str
+    encoding: str
+    fields: tuple[LayoutField, ...]
+    gaiji: bool = False
+    record_bytes: int = 0
+    line_end: str = "crlf"
+    delimiter: str = ","
+    quote: str = '"'
+    quoting: str = "minimal"
+    header_line: bool = False
+    form: str = "object"
+    absent: str = "empty"
+    type_field: str = ""
+    header_mark: str = ""
+    data_mark: str = ""
+    trailer_mark: str = ""
+    count_field: str = ""
+    header: tuple[LayoutField, ...] = ()
+    trailer: tuple[LayoutField, ...] = ()
+    path: Path = Path()
+
+    @property
+    def items(self) -> tuple[LayoutField, ...]:
+        """The data fields that carry values."""
+        return tuple(one for one in self.fields if not one.filler and one.name != self.type_field)
+
+    def field(self, name: str) -> LayoutField:
+        """The data field ``name`` (KeyError when there is none)."""
+        for one in self.fields:
+            if one.name == name:
+                return one
+        raise KeyError(name)
+
+    @property
+    def line_end_bytes(self) -> bytes:
+        """The line end in bytes."""
+        return {"crlf": b"\r\n", "lf": b"\n", "none": b""}[self.line_end]
