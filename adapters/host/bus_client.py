@@ -1,0 +1,123 @@
+"""The way to the bus: one POST per message with the endpoint's credential, and what the bus answered as a value."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from bus.core.basic import basic_header
+from bus.core.errors import ChiikibusError, error_entry
+from bus.core.types import Finding
+from bus.wire import envelope, fault, safe_xml
+from bus.wire.envelope import Envelope
+
+CONTENT_TYPE = "text/xml; charset=utf-8"
+WAIT_FOR = frozenset({"CB1015", "CB2001", "CB5008"})
+"""Refusals that say nothing about the message: the bus does not know this endpoint or its credential (yet)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a message. ``code`` is empty when the bus took or answered it.
+
+    ``retryable`` says that the same message may succeed later; ``retry_after_s`` is the bus's own wish.
+    """
+
+    code: str = ""
+    retryable: bool = False
+    retry_after_s: float = 0.0
+    findings: tuple[Finding, ...] = ()
+    record_id: str = ""
+    envelope: Envelope | None = field(repr=False, default=None)
+
+    @property
+    def taken(self) -> bool:
+        """Whether the bus took the message."""
+        return not self.code
+
+
+@dataclass(slots=True)
+class BusClient:
+    """Posts to ``<base_url>/<municipality>/<endpoint>/<unit>`` over kept connections; failures are answers too."""
+
+    base_url: str
+    municipality: str
+    endpoint: str
+    secret: str = field(repr=False)
+    connections: int = 64
+    max_reply: int = 32 * 1024 * 1024
+    _session: aiohttp.ClientSession | None = field(default=None, init=False)
+
+    def address(self, unit: str) -> str:
+        """Where messages for ``unit`` go; also their wsa:To."""
+        return f"{self.base_url}/{self.municipality}/{self.endpoint}/{unit}"
+
+    async def post(self, unit: str, action: str, body: bytes, deadline_s: float = 60.0) -> Answer:
+        """Send once and wait for the answer, at most ``deadline_s`` seconds."""
+        headers = {"Content-Type": CONTENT_TYPE, "SOAPAction": f'"{action}"'}
+        try:
+            async with (
+                asyncio.timeout(deadline_s),
+                self._open().post(self.address(unit), data=body, headers=headers, allow_redirects=False) as response,
+            ):
+                raw = await response.content.read(self.max_reply + 1)
+                while not response.content.at_eof() and len(raw) <= self.max_reply:
+                    raw += await response.content.read(self.max_reply + 1 - len(raw))
+                return _judge(response.status, response.headers, raw[: self.max_reply + 1])
+        except TimeoutError:
+            return Answer("CB5002", retryable=True)
+        except (aiohttp.ClientError, OSError) as error:
+            return Answer("CB5001", retryable=True, findings=(Finding("CB5001", got=type(error).__name__),))
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self.connections, keepalive_timeout=30),
+                headers={"Authorization": basic_header(self.endpoint, self.secret)},
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+            )
+        return self._session
+
+    async def close(self) -> None:
+        """Close the kept connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+
+def _judge(status: int, headers: Mapping[str, str], raw: bytes) -> Answer:
+    wait_s = float(headers.get("Retry-After", "0")) if headers.get("Retry-After", "").isdigit() else 0.0
+    if status == 202 and not raw:
+        return Answer()
+    media = headers.get("Content-Type", "")
+    if not media.lower().startswith("text/xml"):
+        return _plain(status, raw, wait_s)
+    try:
+        read = envelope.read(safe_xml.parse(raw, media))
+    except ChiikibusError as error:
+        return Answer("CB1017", retryable=status >= 500, retry_after_s=wait_s, findings=error.findings)
+    if read.is_fault:
+        remote = fault.read_fault(read.body)
+        code = remote.code or "CB5004"
+        retryable = status == 503 or _retryable(code)
+        return Answer(code, retryable, wait_s, tuple(remote.findings), remote.record_id, read)
+    return Answer(envelope=read) if status < 300 else Answer("CB5004", status >= 500, wait_s)
+
+
+def _plain(status: int, raw: bytes, wait_s: float) -> Answer:
+    """An HTTP-level refusal: its text begins with the code."""
+    words = raw[:200].decode("utf-8", "replace").split()
+    code = words[0] if words and words[0].startswith(("CB", "E0")) else "CB5004"
+    retryable = code in WAIT_FOR or status in {401, 404, 429} or status >= 500
+    return Answer(code, retryable, wait_s, (Finding(code, got=f"HTTP {status}"),))
+
+
+def _retryable(code: str) -> bool:
+    try:
+        return error_entry(code).retryable
+    except KeyError:
+        return False

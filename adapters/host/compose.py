@@ -1,0 +1,113 @@
+"""Build messages for the bus: payload, WS-Addressing and context of this adapter's endpoint, checked before they leave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from lxml import etree
+
+from adapters.host.identity import datetime_text
+from adapters.host.store.outbox import WAITING, Letter
+from bus.core.ports import Clock
+from bus.core.types import Addressing, Context, Endpoint
+from bus.wire import context as context_header
+from bus.wire import envelope, records
+from schemas.model import Edition, Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Composer:
+    """Makes messages in the name of one endpoint. ``address`` gives the bus's address for a unit."""
+
+    endpoint: Endpoint
+    edition: Edition
+    clock: Clock
+    base_url: str
+
+    def payload(
+        self,
+        operation: Operation,
+        *,
+        values: Mapping[str, str] | None = None,
+        rows: Iterable[Mapping[str, str]] = (),
+        reply: bool = False,
+    ) -> etree._Element:
+        """The request (or reply) element of an operation: its own items, then the records it carries."""
+        unit = self.edition.units[operation.unit]
+        tag = operation.output if reply else operation.input
+        own = unit.records.get(tag.rpartition("}")[2] if reply else operation.request_record)
+        carried = unit.records.get(operation.record)
+        return records.payload(tag, own, values, None if carried is None else (carried, rows))
+
+    def receipt(self, operation: Operation, message_id: str, number: str) -> etree._Element:
+        """The receipt of a notice or bulk part."""
+        now = datetime_text(self.clock.now())
+        return records.receipt(operation.output, context_header.NAMESPACE, message_id, number, now)
+
+    def request(self, operation: Operation, payload: etree._Element, message_id: str, purpose: str) -> bytes:
+        """A request with full addressing and context."""
+        return self._build(operation, operation.action, payload, message_id, purpose, "")
+
+    def late_reply(
+        self, operation: Operation, payload: etree._Element, message_id: str, relates_to: str, purpose: str
+    ) -> bytes:
+        """An answer that is posted to the bus later than its request."""
+        return self._build(operation, operation.reply_action, payload, message_id, purpose, relates_to)
+
+    def _build(
+        self, operation: Operation, action: str, payload: etree._Element, message_id: str, purpose: str, relates: str
+    ) -> bytes:
+        to = f"{self.base_url}/{self.endpoint.municipality}/{self.endpoint.id}/{operation.unit}"
+        context = Context(
+            sender_municipality=self.endpoint.municipality,
+            sender_unit=self.endpoint.unit,
+            sender_system=self.endpoint.id,
+            receiver_municipality=self.endpoint.municipality,
+            operation=operation.key,
+            edition=self.edition.version,
+            purpose=purpose or self.endpoint.purpose,
+            sent_at=datetime_text(self.clock.now()),
+        )
+        addressing = Addressing(message_id=message_id, action=action, to=to, relates_to=relates)
+        return envelope.build(payload, addressing=addressing, context=context)
+
+    def letter(
+        self,
+        operation: Operation,
+        payload: etree._Element,
+        message_id: str,
+        *,
+        flow: str,
+        purpose: str,
+        source: str = "",
+        record_no: int = 0,
+        count: int = 1,
+        state: str = WAITING,
+    ) -> Letter:
+        """A request as a letter for the outbox; its lanes are those of the operation."""
+        return Letter(
+            message_id=message_id,
+            flow=flow,
+            operation=operation.key,
+            action=operation.action,
+            purpose=purpose,
+            source=source,
+            record_no=record_no,
+            lanes=lanes(operation, payload),
+            body=self.request(operation, payload, message_id, purpose),
+            records=count,
+            state=state,
+        )
+
+
+def lanes(operation: Operation, payload: etree._Element) -> tuple[str, ...]:
+    """The ordering keys of a payload, ``<lane>=<value>`` each."""
+    namespace = str(payload.tag)[: str(payload.tag).index("}") + 1]
+    found: dict[str, None] = {}
+    for rule in operation.ordering:
+        lane, _, path = rule.partition("=")
+        for element in payload.iterfind("/".join(namespace + step for step in path.split("/"))):
+            if element.text:
+                found[f"{lane}={element.text}"] = None
+    return tuple(found)

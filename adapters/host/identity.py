@@ -1,0 +1,79 @@
+"""Keys, canonical lines and digests of records, and message ids that a second reading of a file cannot change."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+from adapters.host.store.bulk import Totals
+from schemas.model import RecordType
+
+JST = timezone(timedelta(hours=9))
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:chiikibus:standard:1.0")
+_SUBJECT = ("atenabango", "kazeinendo")
+"""Items that say whom and which year a record is about, in the order of the key; a record has the ones it has."""
+
+_RIREKI = "rirekibango"
+_EDA = "rirekibango_eda"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a record is about and which state of them it is.
+
+    ``subject`` is the key whose highest (``rireki``, ``eda``) counts; ``event`` is ``<subject>:<rirekibango>``.
+    """
+
+    subject: str
+    rireki: int
+    eda: int
+    event: str
+
+
+def identify(record: RecordType, values: Mapping[str, str]) -> Identity:
+    """The identity of a validated record."""
+    names = {item.name for item in record.items}
+    subject = ":".join(values.get(name, "") for name in _SUBJECT if name in names)
+    rireki = values.get(_RIREKI, "") or "0"
+    return Identity(subject, int(rireki), int(values.get(_EDA, "") or 0), f"{subject}:{rireki}")
+
+
+def canonical_line(record: RecordType, event: str, values: Mapping[str, str]) -> str:
+    """The line that stands for a record's content: its key, then each present item in the order of the standard."""
+    parts = [event]
+    parts += [f"\x1f{item.name}={values[item.name]}" for item in record.items if values.get(item.name)]
+    return "".join(parts) + "\n"
+
+
+def digest(line: str) -> str:
+    """SHA-256 of a canonical line, hexadecimal."""
+    return hashlib.sha256(line.encode("utf-8")).hexdigest()
+
+
+def totals(lines: Iterable[tuple[str, str]]) -> Totals:
+    """Count, key digest and content digest over (key, canonical line) of all records of a transfer."""
+    keys, content = hashlib.sha256(), hashlib.sha256()
+    count = 0
+    for key, line in sorted(lines):
+        keys.update(f"{key}\n".encode())
+        content.update(line.encode("utf-8"))
+        count += 1
+    return Totals(count, keys.hexdigest(), content.hexdigest())
+
+
+def uuid_of(*parts: str) -> str:
+    """A UUID that the same parts always give."""
+    return str(uuid.uuid5(_NAMESPACE, "\x1f".join(parts)))
+
+
+def message_id_of(*parts: str) -> str:
+    """A wsa:MessageID that the same parts always give."""
+    return f"urn:uuid:{uuid_of(*parts)}"
+
+
+def datetime_text(seconds: float) -> str:
+    """A point in time as DATETIME of the standard: ``YYYY-MM-DDThh:mm:ss.sss+09:00``."""
+    return datetime.fromtimestamp(seconds, JST).isoformat(timespec="milliseconds")

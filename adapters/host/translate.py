@@ -1,0 +1,99 @@
+"""Codec and mapping of each flow, rebuilt as a whole when the gaiji register changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Table
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from adapters.characters.register import EMPTY, GaijiRegister, load_register
+from adapters.codecs.factory import make_codec
+from adapters.codecs.layout import load_layout
+from adapters.mapping import Mapping, load_mapping
+from adapters.sdk.problems import Problems
+from adapters.sdk.protocols import Codec
+from adapters.sdk.types import Converted, VendorRecord
+from schemas.model import Edition
+
+Key = tuple[Path, Path]
+
+
+@dataclass(frozen=True, slots=True)
+class Translator:
+    """Vendor bytes to standard items and back, for one layout and mapping."""
+
+    codec: Codec
+    mapping: Mapping
+
+    def to_standard(self, record: VendorRecord) -> Converted:
+        """The standard's items of a decoded record; AdapterError with every problem of it."""
+        return self.mapping.to_standard(record)
+
+    def to_vendor(self, values: Table[str, str]) -> Converted:
+        """The vendor's items; AdapterError with every problem, those of the vendor's character set included."""
+        converted = self.mapping.to_vendor(values)
+        self.codec.encode_record(converted.values)
+        return converted
+
+
+@dataclass(slots=True)
+class Translators:
+    """All translators of an adapter. ``get`` gives the present one: ask each time, it changes with the register.
+
+    Errors while loading are noted in the problems given to ``prepare``; a register that turns out wrong later is
+    left out of use and the last good one stays.
+    """
+
+    edition: Edition
+    register_path: Path | None = None
+    register: GaijiRegister = EMPTY
+    _keys: list[Key] = field(default_factory=list, init=False)
+    _made: dict[Key, Translator] = field(default_factory=dict, init=False)
+    _seen: tuple[int, int] = field(default=(0, 0), init=False)
+
+    def load(self) -> None:
+        """Read the register; ConfigurationError CB6008 with every wrong row."""
+        if self.register_path is not None:
+            self._seen = _state(self.register_path)
+            self.register = load_register(self.register_path)
+
+    def prepare(self, layout: Path, mapping: Path, problems: Problems) -> None:
+        """Make the translator of a layout and a mapping, noting what is wrong with them."""
+        key = (layout, mapping)
+        if key not in self._keys:
+            self._keys.append(key)
+            self._make(key, problems)
+
+    def get(self, layout: Path, mapping: Path) -> Translator:
+        """The translator prepared for these two files."""
+        return self._made[layout, mapping]
+
+    def changed(self) -> bool:
+        """Whether the register's file is another one than was read."""
+        return self.register_path is not None and _state(self.register_path) != self._seen
+
+    def reload(self) -> None:
+        """Read the register again and rebuild every translator; ConfigurationError leaves all as it was."""
+        assert self.register_path is not None
+        self._seen = _state(self.register_path)
+        self.register = load_register(self.register_path)
+        problems = Problems()
+        for key in self._keys:
+            self._make(key, problems)
+        problems.raise_if_any()
+
+    def _make(self, key: Key, problems: Problems) -> None:
+        layout = load_layout(key[0], problems)
+        if layout is None:
+            return
+        mapping = load_mapping(key[1], layout, self.edition, problems)
+        if mapping is not None:
+            self._made[key] = Translator(make_codec(layout, self.register), mapping)
+
+
+def _state(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return (0, 0)
+    return (found.st_mtime_ns, found.st_size)
