@@ -1,0 +1,133 @@
+"""Judge a payload by its unit's contract: the XSD, then what no XSD can say (exact lengths, check digits, rules).
+
+The valid message is the fast way: one compiled schema, one pass over the items. Only a message that fails is looked at
+again by ``bus.wire.explain``, which finds every problem and puts it into words. No finding ever holds a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lxml import etree
+
+from bus.core.datarules import bad_character, checks, length
+from bus.core.errors import ConfigurationError
+from bus.core.types import Finding
+from bus.wire.explain import Explainer
+from bus.wire.rules import compile_rule
+from schemas.model import Edition, Item, RecordType, Unit
+
+XS = "http://www.w3.org/2001/XMLSchema"
+
+
+def contracts(edition: Edition) -> Mapping[str, UnitContract]:
+    """The compiled contract of every unit of the edition."""
+    return {key: UnitContract(unit) for key, unit in edition.units.items()}
+
+
+def compile_schema(unit: Unit) -> etree.XMLSchema:
+    """All schemas of the unit as one; ConfigurationError CB7003 when they do not compile."""
+    driver = etree.Element(f"{{{XS}}}schema", nsmap={"xs": XS})
+    try:
+        for path in unit.schemas:
+            namespace = etree.parse(path).getroot().get("targetNamespace", "")
+            etree.SubElement(driver, f"{{{XS}}}import", namespace=namespace, schemaLocation=path.as_uri())
+        return etree.XMLSchema(driver)
+    except (OSError, etree.XMLSyntaxError, etree.XMLSchemaParseError) as error:
+        finding = Finding("CB7003", path=unit.key, place=str(unit.wsdl.parent), got=str(error))
+        raise ConfigurationError("CB7003", [finding]) from error
+
+
+class UnitContract:
+    """The contract of one unit, compiled once. ``validate`` may be called from several threads."""
+
+    def __init__(self, unit: Unit) -> None:
+        self.unit = unit
+        self._schema = compile_schema(unit)
+        self._explainer = Explainer(unit, lambda: compile_schema(unit))
+        prefix = f"{{{unit.namespace}}}"
+        records = {name: _RecordCheck(record, unit) for name, record in unit.records.items()}
+        self._plans: dict[str, tuple[_RecordCheck | None, str, _RecordCheck | None]] = {}
+        for operation in unit.operations.values():
+            carried = records.get(operation.record)
+            for tag, own in (
+                (operation.input, records.get(operation.request_record)),
+                (operation.output, records.get(operation.output.rpartition("}")[2])),
+            ):
+                if own is not None or carried is not None:
+                    self._plans[tag] = (own, prefix + operation.record, carried)
+
+    def validate(self, payload: etree._Element) -> tuple[Finding, ...]:
+        """Everything wrong with a request or reply element (E0001 to E0004, CB1016), or an empty tuple."""
+        if self._schema.validate(payload) and self._agrees(payload):
+            return ()
+        return self._explainer.explain(payload)
+
+    def _agrees(self, payload: Any) -> bool:
+        """Whether a payload that the XSD accepts also keeps the rules that the XSD cannot carry.
+
+        A comment or processing instruction inside a value would hide a part of it: such a message does not agree.
+        """
+        plan = self._plans.get(payload.tag)
+        if plan is None:
+            return True
+        own, carried_tag, carried = plan
+        values: dict[str, str] = {}
+        for child in payload:
+            tag = child.tag
+            if tag == carried_tag and carried is not None:
+                if not carried.holds(child):
+                    return False
+            elif len(child):
+                return own is None
+            else:
+                values[tag] = child.text or ""
+        return own is None or own.agrees(values)
+
+
+class _RecordCheck:
+    """What one record type asks beyond the XSD, precomputed by element name."""
+
+    __slots__ = ("_checks", "_rules")
+
+    def __init__(self, record: RecordType, unit: Unit) -> None:
+        prefix = f"{{{unit.namespace}}}"
+        known = checks()
+        self._checks: dict[str, Callable[[str], bool]] = {}
+        for item in record.items:
+            form = unit.formats.get(item.format)
+            check = _item_check(item, known.get(form.check) if form is not None else None)
+            if check is not None:
+                self._checks[prefix + item.name] = check
+        self._rules = tuple(compile_rule(rule, prefix) for rule in unit.rules if rule.record == record.name)
+
+    def holds(self, element: Any) -> bool:
+        """``agrees`` for a record element; a comment that splits a value makes it fail."""
+        values: dict[str, str] = {}
+        for child in element:
+            if len(child):
+                return False
+            values[child.tag] = child.text or ""
+        return self.agrees(values)
+
+    def agrees(self, values: dict[str, str]) -> bool:
+        """Whether exact lengths, check digits, characters and rules hold for values by element name."""
+        found = self._checks
+        for tag, text in values.items():
+            check = found.get(tag)
+            if check is not None and not check(text):
+                return False
+        if bad_character("\x1f".join(values.values())) >= 0:
+            return False
+        return all(rule(values) for rule in self._rules)
+
+
+def _item_check(item: Item, rule: Callable[[str], bool] | None) -> Callable[[str], bool] | None:
+    """The check of one item: exact length for N, then the rule of its format."""
+    if item.type != "N":
+        return rule
+    limit = item.digits
+    if rule is None:
+        return lambda text: len(text) <= limit or length(text) <= limit
+    return lambda text: length(text) <= limit and rule(text)

@@ -1,0 +1,227 @@
+"""Find and word everything wrong with a payload that its contract refused; no finding holds a value."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from lxml import etree
+
+from bus.core.datarules import bad_character, checks, length
+from bus.core.types import Finding
+from bus.wire.rules import Predicate, compile_rule
+from schemas.model import Item, RecordType, Rule, Unit
+
+MAX_FINDINGS = 50  # as many as the fault's detail carries
+_ELEMENT = re.compile(r"Element '(?:\{[^}']*\})?([^']*)'")
+_EXPECTED = re.compile(r"Expected is (?:one of )?\(([^)]*)\)")
+_MISSING = re.compile(r"Missing child element\(s\)")
+_DIGITS = ("LENGTH", "DIGITS")
+_FORMS = ("PATTERN", "ENUMERATION", "DATATYPE", "INCLUSIVE", "EXCLUSIVE")
+
+
+class Explainer:
+    """Judges item by item and puts each problem into words: the slow way, taken only by refused messages."""
+
+    def __init__(self, unit: Unit, compile_schema: Callable[[], etree.XMLSchema]) -> None:
+        self._unit = unit
+        self._compile = compile_schema
+        self._schema: etree.XMLSchema | None = None
+        self._lock = threading.Lock()
+        self._checks = checks()
+        self._rules: Mapping[str, list[tuple[Rule, Predicate]]] = {
+            name: [(rule, compile_rule(rule)) for rule in unit.rules if rule.record == name] for name in unit.records
+        }
+        self._plans: dict[str, tuple[RecordType | None, RecordType | None, bool]] = {}
+        for operation in unit.operations.values():
+            carried = unit.records.get(operation.record)
+            must = carried is not None and not operation.output.endswith("_kaito") and not operation.repeats
+            replies = operation.output.endswith("_kaito")
+            asks, answers = unit.records.get(operation.request_record), unit.records.get(_local(operation.output))
+            self._plans[operation.input] = (asks, None if replies else carried, must)
+            if replies:
+                self._plans[operation.output] = (answers, carried, False)
+
+    def explain(self, payload: etree._Element) -> tuple[Finding, ...]:
+        """Every problem, at most ``MAX_FINDINGS``; never empty."""
+        findings: list[Finding] = []
+        plan = self._plans.get(str(payload.tag)) if self._unit.records else None
+        if plan is not None:
+            for finding in self._record(payload, str(payload.tag), *plan):
+                findings.append(finding)
+                if len(findings) == MAX_FINDINGS:
+                    break
+        return tuple(findings or self._from_schema(payload))
+
+    def _record(
+        self, element: Any, path: str, record: RecordType | None, carried: RecordType | None = None, must: bool = False
+    ) -> Iterator[Finding]:
+        """Problems of one record element and of the records it carries."""
+        path = _local(path) if path.startswith("{") else path
+        items = {item.name: item for item in record.items} if record is not None else {}
+        order = [*items, *([carried.name] if carried is not None else [])]
+        values: dict[str, str] = {}
+        problems: list[Finding] = []
+        last, count = -1, 0
+        for child in element:
+            if not isinstance(child.tag, str):
+                continue
+            namespace, _, name = child.tag.rpartition("}")
+            here = f"{path}/{name}"
+            if namespace != f"{{{self._unit.namespace}" or name not in order:
+                near = difflib.get_close_matches(name, order, n=1)
+                expected = f"{near[0]}?" if near else "標準にある項目 / an item of the standard"
+                problems.append(Finding("CB1016", here, _line(child), expected, "知らない項目 / unknown item"))
+                continue
+            if carried is not None and name == carried.name:
+                count += 1
+                yield from problems
+                problems = []
+                index = f"[{count}]" if not must else ""
+                yield from self._record(child, f"{here}{index}", carried)
+                last = len(order)
+                if must and count > 1:
+                    problems.append(Finding("CB1016", here, _line(child), "1件 / one record", f"{count}件"))
+                continue
+            place = order.index(name)
+            if name in values or place < last:
+                got = "重複 / repeated" if name in values else "順序 / order"
+                problems.append(
+                    Finding("CB1016", here, _line(child), "標準の順序で1回 / once, in order", got, items[name].name_ja)
+                )
+            last = max(last, place)
+            values[name] = child.text or ""
+            problems.extend(self._value(items[name], child, here))
+        for item in items.values():
+            if item.mandatory and item.name not in values:
+                problems.append(
+                    Finding(
+                        "E0001",
+                        f"{path}/{item.name}",
+                        _line(element),
+                        "必須 / mandatory",
+                        "なし / absent",
+                        item.name_ja,
+                    )
+                )
+        if must and count == 0 and carried is not None:
+            problems.append(
+                Finding("E0001", f"{path}/{carried.name}", _line(element), "1件 / one record", "なし / absent")
+            )
+        if record is not None and not problems:
+            problems.extend(self._correlations(record, values, element, path, items))
+        yield from problems
+
+    def _value(self, item: Item, element: Any, path: str) -> Iterator[Finding]:
+        """The problem of one value, if any: the first of emptiness, code, characters, digits, form, check digit."""
+        text = element.text or ""
+        problem = self._shape(item, element, text) or self._rule(item, text)
+        if problem is not None:
+            code, expected, got = problem
+            yield Finding(code, path, _line(element), expected, got, item.name_ja)
+
+    def _shape(self, item: Item, element: Any, text: str) -> tuple[str, str, str] | None:
+        """What is wrong with the outside of a value: (code, expected, got)."""
+        size = f"{item.digits},{item.scale}" if item.scale else str(item.digits)
+        if len(element) or element.attrib:
+            return "CB1016", "文字だけの項目 / text only", "要素・注釈・属性 / element, comment or attribute inside"
+        if not text:
+            code = "E0001" if item.mandatory else "E0002"
+            return code, "値（ない場合は要素を省略） / a value, or no element", "空 / empty"
+        base = self._unit.formats.get(item.type)
+        if base is not None and not re.fullmatch(base.pattern, text):
+            return "E0002", f"{base.name_ja} {item.type}({size})", _offender(base.pattern, text)
+        if _too_long(item, text, length(text)):
+            return "E0003", f"{item.type}({size})", f"{length(text)}桁 / {length(text)} characters"
+        return None
+
+    def _rule(self, item: Item, text: str) -> tuple[str, str, str] | None:
+        """What is wrong with the inside of a value: code table, characters, form, check digit."""
+        wrong = f"規則違反（{length(text)}桁） / against the rule"
+        if item.code:
+            table = self._unit.codes[item.code]
+            return None if text in table.codes else ("E0002", f"コード表 {table.name_ja or table.name}", wrong)
+        position = bad_character(text)
+        if position >= 0:
+            expected = "基底文字のある字形選択子・私用領域以外 / a base before a selector, no private use"
+            return "E0002", expected, f"{position + 1}文字目 U+{ord(text[position]):04X}"
+        form = self._unit.formats.get(item.format)
+        if form is None:
+            return None
+        if form.pattern and not re.fullmatch(form.pattern, text):
+            return "E0002", f"{form.name_ja}の形式 / form", wrong
+        check = self._checks.get(form.check)
+        if check is not None and not check(text):
+            return "E0002", f"{form.name_ja}の規則（検査数字・表記） / check digit or wording", wrong
+        return None
+
+    def _correlations(
+        self, record: RecordType, values: Mapping[str, str], element: Any, path: str, items: Mapping[str, Item]
+    ) -> Iterator[Finding]:
+        for rule, keeps in self._rules[record.name]:
+            if not keeps(values):
+                names = [name for condition in rule.then for name in condition.items]
+                expected = f"{rule.text_ja} / {rule.text_en}"
+                first = items[names[0]]
+                yield Finding(
+                    "E0004", f"{path}/{first.name}", _line(element), expected, f"規則 {rule.name}", first.name_ja
+                )
+
+    def _from_schema(self, payload: etree._Element) -> list[Finding]:
+        """What libxml2 says, for contracts without item tables and for anything the item tables do not explain."""
+        with self._lock:
+            if self._schema is None:
+                self._schema = self._compile()
+            self._schema.validate(payload)
+            log: Any = self._schema.error_log
+            entries = [(entry.type_name, entry.line, entry.message) for entry in log]
+        findings: dict[tuple[int, str], Finding] = {}
+        for kind, line, message in entries:
+            name = match[1] if (match := _ELEMENT.match(message)) else _local(str(payload.tag))
+            wanted = match[1] if (match := _EXPECTED.search(message)) else ""
+            expected = ", ".join(_local(part.strip()) for part in wanted.split(","))
+            if _MISSING.search(message):
+                path, code = f"{name}/{expected}", "E0001"
+            elif any(word in kind for word in _DIGITS):
+                path, code = name, "E0003"
+            elif any(word in kind for word in _FORMS):
+                path, code = name, "E0002"
+            else:
+                path, code = name, "CB1016"
+            findings.setdefault((line, path), Finding(code, path, line, expected))
+            if len(findings) == MAX_FINDINGS:
+                break
+        return [*findings.values()] or [Finding("CB1016", _local(str(payload.tag)), _line(payload))]
+
+
+def _too_long(item: Item, text: str, count: int) -> bool:
+    """Whether the value has more digits than the item: the sign and the point of numbers do not count."""
+    if item.type in ("X", "N", "9"):
+        return count > item.digits
+    if item.type == "S9":
+        return len(text.removeprefix("-")) > item.digits
+    if item.type == "9V":
+        whole, _, fraction = text.partition(".")
+        return len(whole) > item.digits or len(fraction) > item.scale
+    return False
+
+
+def _offender(pattern: str, text: str) -> str:
+    """The first character that the type does not allow, by position and code point; else only the length."""
+    if pattern.endswith("]+"):
+        for position, character in enumerate(text, 1):
+            if not re.fullmatch(pattern, character):
+                return f"{position}文字目 U+{ord(character):04X}"
+    return f"形式違い（{length(text)}桁） / wrong form"
+
+
+def _line(element: Any) -> int:
+    line: int = element.sourceline or 0
+    return line
+
+
+def _local(name: str) -> str:
+    return name.rpartition("}")[2]
