@@ -5,12 +5,12 @@ Every implementation of ``Journal`` and ``Broker`` passes the universal suites i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from bus.core.states import State
-from bus.core.types import Endpoint, Mode
+from bus.core.types import Endpoint, Mode, OnPark
 
 
 class Clock(Protocol):
@@ -125,7 +125,11 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Consignment:
-    """One delivery as it travels through the broker. ``raw`` may be empty: then it is read from the journal."""
+    """One delivery as it travels through the broker. ``raw`` may be empty: then it is read from the journal.
+
+    ``not_before`` is the time of the next attempt of one that waits to be retried; ``parked`` marks one that is
+    only there to block its ordering keys.
+    """
 
     delivery_id: str
     exchange_id: str
@@ -142,6 +146,8 @@ class Consignment:
     soap_action: str = ""
     purpose: str = ""
     raw: bytes = field(repr=False, default=b"")
+    not_before: float = 0.0
+    parked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +195,9 @@ class Journal(Protocol):
         acceptance, without bodies; ``after`` continues from the last id of the previous page."""
         ...
 
-    def due(self, now: float, *, limit: int = 1000) -> Sequence[OpenDelivery]:
-        """Queued deliveries in RETRY_WAIT whose time has come (an operator's resend is due at once), without bodies."""
+    def due(self, now: float, *, known: Container[str] = (), limit: int = 1000) -> Sequence[OpenDelivery]:
+        """Queued deliveries in RETRY_WAIT whose time has come (an operator's resend is due at once) and whose id is
+        not in ``known``, without bodies."""
         ...
 
     def states(self, delivery_ids: Sequence[str]) -> Mapping[str, State]:
@@ -285,6 +292,37 @@ class Sender(Protocol):
         self, endpoint: Endpoint, body: bytes, headers: Sequence[tuple[str, str]], deadline_s: float
     ) -> HttpReply:
         """Send once; never retries by itself."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a target's answer means for a delivery.
+
+    ``state`` is DELIVERED, REPLIED, RETRY_WAIT or PARKED; ``code`` and ``detail`` (JSON findings) say why, and
+    ``retry_after_s`` is what the target asked for, 0 where it asked for nothing. ``reply`` is what is kept.
+    """
+
+    state: State
+    code: str = ""
+    detail: str = ""
+    retry_after_s: float = 0.0
+    reply: HttpReply | None = None
+
+
+class Outgoing(Protocol):
+    """What the delivery asks the pipeline: the request as this target may see it, and the meaning of its answer."""
+
+    def request(self, consignment: Consignment, attempt: int) -> tuple[bytes, Sequence[tuple[str, str]]]:
+        """Body and HTTP headers; the received bytes unless a right withholds items. Errors: any coded error parks."""
+        ...
+
+    def judge(self, consignment: Consignment, reply: HttpReply) -> Verdict:
+        """What the answer means. Never raises for what a target may send."""
+        ...
+
+    def on_park(self, consignment: Consignment) -> OnPark:
+        """Whether a parked message blocks later ones of its keys."""
         ...
 
 

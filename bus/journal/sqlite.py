@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import heapq
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -46,6 +47,11 @@ _PAGES: Final = (
     (HELD, _PAGE.format(when="AND d.next_attempt_at = 0")),
 )
 """Only waiting deliveries have a next time: the others are read straight along the index however many there are."""
+
+_DUE: Final = (
+    f"SELECT d.n, e.exchange_id FROM {OPEN_FROM} WHERE d.open = ? AND d.next_attempt_at <= ?"  # noqa: S608 (constants)
+    " ORDER BY d.next_attempt_at, d.n"
+)
 
 
 class _SqliteStore:
@@ -165,16 +171,17 @@ class SqliteJournal:
         start = self._number(after) if after else -1
         pages = [self._read().execute(query, (each, start, limit)).fetchall() for each, query in _PAGES]
         rows = heapq.merge(*pages, key=lambda row: int(row[0]))
-        return [open_delivery(row) for _, row in zip(range(limit), rows, strict=False)]
+        return [open_delivery(row) for row in islice(rows, limit)]
 
-    def due(self, now: float, *, limit: int = 1000) -> Sequence[OpenDelivery]:
-        """Deliveries in RETRY_WAIT whose time has come, the longest waiting first."""
-        rows = self._read().execute(
-            f"SELECT {OPEN_COLUMNS} FROM {OPEN_FROM} WHERE d.open = ? AND d.next_attempt_at <= ?"  # noqa: S608 (constants)
-            " ORDER BY d.next_attempt_at, d.n LIMIT ?",
-            (WAITING, now, limit),
-        )
-        return [open_delivery(row) for row in rows.fetchall()]
+    def due(self, now: float, *, known: Container[str] = (), limit: int = 1000) -> Sequence[OpenDelivery]:
+        """Deliveries in RETRY_WAIT whose time has come and whose id is not in ``known``, the longest due first."""
+        rows = self._read().execute(_DUE, (WAITING, now)).fetchall()
+        wanted = (row for row in rows if f"{row[1]}-{row[0] % FAN_OUT}" not in known)
+        return [self._delivery(row[0]) for row in islice(wanted, limit)]
+
+    def _delivery(self, n: int) -> OpenDelivery:
+        query = f"SELECT {OPEN_COLUMNS} FROM {OPEN_FROM} WHERE d.n = ?"  # noqa: S608 (constants)
+        return open_delivery(self._read().execute(query, (n,)).fetchone())
 
     def states(self, delivery_ids: Sequence[str]) -> Mapping[str, State]:
         """The present state of each of these deliveries that exists."""
