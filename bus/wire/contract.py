@@ -60,29 +60,29 @@ class UnitContract:
 
     def validate(self, payload: etree._Element) -> tuple[Finding, ...]:
         """Everything wrong with a request or reply element (E0001 to E0004, CB1016), or an empty tuple."""
-        if self._schema.validate(payload) and self._agrees(payload):
+        valid = self._schema.validate(payload)
+        if valid and self._agrees(payload):
             return ()
-        return self._explainer.explain(payload)
+        return self._explainer.explain(payload, valid=valid)
 
     def _agrees(self, payload: Any) -> bool:
         """Whether a payload that the XSD accepts also keeps the rules that the XSD cannot carry.
 
-        A comment or processing instruction inside a value would hide a part of it: such a message does not agree.
+        A comment could hide a part of a value from this look: such a message is looked at item by item.
         """
         plan = self._plans.get(payload.tag)
         if plan is None:
             return True
+        if next(payload.iter(etree.Comment, etree.ProcessingInstruction), None) is not None:
+            return False
         own, carried_tag, carried = plan
         values: dict[str, str] = {}
         for child in payload:
             tag = child.tag
-            if tag == carried_tag and carried is not None:
-                if not carried.holds(child):
-                    return False
-            elif len(child):
-                return own is None
-            else:
+            if carried is None or tag != carried_tag:
                 values[tag] = child.text or ""
+            elif not carried.agrees({item.tag: item.text or "" for item in child}):
+                return False
         return own is None or own.agrees(values)
 
 
@@ -101,15 +101,6 @@ class _RecordCheck:
             if check is not None:
                 self._checks[prefix + item.name] = check
         self._rules = tuple(compile_rule(rule, prefix) for rule in unit.rules if rule.record == record.name)
-
-    def holds(self, element: Any) -> bool:
-        """``agrees`` for a record element; a comment that splits a value makes it fail."""
-        values: dict[str, str] = {}
-        for child in element:
-            if len(child):
-                return False
-            values[child.tag] = child.text or ""
-        return self.agrees(values)
 
     def agrees(self, values: dict[str, str]) -> bool:
         """Whether exact lengths, check digits, characters and rules hold for values by element name."""

@@ -45,8 +45,8 @@ class Explainer:
             if replies:
                 self._plans[operation.output] = (answers, carried, False)
 
-    def explain(self, payload: etree._Element) -> tuple[Finding, ...]:
-        """Every problem, at most ``MAX_FINDINGS``; never empty."""
+    def explain(self, payload: etree._Element, *, valid: bool = False) -> tuple[Finding, ...]:
+        """Every problem, at most ``MAX_FINDINGS``; empty only where the XSD found the payload ``valid``."""
         findings: list[Finding] = []
         plan = self._plans.get(str(payload.tag)) if self._unit.records else None
         if plan is not None:
@@ -54,7 +54,7 @@ class Explainer:
                 findings.append(finding)
                 if len(findings) == MAX_FINDINGS:
                     break
-        return tuple(findings or self._from_schema(payload))
+        return tuple(findings or ([] if valid else self._from_schema(payload)))
 
     def _record(
         self, element: Any, path: str, record: RecordType | None, carried: RecordType | None = None, must: bool = False
