@@ -1,0 +1,112 @@
+"""The command ``chiikibus``: finds the command's module, runs it, and turns every failure into a code and a remedy.
+
+Modules are imported only when their command is called, so that ``chiikibus --help`` starts at once. Other packages
+contribute groups through the entry-point group ``chiikibus.commands``; nothing here imports them by name.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
+
+from bus.cli.commands import COMMANDS, GROUPS_HELP
+from bus.core.errors import ChiikibusError, ConfigurationError, EnvironmentFault
+from bus.core.types import Finding
+
+if TYPE_CHECKING:
+    from typer import Typer
+
+GROUP = "chiikibus.commands"
+
+
+def contributed() -> dict[str, EntryPoint]:
+    """The command groups of installed packages by name; a built-in command's name is not given away."""
+    return {point.name: point for point in entry_points(group=GROUP) if point.name not in COMMANDS}
+
+
+def load_group(point: EntryPoint) -> Typer:
+    """Import a contributed group. Errors: ``EnvironmentFault`` CB9004 naming what could not be imported."""
+    try:
+        group = point.load()
+    except Exception as error:
+        got = f"{type(error).__name__}: {getattr(error, 'name', '') or error}"
+        raise EnvironmentFault("CB9004", [Finding("CB9004", path=point.value, got=got[:200])]) from error
+    if not callable(group):
+        raise EnvironmentFault("CB9004", [Finding("CB9004", path=point.value, expected="typer.Typer")])
+    loaded: Typer = group
+    return loaded
+
+
+def find_command(name: str) -> Typer:
+    """The application behind a command's name. Errors: CB7031 with the nearest name, CB9004."""
+    if name in COMMANDS:
+        app: Typer = import_module(COMMANDS[name].module).app
+        return app
+    groups = contributed()
+    if name in groups:
+        return load_group(groups[name])
+    known = [*COMMANDS, *groups]
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    raise ConfigurationError("CB7031", [Finding("CB7031", path=name, expected=f"{near[0]}?" if near else "")])
+
+
+def overview(names: Iterable[str]) -> str:
+    """The list of commands, Japanese first."""
+    lines = ["chiikibus（地域バス）: 自治体業務システムの連携バス / an interoperability bus for municipal systems", ""]
+    lines += ["使い方 usage: chiikibus <command> [--help]", ""]
+    lines += [f"  {name:<12} {command.ja} / {command.en}" for name, command in COMMANDS.items()]
+    lines += [f"  {name:<12} {GROUPS_HELP.get(name, '')}".rstrip() for name in names]
+    lines += ["", "どのコマンドにも --json があります。 / Every command knows --json."]
+    lines += ["終了コード exit code: 0 完了 / 1 否 / 2 使い方・設定 / 3 環境"]
+    return "\n".join(lines)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code."""
+    from bus.cli.output import ExitCode, Output  # noqa: PLC0415
+
+    if not arguments or arguments[0] in {"--help", "-h", "help"}:
+        print(overview(sorted(contributed())))
+        return ExitCode.DONE if arguments else ExitCode.USAGE
+    name = "version" if arguments[0] == "--version" else arguments[0]
+    output = Output(json="--json" in arguments)
+    try:
+        return _call(find_command(name), name, arguments[1:])
+    except ChiikibusError as error:
+        return output.fail(error)
+
+
+def _call(app: Typer, name: str, arguments: Sequence[str]) -> int:
+    """Call a typer application and translate its own errors."""
+    import typer  # noqa: PLC0415
+
+    try:
+        result = app(args=list(arguments), prog_name=f"chiikibus {name}", standalone_mode=False)
+    except typer.TyperException as error:
+        finding = Finding("CB7030", path=f"chiikibus {name}", got=error.format_message())
+        raise ConfigurationError("CB7030", [finding]) from error
+    except typer.Abort:
+        return 130
+    except OSError as error:
+        finding = Finding("CB9002", path=str(error.filename or name), got=f"{type(error).__name__}: {error.strerror}")
+        raise EnvironmentFault("CB9002", [finding]) from error
+    return int(result) if isinstance(result, int) else 0
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        code = run(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # the reader of our output has gone (as with ``| head``): end quietly, without a second error at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)

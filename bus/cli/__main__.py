@@ -1,0 +1,5 @@
+"""``python -m bus.cli`` is the command ``chiikibus``."""
+
+from bus.cli import main
+
+main()

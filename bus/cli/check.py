@@ -1,0 +1,57 @@
+"""``chiikibus check``: every problem of a site folder at once, also those that installed packages know how to find."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib.metadata import entry_points
+
+import typer
+
+from bus.cli.options import JsonOption, SiteOption
+from bus.cli.output import ExitCode, Output, print_problem
+from bus.core.config import load_site
+from bus.core.errors import ChiikibusError, ConfigurationError
+from bus.core.settings import Site
+from bus.core.types import Finding
+
+CHECKS = "chiikibus.checks"
+
+app = typer.Typer(add_completion=False)
+
+SiteCheck = Callable[[Site], Sequence[Finding]]
+
+
+def contributed_findings(site: Site) -> list[Finding]:
+    """Findings of the entry-point group ``chiikibus.checks``; one that cannot be loaded is a finding itself."""
+    found: list[Finding] = []
+    for point in sorted(entry_points(group=CHECKS), key=lambda point: point.name):
+        try:
+            check: SiteCheck = point.load()
+        except Exception as error:
+            found.append(Finding("CB9004", path=point.value, got=f"{type(error).__name__}: {error}"[:200]))
+            continue
+        try:
+            found.extend(check(site))
+        except ChiikibusError as error:
+            found.extend(error.findings or [Finding(error.code, path=point.name)])
+    return found
+
+
+@app.command()
+def check(site: SiteOption, json: JsonOption = False, secrets: bool = True) -> int:
+    """設定フォルダーの誤りをすべて挙げる。 / Name every problem of a site folder."""
+    output = Output(json=json)
+    findings: list[Finding] = []
+    try:
+        loaded = load_site(site, need_secrets=secrets)
+        findings = contributed_findings(loaded)
+    except ConfigurationError as error:
+        if error.code != "CB7001":
+            raise
+        findings = list(error.findings)
+    output.document({"ok": not findings, "site": str(site), "findings": [finding.as_dict() for finding in findings]})
+    if findings:
+        print_problem("CB7001", findings)
+        return ExitCode.USAGE
+    output.say(f"設定に誤りはありません / no problems: {site}")
+    return ExitCode.DONE

@@ -1,0 +1,41 @@
+"""The built-in commands: where each lives and what it does, so that the overview needs no import."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A module with an ``app`` and one line of help in both languages."""
+
+    module: str
+    ja: str
+    en: str
+
+
+COMMANDS: Mapping[str, Command] = MappingProxyType(
+    {
+        "up": Command("bus.cli.up", "バスとアダプターをまとめて起動する", "start the bus and its adapters"),
+        "serve": Command("bus.cli.serve", "バスだけを起動する", "start the bus alone"),
+        "check": Command("bus.cli.check", "設定フォルダーの誤りをすべて挙げる", "name every problem of a site folder"),
+        "secrets": Command("bus.cli.secrets", "資格情報を作る", "create the credentials"),
+        "send": Command("bus.cli.send", "電文を送って回答を見る", "send a message and show the answer"),
+        "messages": Command(
+            "bus.cli.messages", "電文を探す・追う・再送する・取り消す", "find, trace, resend, cancel messages"
+        ),
+        "routes": Command("bus.cli.routes", "どの規則で誰に届くかを説明する", "explain which rule sends what where"),
+        "version": Command("bus.cli.version", "版を表示する", "show the version"),
+    }
+)
+
+GROUPS_HELP: Mapping[str, str] = MappingProxyType(
+    {
+        "adapter": "アダプターを作る・確かめる・動かす / make, check and run adapters",
+        "simulator": "ベンダー側システムの模擬を動かす / run stand-ins of vendor systems",
+        "population": "架空の住民を作る / generate synthetic residents",
+        "conformance": "標準への適合を判定する / judge conformance with the standard",
+    }
+)

@@ -1,0 +1,116 @@
+"""What a command writes: JSON or text for a person on standard output; coded problems on standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bus.core.errors import ChiikibusError, ConfigurationError, EnvironmentFault, error_entry
+from bus.core.types import Finding
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+class ExitCode(IntEnum):
+    """How a command ends."""
+
+    DONE = 0
+    NEGATIVE = 1
+    USAGE = 2
+    ENVIRONMENT = 3
+
+
+ENVIRONMENT_CODES = frozenset({"CB4003", "CB5001"})
+
+
+def exit_code_of(error: ChiikibusError) -> ExitCode:
+    """Configuration 2, machine 3, everything else is a negative answer."""
+    if isinstance(error, ConfigurationError):
+        return ExitCode.USAGE
+    if isinstance(error, EnvironmentFault) or error.code in ENVIRONMENT_CODES:
+        return ExitCode.ENVIRONMENT
+    return ExitCode.NEGATIVE
+
+
+def _plain(value: Any) -> Any:
+    """For what msgspec does not know."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return str(value)
+
+
+class Output:
+    """Standard output and standard error of one command."""
+
+    def __init__(self, *, json: bool = False) -> None:
+        self.json = json
+        self._encoder = msgspec.json.Encoder(enc_hook=_plain)
+
+    def document(self, value: Any) -> None:
+        """One JSON value on one line; nothing for a person."""
+        if self.json:
+            sys.stdout.write(self._encoder.encode(value).decode("utf-8") + "\n")
+            sys.stdout.flush()
+
+    def say(self, text: str = "") -> None:
+        """A line for a person; nothing with ``--json``."""
+        if not self.json:
+            print(text)
+
+    def console(self) -> Console:
+        """A rich console on standard output for a person, on standard error with ``--json``."""
+        from rich.console import Console  # noqa: PLC0415
+
+        return Console(stderr=self.json, highlight=False, soft_wrap=True)
+
+    def table(self, headings: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
+        """Rows for a person."""
+        if self.json:
+            return
+        from rich.box import SIMPLE_HEAD  # noqa: PLC0415
+        from rich.table import Table  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415
+
+        table = Table(*headings, title=title or None, box=SIMPLE_HEAD, title_justify="left")
+        for row in rows:
+            table.add_row(*(Text(str(cell)) for cell in row))
+        self.console().print(table)
+
+    def fields(self, values: Mapping[str, object]) -> None:
+        """Names and values for a person, one a line."""
+        for name, value in values.items():
+            self.say(f"{name}: {value}")
+
+    def fail(self, error: ChiikibusError) -> ExitCode:
+        """Show a coded error with its findings and remedy on standard error; as a document too with ``--json``."""
+        print_problem(error.code, error.findings)
+        self.document({"error": {"code": error.code, "findings": [finding.as_dict() for finding in error.findings]}})
+        return exit_code_of(error)
+
+
+def finding_text(finding: Finding) -> str:
+    """``endpoints.toml: endpoint[2].unit（4行目）: CB7014 ...　期待 expected: kokuho?　実際 got: kokuhou``."""
+    where = " ".join(part for part in (finding.place, finding.path, finding.name_ja) if part)
+    text = where + (f"（{finding.line}行目）" if finding.line else "")
+    entry = error_entry(finding.code)
+    text += f": {finding.code} {entry.title_ja} / {entry.title_en}"
+    if finding.expected:
+        text += f"　期待 expected: {finding.expected}"
+    if finding.got:
+        text += f"　実際 got: {finding.got}"
+    return text
+
+
+def print_problem(code: str, findings: Sequence[Finding] = ()) -> None:
+    """``<code> ja / en``, the findings, then what to do, on standard error."""
+    entry = error_entry(code)
+    lines = [f"{code} {entry.title_ja} / {entry.title_en}"]
+    lines += [f"  - {finding_text(finding)}" for finding in findings]
+    lines.append(f"  対処: {entry.action_ja} / {entry.action_en}")
+    sys.stderr.write("\n".join(lines) + "\n")
