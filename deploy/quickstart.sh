@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Runs the main job on embedded defaults: a town of synthetic residents, vendor systems, adapters and the bus.
+#
+#   deploy/quickstart.sh [--once] [--json] [--residents N] [--changes N] [--inquiries N] [--seed N] [--work DIR]
+#
+# Without --once it stays up after the story with its addresses printed; Ctrl-C ends it. --json prints one last line.
+# Exit code: 0 everything agrees, 1 something was lost or differs, 2 wrong usage, 3 the machine lacks something.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib/environment.sh"
+cd "$ROOT"
+
+ensure_python_environment >&2 || exit
+export PATH="$VENV/bin:$PATH"
+exec "$PYTHON" "$ROOT/deploy/examples/tax-juki/story.py" "$@"
