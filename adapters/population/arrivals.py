@@ -12,7 +12,15 @@ from adapters.population.kin import Kin, relation
 from adapters.population.kinds import FEMALE, FOREIGNER, JAPANESE, MALE, RESIDENT, Kind
 from adapters.population.names import FOREIGN_NAMES
 from adapters.population.numbers import zairyukado
-from adapters.population.record import Record, clean, first_record, foreign_name, japanese_name, person_items
+from adapters.population.record import (
+    Record,
+    clean,
+    first_record,
+    foreign_name,
+    japanese_name,
+    person_items,
+    since_items,
+)
 from adapters.population.scene import Scene, foreign, japanese, plain
 from adapters.population.town import Event
 
@@ -157,16 +165,15 @@ def _as_japanese(scene: Scene, resident: Resident) -> Record:
         "shimei_gaikokujinkanji",
         "daisanjujo45kitei_kubun",
         "jukyochitodokede_umu",
-        "gaikokujinjumintonattanengappi",
-        "gaikokujinjumintonattanengappi_fushofuragu",
     ]
     return dict.fromkeys(gone, "") | {
         "juminshubetsu": JAPANESE,
+        **since_items(JAPANESE, scene.today),
         **japanese_name(family, given),
         "seinengappi_gengo": gengo(resident.kin.birth),
-        "honseki": "架空県地域市本町一丁目1番地",
+        "honseki": "架空県地域市本町一丁目１番地",
         "honseki_choaza": "本町一丁目",
-        "honseki_chibangogaikufugo": "1番地",
+        "honseki_chibangogaikufugo": "１番地",
         "hittosha": family[0] + "\u3000" + given[0],
         "hittosha_uji": family[0],
         "hittosha_na": given[0],
@@ -180,6 +187,7 @@ def _as_foreigner(scene: Scene, resident: Resident) -> Record:
     on = scene.today
     return dict.fromkeys(gone, "") | {
         "juminshubetsu": FOREIGNER,
+        **since_items(FOREIGNER, on),
         **foreign_name(index),
         "seinengappi_gengo": "",
         "senkyo_toroku_umu": "0",
@@ -192,8 +200,6 @@ def _as_foreigner(scene: Scene, resident: Resident) -> Record:
         "zairyukikantokodo_tsuki": "0",
         "zairyukikantokodo_hi": "0",
         "zairyukikan_manryobi": shifted(on, 3 * 365).isoformat(),
-        "gaikokujinjumintonattanengappi": on.isoformat(),
-        "gaikokujinjumintonattanengappi_fushofuragu": "0",
     }
 
 

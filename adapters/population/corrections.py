@@ -7,6 +7,7 @@ from datetime import date
 from functools import partial
 
 from adapters.population import numbers
+from adapters.population.drafts import wide
 from adapters.population.generate import Resident
 from adapters.population.kinds import Kind
 from adapters.population.record import SPACE, Record
@@ -82,7 +83,7 @@ def _touch_up(scene: Scene) -> Events:
         return None
     household = list(scene.household(resident))
     on = scene.day(household)
-    room = scene.rng.randint(101, 912)
+    room = wide(scene.rng.randint(101, 912))
     items = {"jusho_katagaki": f"コーポ若葉{room}", "jusho_katagaki_furigana": "コーポワカバ"}
     return tuple(scene.write(member, Kind.KEIBI_SHUSEI, on, items) for member in household)
 

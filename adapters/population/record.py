@@ -11,7 +11,7 @@ from random import Random
 
 from adapters.population import numbers
 from adapters.population.days import age, gengo
-from adapters.population.drafts import Address, Draft
+from adapters.population.drafts import Address, Draft, wide
 from adapters.population.kin import Relation
 from adapters.population.kinds import FOREIGNER, JAPANESE, RESIDENT, SHOKKEN, Kind
 from adapters.population.names import FOREIGN_NAMES, OtherTown
@@ -140,8 +140,6 @@ def first_record(
         **person,
         **address_items(address, municipality),
         **household_items(relation, head_name),
-        "jumintonattanengappi": on.isoformat(),
-        "jumintonattanengappi_fushofuragu": "0",
         "kisai_idonengappi": on.isoformat(),
         "kisai_idonengappi_fushofuragu": "0",
         "kisai_jiyu": kind.value,
@@ -158,10 +156,18 @@ def first_record(
         record |= origin_items(origin)
     elif kind is Kind.KOKUGAI_TENNYU:
         record["tennyumaejusho_kokugaijusho"] = "国外（住所の詳細は架空）"
-    if record["juminshubetsu"] == FOREIGNER:
-        record["gaikokujinjumintonattanengappi"] = max(on, _FOREIGNER_LAW).isoformat()
-        record["gaikokujinjumintonattanengappi_fushofuragu"] = "0"
+    record |= since_items(record["juminshubetsu"], on)
     return clean(record | event_items(kind, on, reported, sequences))
+
+
+def since_items(shubetsu: str, on: date) -> Record:
+    """住民となった年月日 of a Japanese, 外国人住民となった年月日 of a foreign resident; the other one is empty."""
+    foreign = shubetsu == FOREIGNER
+    day = max(on, _FOREIGNER_LAW).isoformat() if foreign else on.isoformat()
+    mine, other = "jumintonattanengappi", "gaikokujinjumintonattanengappi"
+    if foreign:
+        mine, other = other, mine
+    return {mine: day, f"{mine}_fushofuragu": "0", other: "", f"{other}_fushofuragu": "", f"{other}_fushohyoki": ""}
 
 
 def household_items(relation: Relation | None, head_name: str) -> Record:
@@ -216,7 +222,7 @@ def clean(record: Mapping[str, str]) -> Record:
 
 
 def _koseki(draft: Draft, rng: Random) -> Record:
-    ground = str(rng.randint(1, 3000))
+    ground = wide(rng.randint(1, 3000))
     return {
         "honseki": f"{PREFECTURE}{CITY}本町一丁目{ground}番地",
         "honseki_choaza": "本町一丁目",
