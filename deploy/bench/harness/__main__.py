@@ -1,0 +1,71 @@
+"""Run the cells, print what is measured, write docs/performance.md."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from harness.children import HarnessError
+from harness.machine import describe, disk_sync_us
+from harness.report import summary, table, write
+from harness.scenarios import Bench, Cell, Plan, Sample
+
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "performance.md"
+SIZES = {"S1": (1, 10, 100), "S3": (1, 10, 100), "S9": (1, 10)}
+CLIENTS = (20, 100)
+
+
+def say(line: str) -> None:
+    """Tell a person, on standard error."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def cells(only: list[str], *, quick: bool) -> list[Cell]:
+    """The cells to run, smallest first within a scenario."""
+    chosen = [Cell(s, size, clients) for s in only for size in SIZES[s] for clients in CLIENTS]
+    return [cell for cell in chosen if cell.size_kb == 1 and cell.clients == CLIENTS[0]] if quick else chosen
+
+
+def main() -> int:
+    """Exit code 0 when every answer was right, 1 when one was wrong, 3 when the harness could not work."""
+    parser = argparse.ArgumentParser(prog="deploy/bench/run.sh")
+    parser.add_argument("--quick", action="store_true", help="one short run of the smallest cells, nothing written")
+    parser.add_argument("--json", action="store_true", help="one line of JSON on standard output")
+    parser.add_argument("--only", default="S1,S3,S9", help="scenarios, separated by commas")
+    parser.add_argument("--no-write", action="store_true", help="leave docs/performance.md alone")
+    options = parser.parse_args()
+    only = options.only.split(",")
+    if not set(only) <= set(SIZES):
+        parser.error(f"known scenarios: {', '.join(SIZES)}")
+    plan = Plan(seconds=1.0, repetitions=1) if options.quick else Plan(seconds=5.0, repetitions=3)
+    machine = describe()
+    folder = Path(tempfile.mkdtemp(prefix="chiikibus-bench-"))
+    samples: list[Sample] = []
+    try:
+        say(f"{machine.cores} cores, {machine.processor}; one durable write of 1 KB: {disk_sync_us(folder):.0f} µs")
+        bench = Bench(folder, plan, say)
+        for cell in cells(only, quick=options.quick):
+            samples += bench.run(cell)
+    except HarnessError as error:
+        say(str(error))
+        return 3
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    command = "deploy/bench/run.sh" + (" --quick" if options.quick else "")
+    command += f" --only {options.only}" if only != list(SIZES) else ""
+    if not options.quick and not options.no_write:
+        write(DOCUMENT, table(samples, machine, command))
+    if options.json:
+        print(json.dumps({"machine": asdict(machine), "rows": summary(samples)}, ensure_ascii=False))
+    else:
+        print(table(samples, machine, command))
+    return int(any(sample.wrong for sample in samples))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""The bus under test: the real ``chiikibus serve`` with a site folder written for one scenario."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.children import child, free_port
+from harness.peers import Server
+
+MUNICIPALITY = "990019"
+SITE = """
+[site]
+name = "性能測定"
+edition = "1.0"
+[[municipality]]
+code = "{municipality}"
+name = "地域市（架空）"
+[front]
+listen = "127.0.0.1:{port}"
+[journal]
+engine = "sqlite"
+path = "var/journal.sqlite"
+[broker]
+engine = "memory"
+"""
+ENDPOINTS = """
+endpoint = [
+  {{ id = "caller",   municipality = "{municipality}", unit = "kojinjuminzei", purpose = "kazei" }},
+  {{ id = "register", municipality = "{municipality}", unit = "juki", purpose = "jumin", address = "{target}" }},
+  {{ id = "receiver", municipality = "{municipality}", unit = "kojinjuminzei", address = "{target}" }},
+]
+"""
+ROUTES = """
+route = [
+  {{ municipality = "{municipality}", operation = "juki.jumin_shokai", to = ["register"], mode = "direct"{opaque} }},
+  {{ municipality = "{municipality}", operation = "juki.setai_shokai", to = ["register"], mode = "direct" }},
+  {{ municipality = "{municipality}", operation = "juki.ido_tsuchi", to = ["receiver"], mode = "queued" }},
+]
+"""
+RIGHTS = """
+right = [
+  {{ municipality = "{municipality}", endpoint = "caller", operation = "juki.jumin_shokai", purposes = ["kazei"] }},
+  {{ municipality = "{municipality}", endpoint = "caller", operation = "juki.setai_shokai", purposes = ["kazei"] }},
+  {{ municipality = "{municipality}", endpoint = "register", operation = "juki.ido_tsuchi", purposes = ["jumin"] }},
+  {{ municipality = "{municipality}", endpoint = "receiver", operation = "juki.ido_tsuchi", purposes = ["jumin"] }},
+]
+"""
+
+
+def write_site(folder: Path, *, port: int, target: str, opaque: bool) -> dict[str, str]:
+    """Write a site folder whose provider and receiver is ``target``; returns the endpoints' secrets."""
+    (folder / "secrets").mkdir(parents=True)
+    fields = {
+        "municipality": MUNICIPALITY,
+        "port": port,
+        "target": target,
+        "opaque": ", opaque = true" if opaque else "",
+    }
+    texts = {"site": SITE, "endpoints": ENDPOINTS, "routes": ROUTES, "rights": RIGHTS, "adapters": ""}
+    for name, text in texts.items():
+        (folder / f"{name}.toml").write_text(text.format(**fields), encoding="utf-8")
+    keys = {endpoint: secrets.token_urlsafe(24) for endpoint in ("caller", "register", "receiver")}
+    for endpoint, key in keys.items():
+        path = folder / "secrets" / f"{MUNICIPALITY}-{endpoint}.key"
+        path.touch(mode=0o600)
+        path.write_text(key + "\n", encoding="utf-8")
+    return keys
+
+
+@contextmanager
+def serve(folder: Path, target: Server, *, sender: str, opaque: bool = False) -> Iterator[Server]:
+    """Run the bus; the yielded server's URL is where ``sender`` calls the service juki."""
+    port = free_port()
+    keys = write_site(folder, port=port, target=target.url, opaque=opaque)
+    command = [Path(sys.executable).with_name("chiikibus"), "serve", "--site", folder]
+    credential = base64.b64encode(f"{sender}:{keys[sender]}".encode()).decode("ascii")
+    with child(command, port, folder / "output.log") as pid:
+        url = f"http://127.0.0.1:{port}/{MUNICIPALITY}/{sender}/juki"
+        yield Server("bus", url, pid, (("Authorization", f"Basic {credential}"),))
+
+
+def delivered(folder: Path) -> tuple[dict[str, int], float, float]:
+    """Deliveries by state, and the times of the first acceptance and the last delivery."""
+    journal = sqlite3.connect(f"file:{folder}/var/journal.sqlite?mode=ro", uri=True)
+    try:
+        states = dict(journal.execute("SELECT state, count(*) FROM delivery GROUP BY state"))
+        first = journal.execute("SELECT min(received_at) FROM exchange").fetchone()[0]
+        last = journal.execute("SELECT max(updated_at) FROM delivery WHERE state = 'DELIVERED'").fetchone()[0]
+    finally:
+        journal.close()
+    return states, first or 0.0, last or 0.0
+
+
+def latencies(folder: Path) -> tuple[float, float]:
+    """Median and 99th percentile of the seconds from acceptance to recorded delivery."""
+    journal = sqlite3.connect(f"file:{folder}/var/journal.sqlite?mode=ro", uri=True)
+    try:
+        rows = journal.execute(
+            "SELECT d.updated_at - e.received_at FROM delivery d JOIN exchange e ON e.n = d.n / 4096"
+            " WHERE d.state = 'DELIVERED' ORDER BY 1"
+        ).fetchall()
+    finally:
+        journal.close()
+    values = [row[0] for row in rows] or [0.0]
+    return values[len(values) // 2], values[min(len(values) - 1, len(values) * 99 // 100)]
