@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -148,9 +148,10 @@ class ATax:
         return json_reply({"file": path.name, "records": len(rows)})
 
 
-async def serve(system: ATax) -> None:
+async def serve(system: ATax, announce: Callable[[Mapping[str, str]], None]) -> None:
     """Start the panel and take files until cancelled."""
     await system.site.start()
+    announce({"panel": system.site.url})
     try:
         await system.run()
     finally:

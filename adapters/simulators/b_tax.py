@@ -6,7 +6,7 @@ All data is synthetic.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -127,9 +127,10 @@ class BTax:
         return reply.value if isinstance(reply.value, dict) else {"結果": str(reply.status)}
 
 
-async def serve(system: BTax) -> None:
+async def serve(system: BTax, announce: Callable[[Mapping[str, str]], None]) -> None:
     """Serve until cancelled."""
     await system.site.start()
+    announce({"panel": system.site.url})
     try:
         await asyncio.Event().wait()
     finally:
