@@ -1,4 +1,4 @@
-"""Build messages for the bus: payload, WS-Addressing and context of this adapter's endpoint, checked before they leave."""
+"""Build messages for the bus: payload, WS-Addressing and context of this adapter's endpoint."""
 
 from __future__ import annotations
 

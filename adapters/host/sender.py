@@ -51,14 +51,14 @@ class Sender:
         answer = await self.bus.post(unit, letter.action, body, self.deadline_s)
         try:
             if answer.taken:
-                await self.store.write(lambda db: outbox.sent(db, letter.seq, self.clock.now()))
+                await self.store.write(outbox.sent, letter.seq, self.clock.now())
                 self._back()
                 return None
             if answer.retryable:
                 self._away(answer)
                 return max(answer.retry_after_s, backoff(attempt))
             detail = findings_json(answer.findings)
-            await self.store.write(lambda db: outbox.refused(db, letter.seq, answer.code, detail, self.clock.now()))
+            await self.store.write(outbox.refused, letter.seq, answer.code, detail, self.clock.now())
         except AdapterError:
             # the store is full: the bus knows the letter by its id, so sending it again changes nothing
             return backoff(attempt, first_s=1.0)

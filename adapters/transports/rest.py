@@ -49,18 +49,26 @@ def fill(template: str, values: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RestReply:
-    """Status and parsed JSON (``None`` for an empty body) of an answer."""
+    """Status and body of an answer."""
 
     status: int
-    value: Any = None
+    body: bytes = field(repr=False, default=b"")
+
+    @property
+    def value(self) -> Any:
+        """The body as JSON, ``None`` when it is empty; AdapterError CB6010 when it is not JSON."""
+        try:
+            return msgspec.json.decode(self.body) if self.body else None
+        except msgspec.DecodeError as error:
+            raise AdapterError("CB6010", [Finding("CB6010", expected="JSON")]) from error
 
 
 @dataclass(slots=True)
 class RestClient:
     """Asks a vendor's REST face over kept connections, each call with a deadline.
 
-    Errors: ``AdapterError`` CB6009 unreachable, cut off or answering 429 / 5xx, CB6010 not JSON or too large,
-    CB6011 no answer in time. Every other status is the caller's to judge.
+    Errors: ``AdapterError`` CB6009 unreachable, cut off or answering 429 / 5xx, CB6010 answer too large, CB6011
+    no answer in time. Every other status is the caller's to judge.
     """
 
     base_url: str
@@ -81,8 +89,8 @@ class RestClient:
         return self._session
 
     async def request(self, method: str, path: str, value: Any = None) -> RestReply:
-        """Send ``value`` as JSON (nothing when ``None``) and return the answer."""
-        data = None if value is None else msgspec.json.encode(value)
+        """Send ``value`` as JSON (bytes as they are, nothing when ``None``) and return the answer."""
+        data = value if value is None or isinstance(value, bytes) else msgspec.json.encode(value)
         headers = {} if data is None else {"Content-Type": "application/json; charset=utf-8"}
         try:
             async with (
@@ -94,13 +102,11 @@ class RestClient:
                 body = await self._read(answer)
                 if answer.status == 429 or answer.status >= 500:
                     raise self._finding("CB6009", f"HTTP {answer.status}")
-                return RestReply(answer.status, msgspec.json.decode(body) if body else None)
+                return RestReply(answer.status, body)
         except TimeoutError as error:
             raise self._finding("CB6011", f"> {self.deadline_s:g} s") from error
         except aiohttp.ClientError as error:
             raise self._finding("CB6009", type(error).__name__) from error
-        except msgspec.DecodeError as error:
-            raise self._finding("CB6010", "not JSON") from error
 
     async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
         body = bytearray()

@@ -121,18 +121,32 @@ def confirmed(
     database: sqlite3.Connection,
     unit: str,
     ikkatsuid: str,
+    sender: str,
     *,
     agrees: bool,
     result: str,
+    held: int,
     code: str,
     detail: str,
     now: float,
 ) -> None:
-    """Note the receiver's confirmation of a transfer sent."""
+    """Note a receiver's confirmation of a transfer sent; the transfer agrees when no receiver differs."""
+    database.execute(
+        "INSERT INTO bulk_confirmations (unit, ikkatsuid, sender, result, held, code, detail, confirmed_at)"
+        " VALUES (?,?,?,?,?,?,?,?) ON CONFLICT (unit, ikkatsuid, sender) DO UPDATE SET result = excluded.result,"
+        " held = excluded.held, code = excluded.code, detail = excluded.detail, confirmed_at = excluded.confirmed_at",
+        (unit, ikkatsuid, sender, "1" if agrees else result, held, code, detail, now),
+    )
+    worst = database.execute(
+        "SELECT result, code, detail FROM bulk_confirmations WHERE unit = ? AND ikkatsuid = ?"
+        " ORDER BY code DESC, confirmed_at DESC LIMIT 1",
+        (unit, ikkatsuid),
+    ).fetchone()
+    state = DIFFERS if worst["code"] else AGREED
     database.execute(
         "UPDATE bulk SET state = ?, result = ?, code = ?, detail = ?, finished_at = ?"
         " WHERE unit = ? AND ikkatsuid = ? AND direction = ?",
-        (AGREED if agrees else DIFFERS, result, code, detail, now, unit, ikkatsuid, OUT),
+        (state, worst["result"], worst["code"], worst["detail"], now, unit, ikkatsuid, OUT),
     )
 
 

@@ -9,13 +9,14 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from adapters.host.store.schema import connect, open_store
 from bus.core.errors import AdapterError
 from bus.core.types import Finding
 
 T = TypeVar("T")
+P = ParamSpec("P")
 MAX_GROUP = 512
 """Pieces of work in one commit: bounds the time that the first of them waits for the last."""
 
@@ -83,10 +84,10 @@ class Store:
         assert self._reader is not None, "the store is not open"
         return self._reader
 
-    async def write(self, run: Callable[[sqlite3.Connection], T]) -> T:
-        """Run ``run`` in the writer thread and wait until its effect is durable."""
+    async def write(self, run: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **named: P.kwargs) -> T:
+        """Run ``run(connection, ...)`` in the writer thread and wait until its effect is durable."""
         loop = asyncio.get_running_loop()
-        work = _Work(run, loop, loop.create_future())
+        work = _Work(lambda database: run(database, *args, **named), loop, loop.create_future())
         self._queue.put(work)
         result: T = await work.future
         return result

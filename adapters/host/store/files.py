@@ -146,6 +146,14 @@ def released(database: sqlite3.Connection, held_id: int, now: float) -> None:
     database.execute("UPDATE held SET state = ?, raw = NULL, finished_at = ? WHERE id = ?", (RELEASED, now, held_id))
 
 
+def went_on(database: sqlite3.Connection, flow: str, source: str, record_nos: Sequence[int]) -> None:
+    """Records that were held when the file was read before a crash, and go on at this reading."""
+    database.executemany(
+        "DELETE FROM held WHERE flow = ? AND source = ? AND record_no = ? AND state = 'held'",
+        [(flow, source, record_no) for record_no in record_nos],
+    )
+
+
 def still_held(
     database: sqlite3.Connection, held_id: int, code: str, findings: Sequence[Finding], *, final: bool, now: float
 ) -> None:

@@ -69,6 +69,10 @@ CREATE TABLE bulk (              -- bulk transfers, sent and received
     finished_at REAL NOT NULL DEFAULT 0,
     PRIMARY KEY (unit, ikkatsuid, direction)
 );
+CREATE TABLE bulk_confirmations ( -- what each receiver of a transfer sent said about it, its latest word
+    unit TEXT NOT NULL, ikkatsuid TEXT NOT NULL, sender TEXT NOT NULL, result TEXT NOT NULL, held INTEGER NOT NULL,
+    code TEXT NOT NULL, detail TEXT NOT NULL, confirmed_at REAL NOT NULL, PRIMARY KEY (unit, ikkatsuid, sender)
+);
 CREATE TABLE bulk_parts (        -- parts received of an unfinished transfer
     unit TEXT NOT NULL, ikkatsuid TEXT NOT NULL, part INTEGER NOT NULL, records INTEGER NOT NULL,
     PRIMARY KEY (unit, ikkatsuid, part)

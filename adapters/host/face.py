@@ -1,0 +1,212 @@
+"""The standard SOAP face: one address per endpoint, an inbox against duplicates, receipts, replies and faults."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from adapters.host.flows.base import Answering, Reply, Request
+from adapters.host.store import Store, inbox
+from adapters.host.store.inbox import Answered
+from bus.core import log
+from bus.core.basic import BUS_USER, read_basic, same_secret
+from bus.core.errors import ChiikibusError, DuplicateError, EnvironmentFault, JournalError, RightsError, WireError
+from bus.core.ports import Clock, Ids
+from bus.core.types import Addressing, Endpoint, Finding
+from bus.wire import envelope, fault, http, safe_xml
+from bus.wire.contract import UnitContract
+from bus.wire.limits import MAX_BYTES
+from schemas.model import Operation
+
+HTTP_REFUSALS = frozenset({400, 401, 404, 405, 413, 415})
+"""Statuses that are answered with a short text: a SOAP fault with them would break BP 1.1 R1126."""
+
+LARGE = 64 * 1024
+"""Bytes from which a message is parsed and checked beside the event loop: a bulk part costs milliseconds."""
+
+
+def refusal(error: ChiikibusError) -> web.Response:
+    """An HTTP-level refusal: ``<code> <ja> / <en>`` as text."""
+    entry = error.entry
+    headers = {}
+    if entry.http_status == 401:
+        headers["WWW-Authenticate"] = 'Basic realm="chiikibus", charset="UTF-8"'
+    if entry.http_status == 405:
+        headers["Allow"] = "POST"
+    text = f"{error.code} {entry.title_ja} / {entry.title_en}\n"
+    return web.Response(
+        status=entry.http_status, text=text, content_type="text/plain", charset="utf-8", headers=headers
+    )
+
+
+def fault_response(error: ChiikibusError, record_id: str) -> web.Response:
+    """The SOAP fault for an error, or the text of an HTTP-level refusal."""
+    status = error.entry.http_status
+    if status in HTTP_REFUSALS:
+        return refusal(error)
+    headers = {"Content-Type": http.XML}
+    if status == 503:
+        headers["Retry-After"] = str(error.retry_after_s or 2)
+    return web.Response(status=status, body=fault.fault_bytes(error, record_id=record_id), headers=headers)
+
+
+@dataclass(slots=True)
+class Face:
+    """Takes what the bus posts to ``/soap/<municipality>/<endpoint>``.
+
+    ``operations`` are those of the edition by payload element; ``flows`` answer them by key. Nothing is answered
+    positively before the inbox entry and the flow's own rows are on disk, in one transaction.
+    """
+
+    endpoint: Endpoint
+    operations: Mapping[str, Operation]
+    contracts: Mapping[str, UnitContract]
+    flows: Mapping[str, Answering]
+    store: Store
+    clock: Clock
+    ids: Ids
+    ready: Callable[[], bool]
+    _working: dict[str, str] = field(default_factory=dict, init=False)
+    _draining: bool = field(default=False, init=False)
+
+    def application(self) -> web.Application:
+        """The web application with the SOAP address and the health addresses."""
+        app = web.Application(client_max_size=MAX_BYTES)
+        app.router.add_route("*", f"/soap/{self.endpoint.municipality}/{self.endpoint.id}", self.handle)
+        app.router.add_get("/health/live", self._live)
+        app.router.add_get("/health/ready", self._ready)
+        app.router.add_route("*", "/{tail:.*}", self._nothing)
+        return app
+
+    def drain(self) -> None:
+        """Take nothing more: what comes now is refused with CB4005 and comes again later."""
+        self._draining = True
+
+    async def _live(self, _request: web.Request) -> web.Response:
+        return web.json_response({"status": "live"})
+
+    async def _ready(self, _request: web.Request) -> web.Response:
+        ready = self.ready() and not self._draining
+        return web.json_response({"status": "ready" if ready else "starting"}, status=200 if ready else 503)
+
+    async def _nothing(self, request: web.Request) -> web.Response:
+        return refusal(WireError("CB1015", [Finding("CB1015", path=request.path)]))
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """One POST from the bus."""
+        record_id = self.ids.exchange()
+        try:
+            self._admit(request)
+            return await self._take(request, await self._body(request), record_id)
+        except ChiikibusError as error:
+            log.warn(
+                "request_refused",
+                code=error.code,
+                record_id=record_id,
+                message_id=request.headers.get("Chiikibus-Message-Id", ""),
+                exchange_id=request.headers.get("Chiikibus-Exchange-Id", ""),
+                operation=request.headers.get("Chiikibus-Operation", ""),
+            )
+            return fault_response(error, record_id)
+        except Exception:
+            log.logger().exception("internal_error", record_id=record_id)
+            return fault_response(EnvironmentFault("CB9001"), record_id)
+
+    def _admit(self, request: web.Request) -> None:
+        if request.method != "POST":
+            raise WireError("CB1001")
+        credential = read_basic(request.headers.get("Authorization", ""))
+        secret = self.endpoint.secret
+        if credential is None or credential.user != BUS_USER or not same_secret(credential.secret, secret):
+            raise RightsError("CB2001")
+        if self._draining:
+            raise JournalError("CB4005", retry_after_s=1)
+
+    @staticmethod
+    async def _body(request: web.Request) -> bytes:
+        try:
+            return await request.read()
+        except web.HTTPRequestEntityTooLarge as error:
+            raise WireError("CB1006", [Finding("CB1006", expected=f"<= {MAX_BYTES} bytes")]) from error
+
+    async def _take(self, http_request: web.Request, raw: bytes, record_id: str) -> web.Response:
+        headers = http_request.headers
+        large = len(raw) > LARGE
+        media = headers.get("Content-Type", "")
+        root = await asyncio.to_thread(safe_xml.parse, raw, media) if large else safe_xml.parse(raw, media)
+        read = envelope.read(root)
+        message_id = read.addressing.message_id or headers.get("Chiikibus-Message-Id", "")
+        if not message_id:
+            raise WireError("CB1011", [Finding("CB1011", path="wsa:MessageID", expected="1", got="0")])
+        digest = hashlib.sha256(raw).hexdigest()
+        known = inbox.find(self.store.reader, message_id, digest)
+        if known is not None:
+            return _response(known)
+        if message_id in self._working:
+            if self._working[message_id] != digest:
+                raise DuplicateError("CB3001", [Finding("CB3001", path="wsa:MessageID")])
+            raise DuplicateError("CB3002", retry_after_s=1)
+        self._working[message_id] = digest
+        try:
+            request = self._request(read, message_id, headers)
+            validate = self.contracts[request.operation.unit].validate
+            findings = await asyncio.to_thread(validate, read.body) if large else validate(read.body)
+            if findings:
+                raise WireError(findings[0].code, findings)
+            answered = await self._answer(request, digest)
+        finally:
+            del self._working[message_id]
+        log.line("request_answered", operation=request.operation.key, message_id=message_id, record_id=record_id)
+        return _response(answered)
+
+    def _request(self, read: envelope.Envelope, message_id: str, headers: Mapping[str, str]) -> Request:
+        operation = self.operations.get(str(read.body.tag))
+        if operation is None or operation.key not in self.flows:
+            tag = str(read.body.tag)
+            raise WireError("CB1013", [Finding("CB1013", path="Body", got=tag.rpartition("}")[2][:64])])
+        withheld = headers.get("Chiikibus-Withheld", "")
+        return Request(
+            message_id=message_id,
+            operation=operation,
+            payload=read.body,
+            addressing=read.addressing,
+            context=read.context,
+            purpose=headers.get("Chiikibus-Purpose", "") or read.context.purpose,
+            sender=headers.get("Chiikibus-Sender", ""),
+            withheld=frozenset(name.strip() for name in withheld.split(",") if name.strip()),
+        )
+
+    async def _answer(self, request: Request, digest: str) -> Answered:
+        reply = await self.flows[request.operation.key].answer(request)
+        answered = Answered(200, self._bytes(request, reply)) if reply.payload is not None else Answered(202, b"")
+        now = self.clock.now()
+        key = request.operation.key
+
+        def store(database: sqlite3.Connection) -> None:
+            inbox.add(database, request.message_id, digest, answered, operation=key, sender=request.sender, now=now)
+            if reply.store is not None:
+                reply.store(database)
+
+        await self.store.write(store)
+        if reply.after is not None:
+            reply.after()
+        return answered
+
+    def _bytes(self, request: Request, reply: Reply) -> bytes:
+        assert reply.payload is not None
+        if not request.addressing.action:
+            return envelope.build(reply.payload)
+        addressing = Addressing(
+            message_id=self.ids.message(), action=request.operation.reply_action, relates_to=request.message_id
+        )
+        return envelope.build(reply.payload, addressing=addressing)
+
+
+def _response(answered: Answered) -> web.Response:
+    headers = {"Content-Type": http.XML} if answered.reply else {}
+    return web.Response(status=answered.status, body=answered.reply, headers=headers)

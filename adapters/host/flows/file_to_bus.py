@@ -1,0 +1,166 @@
+"""file-to-bus: every record of a vendor's file becomes one notice on the bus.
+
+A file is moved to ``done/`` only when each of its records stands in the outbox or is noted as held or refused. A
+file that is broken as a whole (truncated) goes to ``error/``; the whole records it has go on all the same: a notice
+that comes again in the repaired file changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from adapters.host.compose import Composer
+from adapters.host.definition import FlowSpec
+from adapters.host.flows.base import Environment
+from adapters.host.flows.reading import (
+    Good,
+    RecordReader,
+    VendorFile,
+    again,
+    error_list,
+    error_list_of,
+    log_file,
+    put_away,
+    setback,
+    take,
+)
+from adapters.host.identity import message_id_of
+from adapters.host.store import files, outbox
+from adapters.host.store.files import DONE, ERROR, HELD, Setback
+from adapters.host.store.outbox import Letter
+from adapters.host.translate import Translator
+from adapters.transports.file_drop import END_MARK, FileDrop, watch
+from bus.core import log
+from bus.core.errors import AdapterError, ChiikibusError
+
+CHUNK = 200
+"""Records per durable commit while a file is read."""
+
+Outcome = Letter | Setback
+
+
+@dataclass(slots=True)
+class FileToBus:
+    """One flow of kind ``file-to-bus``."""
+
+    spec: FlowSpec
+    environment: Environment
+    composer: Composer
+    drop: FileDrop = field(init=False)
+
+    def __post_init__(self) -> None:
+        folder = self.environment.path(self.spec.text("folder"))
+        self.drop = FileDrop(folder, (self.spec.text("pattern"),), self.spec.text("end_mark", END_MARK))
+
+    @property
+    def id(self) -> str:
+        """The flow's name."""
+        return self.spec.id
+
+    def _translator(self) -> Translator:
+        return self.environment.translators.get(self.spec.path("layout"), self.spec.path("mapping"))
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Take files until ``stop``."""
+        async for _, path in watch([self.drop], stop):
+            try:
+                await self.process(await asyncio.to_thread(take, self.drop, path, self.environment.spec.municipality))
+            except AdapterError as error:
+                # the vendor's share or the own disk: the file stays and is taken again
+                log.warn("file_put_off", flow=self.id, file=path.name, code=error.code)
+
+    async def process(self, file: VendorFile) -> None:
+        """Bring all records of a file into the outbox, note the others, move the file away."""
+        environment = self.environment
+        store, now = environment.store, environment.clock.now()
+        key = (self.id, file.name, file.sha256)
+        known = await store.write(files.begin, *key, file.source, len(file.data), now)
+        reader = RecordReader(self._translator(), file.data, file.name)
+        outcomes = self._outcomes(reader, file.source)
+        while chunk := await asyncio.to_thread(_next, outcomes):
+            await store.write(_keep, self.id, file.source, chunk, now)
+            environment.posted()
+        state = ERROR if reader.problems else DONE
+        await store.write(
+            files.finish,
+            *key,
+            state=state,
+            records=reader.count,
+            now=environment.clock.now(),
+            code=reader.problem_code,
+            findings=reader.problems,
+        )
+        errors = error_list_of(store.reader, self.id, file.source, reader.problems)
+        await asyncio.to_thread(put_away, file, state, errors)
+        log_file(store.reader, self.id, file, known is not None, reader.problem_code)
+
+    def _outcomes(self, reader: RecordReader, source: str) -> Iterator[Outcome]:
+        for one in reader:
+            yield self._outcome(one, source) if isinstance(one, Good) else one
+
+    def _outcome(self, record: Good, source: str) -> Outcome:
+        operation = self.environment.operation(self.spec.text("operation"))
+        payload = self.composer.payload(operation, rows=[record.values])
+        try:
+            self.environment.check(operation, payload)
+        except ChiikibusError as error:
+            return setback(record.record_no, error)
+        message_id = message_id_of(self.environment.spec.municipality, source, str(record.record_no))
+        return self.composer.letter(
+            operation,
+            payload,
+            message_id,
+            flow=self.id,
+            purpose=self.spec.text("purpose"),
+            source=source,
+            record_no=record.record_no,
+        )
+
+    async def release(self) -> None:
+        """Try the held records again: the register has changed."""
+        store, now = self.environment.store, self.environment.clock.now()
+        sources: set[str] = set()
+        for one in files.held(store.reader, self.id):
+            named = files.name_of(store.reader, one.source)
+            try:
+                values = again(self._translator(), one.raw, named[1] if named else "", one.record_no)
+                outcome = self._outcome(Good(one.record_no, values, one.raw), one.source)
+            except AdapterError as error:
+                outcome = setback(one.record_no, error, one.raw)
+            await store.write(_settle, one.id, outcome, now)
+            sources.add(one.source)
+        self.environment.posted()
+        for source in sources:
+            await self.refresh(source)
+
+    async def refresh(self, source: str) -> None:
+        """Write a file's error list anew: something of it was refused by the bus, or released."""
+        reader = self.environment.store.reader
+        named = files.name_of(reader, source)
+        if named is not None:
+            errors = error_list_of(reader, self.id, source) or error_list([])
+            await asyncio.to_thread(self.drop.write_beside, ERROR, f"{named[1]}.ERR.csv", errors)
+
+
+def _keep(database: sqlite3.Connection, flow: str, source: str, chunk: list[Outcome], now: float) -> None:
+    files.set_back(database, flow, source, [one for one in chunk if isinstance(one, Setback)], now)
+    letters = [one for one in chunk if isinstance(one, Letter)]
+    files.went_on(database, flow, source, [one.record_no for one in letters])
+    outbox.add(database, letters, now)
+
+
+def _settle(database: sqlite3.Connection, held_id: int, outcome: Outcome, now: float) -> None:
+    if isinstance(outcome, Letter):
+        outbox.add(database, [outcome], now)
+        files.released(database, held_id, now)
+    else:
+        final = outcome.state != HELD
+        files.still_held(database, held_id, outcome.code, outcome.findings, final=final, now=now)
+
+
+def _next(outcomes: Iterator[Outcome]) -> list[Outcome]:
+    return list(itertools.islice(outcomes, CHUNK))

@@ -1,0 +1,164 @@
+"""A vendor's file, record by record: good ones in the standard's items, others as setbacks; and its error list."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from adapters.host.identity import uuid_of
+from adapters.host.store import files
+from adapters.host.store.files import HELD, REFUSED, Setback
+from adapters.host.translate import Translator
+from adapters.sdk.types import BadRecord, Origin
+from adapters.transports.file_drop import ERROR, FileDrop
+from bus.core import log
+from bus.core.errors import AdapterError, ChiikibusError, error_entry
+from bus.core.types import Finding
+
+HOLDABLE = frozenset({"CB6003", "CB6007"})
+"""A decision in the gaiji register lets such a record go on; everything else needs other bytes or another mapping."""
+
+ERROR_COLUMNS = ("レコード番号", "状態", "コード", "項目名", "位置", "理由", "対処")
+_STATES = {HELD: "保留", REFUSED: "拒否"}
+
+
+@dataclass(frozen=True, slots=True)
+class Good:
+    """A record in the standard's items."""
+
+    record_no: int
+    values: dict[str, str] = field(repr=False)
+    raw: bytes = field(repr=False, default=b"")
+
+
+@dataclass(frozen=True, slots=True)
+class VendorFile:
+    """A complete file that was taken from a drop. ``source`` names it in the store."""
+
+    drop: FileDrop
+    path: Path
+    data: bytes = field(repr=False)
+    sha256: str
+    source: str
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.path.name
+
+
+def take(drop: FileDrop, path: Path, *identity: str) -> VendorFile:
+    """Read a complete file; ``identity`` are the texts that, with its digest, make its source."""
+    data = drop.read(path)
+    sha256 = hashlib.sha256(data).hexdigest()
+    return VendorFile(drop, path, data, sha256, uuid_of("file", *identity, sha256))
+
+
+def setback(record_no: int, error: ChiikibusError, raw: bytes = b"", context: str = "") -> Setback:
+    """A record that cannot go on: held where a register entry can help, else refused."""
+    findings = error.findings or (Finding(error.code),)
+    state = HELD if raw and all(one.code in HOLDABLE for one in findings) else REFUSED
+    return Setback(record_no, error.code, findings, state, raw, context)
+
+
+@dataclass(slots=True)
+class RecordReader:
+    """Iterates over a file's records once; afterwards ``count`` and what is wrong with the file as a whole."""
+
+    translator: Translator
+    data: bytes = field(repr=False)
+    name: str
+    count: int = 0
+    problems: list[Finding] = field(default_factory=list)
+    problem_code: str = ""
+
+    def __iter__(self) -> Iterator[Good | Setback]:
+        """Good records and setbacks in the order of the file."""
+        reading = self.translator.codec.reader(io.BytesIO(self.data), self.name)
+        for record in reading:
+            if isinstance(record, BadRecord):
+                if record.scope == "file":
+                    self.problem_code = self.problem_code or record.error.code
+                    self.problems.extend(record.error.findings)
+                    continue
+                self.count += 1
+                yield setback(self.count, record.error, record.raw)
+                continue
+            self.count += 1
+            try:
+                converted = self.translator.to_standard(record)
+            except AdapterError as error:
+                yield setback(self.count, error, record.raw)
+            else:
+                yield Good(self.count, converted.values, record.raw)
+
+
+def again(translator: Translator, raw: bytes, name: str, record_no: int) -> dict[str, str]:
+    """A held record's items, tried again; raises AdapterError when it still cannot go on."""
+    record = translator.codec.decode_record(raw, Origin(name, record_no, 0, len(raw)))
+    return translator.to_standard(record).values
+
+
+def error_list(rows: Sequence[tuple[int, str, str, tuple[Finding, ...]]]) -> bytes:
+    """The error list of a file: one line per finding, UTF-8 with BOM so that office programs read it."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(ERROR_COLUMNS)
+    for record_no, state, code, findings in rows:
+        for finding in findings or (Finding(code),):
+            entry = error_entry(finding.code or code)
+            reason = entry.title_ja
+            if finding.expected:
+                reason += f"（期待: {finding.expected}）"
+            if finding.got:
+                reason += f"（実際: {finding.got}）"
+            item = finding.name_ja or finding.path
+            place = finding.place or (f"line={finding.line}" if finding.line else "")
+            number = record_no or ""
+            row = (number, _STATES.get(state, state), entry.code, item, place, reason, entry.action_ja)
+            writer.writerow([_inert(str(cell)) for cell in row])
+    return out.getvalue().encode("utf-8-sig")
+
+
+def _inert(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{text}" if text[:1] in {"=", "+", "-", "@"} else text
+
+
+def error_list_of(
+    database: sqlite3.Connection, flow: str, source: str, problems: Sequence[Finding] = ()
+) -> bytes | None:
+    """The error list of a file as the store knows it; ``None`` when all of it went on."""
+    rows = files.setbacks(database, flow, source)
+    if problems:
+        rows.insert(0, (0, REFUSED, problems[0].code, tuple(problems)))
+    return error_list(rows) if rows else None
+
+
+def put_away(file: VendorFile, into: str, errors: bytes | None) -> None:
+    """Write the error list beside the files in ``error/``, then move the file itself."""
+    if errors is not None:
+        file.drop.write_beside(ERROR, f"{file.name}.ERR.csv", errors)
+    file.drop.finish(file.path, into)
+
+
+def log_file(database: sqlite3.Connection, flow: str, file: VendorFile, known: bool, code: str) -> None:
+    """The one progress line of a file."""
+    counts = files.counts(database, flow, file.source)
+    log.line(
+        "file_read",
+        flow=flow,
+        file=file.name,
+        records=counts.records,
+        sent=counts.sent,
+        pending=counts.waiting,
+        held=counts.held,
+        refused=counts.refused,
+        known=known,
+        code=code,
+    )
