@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bus.core.ports import Known
     from schemas.model import Operation
 
 NO_PURPOSE = ""
@@ -160,8 +161,11 @@ class Message:
 class Exchange:
     """A message on its way through the steps: each step fills in what it found out.
 
-    ``body`` is the parsed payload element (lxml), the only child of the SOAP Body. Times are seconds since
-    the epoch, read from the clock port. ``id`` is the bus's own identifier of the exchange (32 hex digits).
+    ``request`` is the HTTP request, ``tree`` the parsed root, ``envelope`` what was read from it and ``body`` the
+    payload element (lxml), the only child of the SOAP Body; trees are let go before anything is waited for.
+    Times are seconds since the epoch, read from the clock port. ``id`` is the bus's own identifier of the exchange
+    (32 hex digits); ``journal_id`` the message id it is stored under. ``opaque`` says that the body is carried
+    unread. ``answers`` is the stored exchange that a late answer belongs to, ``relates_to`` its message id.
     """
 
     id: str
@@ -177,3 +181,10 @@ class Exchange:
     targets: tuple[Endpoint, ...] = ()
     ordering_keys: tuple[str, ...] = ()
     relates_to: str = ""
+    request: Any = None
+    tree: Any = None
+    envelope: Any = None
+    mode: Mode = Mode.DIRECT
+    opaque: bool = False
+    journal_id: str = ""
+    answers: Known | None = None

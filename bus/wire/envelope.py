@@ -30,7 +30,7 @@ WSSE: Final = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurit
 SECURITY: Final = f"{{{WSSE}}}Security"
 
 _SOAP_ATTRIBUTE: Final = f"{{{SOAP}}}"
-_MUST_UNDERSTAND: Final = f"{{{SOAP}}}mustUnderstand"
+MUST_UNDERSTAND: Final = f"{{{SOAP}}}mustUnderstand"
 _ACTOR: Final = f"{{{SOAP}}}actor"
 _OURS: Final = frozenset({None, "", NEXT})
 _WSA_PREFIX: Final = wsa.PREFIX
@@ -67,7 +67,7 @@ def read(root: etree._Element) -> Envelope:
     security: etree._Element | None = None
     ours = []
     for block in header:
-        must = block.get(_MUST_UNDERSTAND)
+        must = block.get(MUST_UNDERSTAND)
         if must not in {None, "0", "1"}:
             raise _structure(block, "mustUnderstand 0 | 1")
         if block.get(_ACTOR) not in _OURS:

@@ -12,11 +12,16 @@ from bus.core.errors import ChiikibusError
 from bus.core.types import Finding
 from bus.wire import envelope
 from bus.wire.context import NAMESPACE, PREFIX
+from bus.wire.http import TEXT, XML, Response
 
 SHOGAI: Final = f"{PREFIX}shogai"
 MAX_FINDINGS: Final = 50
 MAX_TEXT: Final = 500
 
+_HTTP_HEADERS: Final = {
+    401: (("WWW-Authenticate", 'Basic realm="chiikibus", charset="UTF-8"'),),
+    405: (("Allow", "GET, HEAD, POST"),),
+}
 _LANG: Final = "{http://www.w3.org/XML/1998/namespace}lang"
 _NOT_XML: Final = re.compile("[\x00-\x1f\ud800-\udfff\ufffe\uffff]")
 _FINDING: Final = (
@@ -62,6 +67,21 @@ def fault_bytes(error: ChiikibusError, *, record_id: str = "") -> bytes:
             value = getattr(finding, attribute)
             _add(shiteki, name, str(value) if value else "")
     return envelope.build(fault)
+
+
+def error_response(error: ChiikibusError, *, record_id: str = "") -> Response:
+    """The HTTP answer for ``error``: a SOAP fault with 500 or 503, a short text for refusals of HTTP itself.
+
+    A SOAP fault under another status would break WS-I Basic Profile 1.1 R1126.
+    """
+    entry = error.entry
+    if entry.http_status == 503:
+        retry_after = ("Retry-After", str(max(1, error.retry_after_s)))
+        return Response(503, XML, fault_bytes(error, record_id=record_id), (retry_after,))
+    if entry.http_status == 500:
+        return Response(500, XML, fault_bytes(error, record_id=record_id))
+    text = f"{error.code} {entry.title_ja} / {entry.title_en}\n"
+    return Response(entry.http_status, TEXT, text.encode(), _HTTP_HEADERS.get(entry.http_status, ()))
 
 
 def read_fault(fault: etree._Element) -> RemoteFault:

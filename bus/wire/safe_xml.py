@@ -214,5 +214,6 @@ def _encoding(place: str, got: str, line: int = 0) -> WireError:
 def _not_parsed(error: etree.XMLSyntaxError) -> WireError:
     """CB1004 with line, column and the number of libxml2's error; its message may quote content and is left out."""
     line, column = error.position
+    number = getattr(error, "code", 0)
     place = f"column {column}" if column else ""
-    return WireError("CB1004", [Finding("CB1004", line=line or 0, place=place, got=f"libxml2 error {error.code}")])
+    return WireError("CB1004", [Finding("CB1004", line=line or 0, place=place, got=f"libxml2 error {number}")])

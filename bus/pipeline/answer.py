@@ -1,0 +1,148 @@
+"""Step 12: what a target answered is read, judged by the standard, and reduced to what the caller may see."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Final
+
+from lxml import etree
+
+from bus.core.errors import ChiikibusError, DeliveryError, error_entry
+from bus.core.ports import Consignment, HttpReply
+from bus.core.states import State
+from bus.core.types import Exchange, Finding
+from bus.pipeline.disclosure import withhold
+from bus.pipeline.house import House
+from bus.pipeline.parse import LARGE
+from bus.pipeline.tables import ANSWER_SUFFIX
+from bus.wire import envelope, safe_xml
+from bus.wire.fault import RemoteFault, read_fault
+from bus.wire.http import XML
+from schemas.model import Operation
+
+REFUSED: Final = frozenset({401, 403})
+LATER: Final = frozenset({429, 503})
+LATE: Final = "late"
+MAX_FINDINGS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A judged answer: what the caller gets, and how it is journalled."""
+
+    state: State
+    status: int
+    content_type: str
+    body: bytes = field(repr=False)
+    code: str = ""
+
+
+async def judge(house: House, exchange: Exchange, reply: HttpReply) -> Answer:
+    """The answer of a direct call as its caller may see it; a provider's fault goes through unchanged.
+
+    Errors: CB1017 the answer is not of the standard, CB5008 the credential was refused.
+    """
+    operation, right = exchange.operation, exchange.right
+    assert operation is not None
+    if reply.status in REFUSED:
+        raise DeliveryError("CB5008", [Finding("CB5008", path=exchange.targets[0].key, got=f"HTTP {reply.status}")])
+    if reply.status == 202 and not reply.body and operation.pattern == LATE:
+        return Answer(State.DELIVERED, 202, "", b"")
+    read = await _read(reply, exchange)
+    if read.is_fault:
+        return Answer(State.REPLIED, 500, reply.content_type, reply.body, "CB5004")
+    if reply.status != 200:
+        raise _bad("HTTP status", "200", f"{reply.status}")
+    if exchange.opaque:
+        return Answer(State.REPLIED, 200, reply.content_type, reply.body)
+    if read.body.tag != operation.output:
+        raise _bad("Body", operation.output, str(read.body.tag)[:128])
+    contract = house.tables.contracts[operation.unit]
+    if len(reply.body) < LARGE:
+        findings = contract.validate(read.body)
+    else:
+        findings = await asyncio.to_thread(contract.validate, read.body)
+    if findings:
+        raise DeliveryError("CB1017", findings)
+    if right is not None and right.withhold and withhold(read.body, right.withhold):
+        return Answer(State.REPLIED, 200, XML, envelope.serialise(read.body))
+    return Answer(State.REPLIED, 200, reply.content_type, reply.body)
+
+
+async def _read(reply: HttpReply, exchange: Exchange) -> envelope.Envelope:
+    """The answer's envelope; it relates to our message if it says to which. Errors: CB1017."""
+    assert exchange.message is not None
+    try:
+        if len(reply.body) < LARGE:
+            root = safe_xml.parse(reply.body, reply.content_type)
+        else:
+            root = await asyncio.to_thread(safe_xml.parse, reply.body, reply.content_type)
+        read = envelope.read(root)
+    except ChiikibusError as error:
+        status = Finding("CB1017", path="HTTP status", got=str(reply.status))
+        raise DeliveryError("CB1017", [status, *error.findings]) from None
+    relates_to = read.addressing.relates_to
+    if relates_to and relates_to != exchange.message.id:
+        raise _bad("wsa:RelatesTo", exchange.message.id, relates_to)
+    return read
+
+
+def judge_delivery(
+    consignment: Consignment, operation: Operation | None, reply: HttpReply
+) -> tuple[State, str, tuple[Finding, ...]]:
+    """What a target's answer to a queued delivery means: DELIVERED, RETRY_WAIT or PARKED, with code and findings.
+
+    A receipt (or an empty 2xx) is a success; a fault is retried when its code is retryable or the status says so,
+    and parked otherwise; a refused credential is parked, since no repetition mends it.
+    """
+    status = reply.status
+    if status in REFUSED:
+        return State.PARKED, "CB5008", (Finding("CB5008", path=consignment.target, got=f"HTTP {status}"),)
+    success = 200 <= status < 300
+    if success and not reply.body.strip():
+        return State.DELIVERED, "", ()
+    try:
+        read = envelope.read(safe_xml.parse(reply.body, reply.content_type))
+    except ChiikibusError as error:
+        first = Finding("CB1017", path="HTTP status", got=str(status))
+        if success:
+            return State.PARKED, "CB1017", (first, *error.findings)
+        return (State.RETRY_WAIT if status >= 500 or status in LATER else State.PARKED), "CB5004", (first,)
+    if read.is_fault:
+        return _judge_fault(read_fault(read.body), status)
+    return _judge_receipt(consignment, operation, status, read.body)
+
+
+def _judge_receipt(
+    consignment: Consignment, operation: Operation | None, status: int, payload: etree._Element
+) -> tuple[State, str, tuple[Finding, ...]]:
+    """The receipt is the operation's output and, where it names the message, names this one."""
+    if not 200 <= status < 300:
+        return State.RETRY_WAIT, "CB1017", (Finding("CB1017", path="HTTP status", expected="200", got=str(status)),)
+    if operation is None or consignment.operation.endswith(ANSWER_SUFFIX):
+        return State.DELIVERED, "", ()
+    if payload.tag != operation.output:
+        finding = Finding("CB1017", path="Body", expected=operation.output, got=str(payload.tag)[:128])
+        return State.PARKED, "CB1017", (finding,)
+    named = next(payload.iterchildren("{*}messageid"), None)
+    if named is not None and named.text != consignment.message_id:
+        finding = Finding("CB1017", path="messageid", expected=consignment.message_id, got=(named.text or "")[:128])
+        return State.PARKED, "CB1017", (finding,)
+    return State.DELIVERED, "", ()
+
+
+def _judge_fault(fault: RemoteFault, status: int) -> tuple[State, str, tuple[Finding, ...]]:
+    """A known code keeps its name; a foreign fault is CB5004 with its faultcode."""
+    try:
+        code, retryable = fault.code, error_entry(fault.code).retryable
+    except KeyError:
+        code, retryable = "CB5004", False
+    first = Finding(code, path="faultcode", got=fault.faultcode[:128], place=fault.record_id)
+    state = State.RETRY_WAIT if retryable or status in LATER else State.PARKED
+    return state, code, (first, *fault.findings[:MAX_FINDINGS])
+
+
+def _bad(path: str, expected: str, got: str) -> DeliveryError:
+    """CB1017 at one place of the answer."""
+    return DeliveryError("CB1017", [Finding("CB1017", path=path, expected=expected, got=got)])

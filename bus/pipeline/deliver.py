@@ -1,0 +1,75 @@
+"""Step 11, direct mode: the same bytes go to the one target within the route's deadline. Queued: ``bus.deliver``."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from bus.core.basic import BUS_USER, basic_header
+from bus.core.errors import DeliveryError
+from bus.core.ports import Consignment, HttpReply
+from bus.core.types import Endpoint, Exchange, Finding
+from bus.pipeline.disclosure import outgoing_body
+from bus.pipeline.house import House
+from bus.wire.http import XML
+
+Headers = list[tuple[str, str]]
+
+
+async def call(house: House, exchange: Exchange) -> HttpReply:
+    """The target's answer, unread.
+
+    Errors: CB5001 unreachable, CB5002 deadline, CB5003 cut off, CB5005 suspended or paused.
+    """
+    message, route, operation = exchange.message, exchange.route, exchange.operation
+    assert message is not None
+    assert route is not None
+    assert operation is not None
+    target = exchange.targets[0]
+    if target.paused:
+        raise DeliveryError("CB5005", [Finding("CB5005", path=target.key, got="paused")])
+    consignment = Consignment(
+        delivery_id=f"{exchange.id}-0",
+        exchange_id=exchange.id,
+        municipality=exchange.sender.municipality,
+        sender=exchange.sender.id,
+        target=target.id,
+        operation=operation.key,
+        message_id=message.id,
+        ordering_keys=(),
+        accepted_at=exchange.received_at,
+        expires_at=exchange.received_at + route.deadline_s,
+        attempt=1,
+        content_type=message.content_type,
+        soap_action=message.soap_action,
+        purpose=exchange.purpose,
+    )
+    body = message.raw if exchange.opaque else outgoing_body(house.tables, consignment, message.raw)
+    headers = outgoing_headers(consignment, target, rewritten=body is not message.raw)
+    left = consignment.expires_at - house.clock.now()
+    if left <= 0:
+        raise DeliveryError("CB5002")
+    return await house.sender.post(target, body, headers, left)
+
+
+def outgoing_headers(consignment: Consignment, endpoint: Endpoint, *, rewritten: bool = False) -> Headers:
+    """All HTTP headers of an outgoing message but Host and Content-Length: content, credential, what receivers need.
+
+    ``rewritten`` says that ``outgoing_body`` wrote the message anew, which is always UTF-8.
+    """
+    return [
+        ("Content-Type", XML if rewritten else consignment.content_type),
+        ("SOAPAction", f'"{consignment.soap_action}"'),
+        ("Authorization", _authorization(endpoint.secret)),
+        ("Chiikibus-Message-Id", consignment.message_id),
+        ("Chiikibus-Exchange-Id", consignment.exchange_id),
+        ("Chiikibus-Sender", f"{consignment.municipality}/{consignment.sender}"),
+        ("Chiikibus-Operation", consignment.operation),
+        ("Chiikibus-Purpose", consignment.purpose),
+        ("Chiikibus-Attempt", str(consignment.attempt)),
+    ]
+
+
+@lru_cache(maxsize=1024)
+def _authorization(secret: str) -> str:
+    """The bus's own credential towards an endpoint."""
+    return basic_header(BUS_USER, secret)

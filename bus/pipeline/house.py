@@ -1,0 +1,29 @@
+"""The house: the ports and the tables that the steps work with; a reload replaces it as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from bus.core import log
+from bus.core.ports import Clock, Ids, Journal, Outbox, Sender
+from bus.core.settings import Site
+from bus.pipeline.tables import Contract, Tables, build_tables
+from schemas.model import Edition
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Everything a step may use. ``log`` writes one line: event name, then fields of ``bus.core.log_keys``."""
+
+    tables: Tables
+    journal: Journal
+    sender: Sender
+    outbox: Outbox
+    clock: Clock
+    ids: Ids
+    log: Callable[..., None] = log.line
+
+    def reloaded(self, site: Site, edition: Edition, contracts: Mapping[str, Contract]) -> House:
+        """The same ports with the tables of another state of the site folder."""
+        return replace(self, tables=build_tables(site, edition, contracts))

@@ -1,0 +1,89 @@
+"""Step 9: one transaction with the message, its state and its deliveries. Only now may a 2xx or a call leave."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from bus.core.errors import ChiikibusError
+from bus.core.ports import Acceptance, Known
+from bus.core.states import State
+from bus.core.types import Exchange, Mode
+from bus.pipeline.house import House
+from bus.pipeline.tables import ANSWER_SUFFIX
+
+NOT_KEPT = ("CB3002", "CB4")
+"""Refusals that leave no row: the sender comes again with the same message, or there is nowhere to write."""
+
+
+async def accept(house: House, exchange: Exchange) -> Known | None:
+    """Store the exchange durably; what was there first when another one came in between.
+
+    Errors: CB4001 nothing was stored, the sender still has the message.
+    """
+    message, route, operation = exchange.message, exchange.route, exchange.operation
+    assert message is not None
+    assert route is not None
+    assert operation is not None
+    direct = exchange.mode is Mode.DIRECT
+    lasts = route.deadline_s if direct else route.expires_s
+    exchange.tree = exchange.envelope = exchange.body = None
+    return await house.journal.accept(
+        Acceptance(
+            exchange_id=exchange.id,
+            municipality=exchange.sender.municipality,
+            sender=exchange.sender.id,
+            message_id=exchange.journal_id,
+            sha256=message.sha256,
+            unit=operation.unit,
+            operation=operation.key + ANSWER_SUFFIX if exchange.answers else operation.key,
+            edition=house.tables.edition.version,
+            purpose=exchange.purpose,
+            mode=exchange.mode,
+            ordering_keys=exchange.ordering_keys,
+            received_at=exchange.received_at,
+            expires_at=exchange.received_at + lasts,
+            content_type=message.content_type,
+            soap_action=message.soap_action,
+            relates_to=exchange.relates_to,
+            tables_hash=house.tables.tables_hash,
+            size=len(message.raw),
+            state=State.DISPATCHING if direct else State.ACCEPTED,
+            targets=tuple([target.id for target in exchange.targets]),
+            raw=b"" if direct and exchange.opaque else message.raw,
+        )
+    )
+
+
+async def reject(house: House, exchange: Exchange, error: ChiikibusError) -> None:
+    """Count a refused message of a known sender: who, when, which digest, why; never its content.
+
+    Errors: CB4001.
+    """
+    if error.code.startswith(NOT_KEPT):
+        return
+    message, operation, raw = exchange.message, exchange.operation, exchange.request.body
+    await house.journal.accept(
+        Acceptance(
+            exchange_id=exchange.id,
+            municipality=exchange.sender.municipality,
+            sender=exchange.sender.id,
+            message_id=message.id if message is not None else "",
+            sha256=message.sha256 if message is not None else sha256(raw).hexdigest(),
+            unit=exchange.unit,
+            operation=operation.key if operation is not None else "",
+            edition=house.tables.edition.version,
+            purpose=exchange.purpose,
+            mode=exchange.mode,
+            ordering_keys=(),
+            received_at=exchange.received_at,
+            expires_at=exchange.received_at,
+            content_type=exchange.request.header("content-type")[:255],
+            soap_action=message.soap_action[:255] if message is not None else "",
+            relates_to=exchange.relates_to,
+            tables_hash=house.tables.tables_hash,
+            size=len(raw),
+            state=State.REJECTED,
+            targets=(),
+            code=error.code,
+        )
+    )

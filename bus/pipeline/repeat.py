@@ -1,0 +1,50 @@
+"""The answer to a message that is known already: the same as the first time."""
+
+from __future__ import annotations
+
+from bus.core.errors import ChiikibusError
+from bus.core.ports import Known
+from bus.core.states import State
+from bus.core.types import Exchange, Mode
+from bus.pipeline import late
+from bus.pipeline.deduplicate import check
+from bus.pipeline.house import House
+from bus.pipeline.receipt import receipt_bytes
+from bus.wire.fault import error_response
+from bus.wire.http import XML, Response
+
+
+async def repeat(house: House, exchange: Exchange, known: Known) -> Response:
+    """The stored answer, or the receipt made again from the stored fields: byte for byte what was sent before.
+
+    Errors: CB3001 other content, CB3002 still in process.
+    """
+    check(exchange, known)
+    house.log(
+        "repeated",
+        exchange_id=known.exchange_id,
+        municipality=exchange.sender.municipality,
+        sender=exchange.sender.key,
+        operation=known.operation,
+        state=known.state,
+    )
+    if exchange.answers is not None:
+        return await late.repeat(house, exchange)
+    if known.mode is Mode.QUEUED:
+        return queued(exchange, known.exchange_id, known.received_at)
+    if known.state is State.DELIVERED:
+        return Response(202)
+    if known.state is State.REPLIED and known.reply:
+        return Response(known.reply_status, known.reply_content_type, known.reply)
+    return error_response(ChiikibusError(known.code or "CB9001"), record_id=known.exchange_id)
+
+
+def queued(exchange: Exchange, exchange_id: str, received_at: float) -> Response:
+    """What the sender of a queued message gets: its receipt, or 202 when the answer itself comes later."""
+    message, operation = exchange.message, exchange.operation
+    assert message is not None
+    assert operation is not None
+    if operation.pattern == late.LATE:
+        return Response(202)
+    body = receipt_bytes(operation, message.id, exchange_id, received_at, addressed=not message.id_given)
+    return Response(200, XML, body)

@@ -1,0 +1,95 @@
+"""Step 8: a pure decision: to whom, how, in which order, until when."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bus.core.errors import RightsError, WireError
+from bus.core.types import Exchange, Finding, Mode
+from bus.pipeline import late
+from bus.pipeline.house import House
+from bus.pipeline.tables import Lane, Tables
+from bus.wire.addressing import is_addressed
+
+
+def route(house: House, exchange: Exchange) -> None:
+    """Errors: CB2005 no route, CB2002 a target without right, CB2006 reply address, CB1011 no back channel."""
+    if exchange.relates_to:
+        late.route(house, exchange)
+        return
+    operation, message = exchange.operation, exchange.message
+    assert operation is not None
+    assert message is not None
+    tables = house.tables
+    prepared = tables.route_for(exchange.sender, operation.key)
+    if prepared is None:
+        got = f"{exchange.sender.key} {operation.key}"
+        raise RightsError("CB2005", [Finding("CB2005", path="routes.toml", expected="route", got=got)])
+    if prepared.denied:
+        findings = [Finding("CB2002", path="rights.toml", expected=f"{key} {operation.key}") for key in prepared.denied]
+        raise RightsError("CB2002", findings)
+    wanted = message.context.receiver_system
+    if wanted and wanted not in prepared.route.targets:
+        raise RightsError("CB2005", [Finding("CB2005", path="Context/soshinsaki/shisutemu", got=wanted)])
+    exchange.route = prepared.route
+    exchange.targets = prepared.targets
+    exchange.mode = prepared.route.mode
+    if message.addressing.reply_to or message.addressing.fault_to:
+        _check_reply_address(tables, exchange, late=operation.pattern == late.LATE)
+    if exchange.opaque:
+        _check_unread(tables, exchange)
+    lanes = tables.lanes[operation.key]
+    if lanes and not exchange.opaque:
+        exchange.ordering_keys = ordering_keys(lanes, exchange.body)
+    if message.context.ordering_key:
+        exchange.ordering_keys = (*exchange.ordering_keys, f"junjo:{message.context.ordering_key}")
+
+
+def ordering_keys(lanes: tuple[Lane, ...], payload: Any) -> tuple[str, ...]:
+    """``<lane>:<value>`` for every lane whose element is there; a message waits for earlier ones that share any."""
+    keys = []
+    for lane in lanes:
+        element = payload
+        for tag in lane.path:
+            element = next(element.iterchildren(tag), None)
+            if element is None:
+                break
+        else:
+            if element.text:
+                keys.append(f"{lane.name}:{element.text}")
+    return tuple(keys)
+
+
+def _check_reply_address(tables: Tables, exchange: Exchange, *, late: bool) -> None:
+    """Replies go to registered addresses of the sender's municipality, and only late operations know such replies."""
+    assert exchange.message is not None
+    assert exchange.operation is not None
+    sender = exchange.sender
+    for name, address in (
+        ("wsa:ReplyTo", exchange.message.addressing.reply_to),
+        ("wsa:FaultTo", exchange.message.addressing.fault_to),
+    ):
+        if not is_addressed(address):
+            continue
+        receiver = tables.addresses.get((sender.municipality, address))
+        if receiver is None:
+            raise RightsError("CB2006", [Finding("CB2006", path=name, expected="endpoints.toml address")])
+        if not late:
+            raise WireError("CB1011", [Finding("CB1011", path=name, expected="anonymous")])
+        if receiver != sender and (receiver.key, exchange.operation.key, exchange.purpose) not in tables.rights:
+            got = f"{receiver.key} {exchange.operation.key}"
+            raise RightsError("CB2002", [Finding("CB2002", path=name, expected="right", got=got)])
+        if exchange.message.id_given:
+            raise WireError("CB1011", [Finding("CB1011", path="wsa:MessageID", expected="1", got="0")])
+        exchange.mode = Mode.QUEUED
+
+
+def _check_unread(tables: Tables, exchange: Exchange) -> None:
+    """Items cannot be withheld from a body that is not read. Errors: CB2002."""
+    assert exchange.operation is not None
+    key = exchange.operation.key
+    if (exchange.right is not None and exchange.right.withhold) or any(
+        (target.key, key) in tables.withheld for target in exchange.targets
+    ):
+        expected = "a route that is not opaque"
+        raise RightsError("CB2002", [Finding("CB2002", path="rights.toml withhold", expected=expected)])

@@ -1,0 +1,211 @@
+"""The look-up tables of the steps, prepared once when a site is loaded, so that a step costs a few look-ups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from bus.core.basic import basic_header
+from bus.core.settings import FrontSettings, Site
+from bus.core.types import Endpoint, Finding, Right, Route
+from schemas.model import Edition, Operation, Unit
+
+ANSWER_SUFFIX = "#kaito"
+"""Added to an operation's key for the delivery of its late answer to the requester."""
+
+
+class Contract(Protocol):
+    """Judges a payload element by the standard of its unit."""
+
+    def validate(self, payload: Any) -> tuple[Finding, ...]:
+        """Everything wrong with a request or reply element, or an empty tuple."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One address of the bus, ``/<municipality>/<endpoint>/<unit>``: who calls through it, and which unit."""
+
+    endpoint: Endpoint
+    unit: str
+    authorization: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """An ordering key's name and the element path, in Clark notation, below the payload that gives its value."""
+
+    name: str
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRoute:
+    """A route with its targets looked up. ``denied`` are targets that have no right to the operation."""
+
+    route: Route
+    targets: tuple[Endpoint, ...]
+    denied: tuple[str, ...]
+    senders: frozenset[str]
+
+    def serves(self, sender: Endpoint) -> bool:
+        """Whether this sender's messages take this route."""
+        return not self.senders or sender.id in self.senders
+
+
+@dataclass(frozen=True, slots=True)
+class UnitTable:
+    """The operations of a unit by what a message shows of them."""
+
+    by_input: Mapping[str, Operation]
+    by_output: Mapping[str, Operation]
+    by_action: Mapping[str, Operation]
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Everything that a site folder and an edition say, by the keys the steps ask with.
+
+    ``rights`` is keyed by (endpoint key, operation key, purpose), ``known_rights`` by (endpoint key, operation key),
+    ``withheld`` by (endpoint key, operation key) for what is delivered to an endpoint, ``routes`` by
+    (municipality, operation key), ``opaque`` by (municipality, unit), ``addresses`` by (municipality, URL).
+    """
+
+    edition: Edition
+    contracts: Mapping[str, Contract]
+    units: Mapping[str, UnitTable]
+    operations: Mapping[str, Operation]
+    lanes: Mapping[str, tuple[Lane, ...]]
+    endpoints: Mapping[tuple[str, str], Endpoint]
+    doors: Mapping[str, Door]
+    addresses: Mapping[tuple[str, str], Endpoint]
+    rights: Mapping[tuple[str, str, str], Right]
+    known_rights: frozenset[tuple[str, str]]
+    withheld: Mapping[tuple[str, str], frozenset[str]]
+    routes: Mapping[tuple[str, str], tuple[PreparedRoute, ...]]
+    opaque: Mapping[tuple[str, str], tuple[PreparedRoute, ...]]
+    front: FrontSettings
+    tables_hash: str
+
+    def route_for(self, sender: Endpoint, operation: str) -> PreparedRoute | None:
+        """The first route of the sender's municipality that serves this sender and operation."""
+        for prepared in self.routes.get((sender.municipality, operation), ()):
+            if prepared.serves(sender):
+                return prepared
+        return None
+
+
+def build_tables(site: Site, edition: Edition, contracts: Mapping[str, Contract]) -> Tables:
+    """The tables of a checked site; ``contracts`` are the compiled contracts of the edition by unit."""
+    operations = {op.key: op for unit in edition.units.values() for op in unit.operations.values()}
+    endpoints = {(endpoint.municipality, endpoint.id): endpoint for endpoint in site.endpoints}
+    rights, known, withheld = _rights(site, endpoints)
+    routes: dict[tuple[str, str], tuple[PreparedRoute, ...]] = {}
+    opaque: dict[tuple[str, str], tuple[PreparedRoute, ...]] = {}
+    for route in site.routes:
+        operation = operations[route.operation]
+        prepared = _prepare(route, operation, endpoints, known)
+        key = (route.municipality, route.operation)
+        routes[key] = (*routes.get(key, ()), prepared)
+        if route.opaque:
+            unit = (route.municipality, operation.unit)
+            opaque[unit] = (*opaque.get(unit, ()), prepared)
+    return Tables(
+        edition=edition,
+        contracts=MappingProxyType(dict(contracts)),
+        units=MappingProxyType({key: _unit_table(unit) for key, unit in edition.units.items()}),
+        operations=MappingProxyType(operations),
+        lanes=MappingProxyType({key: _lanes(op, edition) for key, op in operations.items()}),
+        endpoints=MappingProxyType(endpoints),
+        doors=MappingProxyType(_doors(site, edition)),
+        addresses=MappingProxyType({(e.municipality, e.address): e for e in site.endpoints if e.address}),
+        rights=MappingProxyType(rights),
+        known_rights=known,
+        withheld=MappingProxyType(withheld),
+        routes=MappingProxyType(routes),
+        opaque=MappingProxyType(opaque),
+        front=site.front,
+        tables_hash=site.tables_hash,
+    )
+
+
+def _doors(site: Site, edition: Edition) -> dict[str, Door]:
+    """Every endpoint may ask at its own address of every unit; the rights decide what it gets."""
+    doors = {}
+    for endpoint in site.endpoints:
+        expected = basic_header(endpoint.id, endpoint.secret).encode("latin-1") if endpoint.secret else b""
+        for unit in edition.units:
+            doors[f"/{endpoint.key}/{unit}"] = Door(endpoint, unit, expected)
+    return doors
+
+
+def _rights(
+    site: Site, endpoints: Mapping[tuple[str, str], Endpoint]
+) -> tuple[dict[tuple[str, str, str], Right], frozenset[tuple[str, str]], dict[tuple[str, str], frozenset[str]]]:
+    """Rights by purpose, which (endpoint, operation) have any, and what is withheld from an endpoint as receiver.
+
+    Two rows for the same purpose withhold what both withhold: nothing is disclosed that one row keeps back.
+    """
+    by_purpose: dict[tuple[str, str, str], Right] = {}
+    as_receiver: dict[tuple[str, str], list[Right]] = {}
+    for right in site.rights:
+        key = f"{right.municipality}/{right.endpoint}"
+        as_receiver.setdefault((key, right.operation), []).append(right)
+        for purpose in right.purposes:
+            before = by_purpose.get((key, right.operation, purpose))
+            if before is not None:
+                right = Right(  # noqa: PLW2901 - the row as widened by an earlier one
+                    right.municipality,
+                    right.endpoint,
+                    right.operation,
+                    right.purposes,
+                    right.withhold | before.withhold,
+                )
+            by_purpose[key, right.operation, purpose] = right
+    withheld = {}
+    for (key, operation), held in as_receiver.items():
+        municipality, _, endpoint_id = key.partition("/")
+        endpoint = endpoints.get((municipality, endpoint_id))
+        own = [right for right in held if endpoint is not None and endpoint.purpose in right.purposes]
+        items = frozenset().union(*(right.withhold for right in own or held))
+        if items:
+            withheld[key, operation] = items
+    return by_purpose, frozenset(as_receiver), withheld
+
+
+def _prepare(
+    route: Route,
+    operation: Operation,
+    endpoints: Mapping[tuple[str, str], Endpoint],
+    known_rights: frozenset[tuple[str, str]],
+) -> PreparedRoute:
+    """Targets of a route; those outside the providing unit need a right of their own."""
+    targets = tuple(endpoints[route.municipality, name] for name in route.targets)
+    denied = tuple(
+        target.key
+        for target in targets
+        if target.unit != operation.provider and (target.key, operation.key) not in known_rights
+    )
+    return PreparedRoute(route, targets, denied, frozenset(route.senders))
+
+
+def _unit_table(unit: Unit) -> UnitTable:
+    """A unit's operations by input element, output element and action."""
+    operations = unit.operations.values()
+    return UnitTable(
+        MappingProxyType({op.input: op for op in operations}),
+        MappingProxyType({op.output: op for op in operations}),
+        MappingProxyType({op.action: op for op in operations}),
+    )
+
+
+def _lanes(operation: Operation, edition: Edition) -> tuple[Lane, ...]:
+    """``atena=jumin/atenabango`` as lane name and element names."""
+    prefix = f"{{{edition.units[operation.unit].namespace}}}"
+    lanes = []
+    for entry in operation.ordering:
+        name, _, path = entry.partition("=")
+        lanes.append(Lane(name, tuple(prefix + step for step in path.split("/"))))
+    return tuple(lanes)

@@ -1,0 +1,30 @@
+"""Step 6: the payload against the edition's XSD, code tables and data rules."""
+
+from __future__ import annotations
+
+import asyncio
+
+from bus.core.errors import WireError
+from bus.core.types import Exchange
+from bus.pipeline.house import House
+from bus.pipeline.parse import LARGE
+
+
+async def validate(house: House, exchange: Exchange) -> None:
+    """Errors: CB1016, E0001 to E0004 with every finding. A body that its route carries unread is not judged."""
+    if exchange.envelope.is_fault:
+        return
+    operation = exchange.operation
+    assert operation is not None
+    if not exchange.relates_to:
+        prepared = house.tables.route_for(exchange.sender, operation.key)
+        if prepared is not None and prepared.route.opaque:
+            exchange.opaque = True
+            return
+    contract = house.tables.contracts[exchange.unit]
+    if len(exchange.request.body) < LARGE:
+        findings = contract.validate(exchange.body)
+    else:
+        findings = await asyncio.to_thread(contract.validate, exchange.body)
+    if findings:
+        raise WireError(findings[0].code, findings)
