@@ -160,6 +160,14 @@ CASES: dict[str, tuple[str, str, str, str, str, int]] = {
         2,
     ),
     "no route": ("rights.toml", "right = [", f"right = [ {UNROUTED},", "CB7018", "right[0].operation", 1),
+    "receiver without a right": (
+        "rights.toml",
+        '"kokuho", operation = "juki.ido_tsuchi"',
+        '"kokuho", operation = "juki.jumin_shokai"',
+        "CB7017",
+        "route[1].to[1]",
+        3,
+    ),
     "no targets": ("routes.toml", '["tax", "kokuho"]', "[]", "CB7019", "route[1].to", 3),
     "no address": (
         "endpoints.toml",
@@ -195,7 +203,12 @@ CASES: dict[str, tuple[str, str, str, str, str, int]] = {
 }
 
 
-WITH_CONSEQUENCES = {"missing key", "endpoint twice", "check digit"}  # other files refer to the spoilt name
+WITH_CONSEQUENCES = {
+    "missing key",
+    "endpoint twice",
+    "check digit",
+    "unknown endpoint of a right",
+}  # other files refer to the spoilt name
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -204,7 +217,9 @@ def test_one_spoilt_line_is_one_finding_at_its_place(folder: Path, case: str) ->
     file, old, new, code, path, line = CASES[case]
     change(folder / file, old, new)
     findings = problems(folder)
-    finding = next(iter(findings)) if case in WITH_CONSEQUENCES else only_of(findings, code)
+    if case in WITH_CONSEQUENCES:
+        findings = [finding for finding in findings if finding.code == code and finding.path.endswith(path)]
+    finding = only_of(findings, code)
     assert finding.code == code
     assert finding.path.endswith(path)
     assert finding.path.startswith(file) or code in {"CB7017", "CB7020"}
@@ -221,6 +236,15 @@ def test_the_nearest_known_name_is_offered(folder: Path) -> None:
     """A misspelling names what was probably meant."""
     change(folder / "routes.toml", "juki.jumin_shokai", "juki.jumin_shoukai")
     assert only(folder).expected == "juki.jumin_shokai?"
+
+
+def test_one_purpose_of_one_operation_is_allowed_once(folder: Path) -> None:
+    """Two rows of an endpoint for different purposes are two rights; the same purpose twice is a finding."""
+    row = '{ municipality = "990019", endpoint = "tax", operation = "juki.jumin_shokai", purposes = ["PURPOSE"] },'
+    change(folder / "rights.toml", "right = [", "right = [" + row.replace("PURPOSE", "shuno"))
+    assert problems(folder) == []
+    change(folder / "rights.toml", '"shuno"', '"kazei"')
+    assert only(folder).code == "CB7015"
 
 
 def test_all_problems_are_reported_at_once_in_the_order_of_the_files(folder: Path) -> None:

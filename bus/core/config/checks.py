@@ -147,6 +147,8 @@ def _routes(parts: Parts) -> None:
         if not parts.endpoint_ids(route.municipality):
             continue  # the unknown municipality is the finding
         _targets(parts, table, route, operation)
+        if operation:
+            _receivers(parts, table, route, operation)
         for number, sender in enumerate(route.senders):
             _endpoint_name(parts, table, ("from", number), route.municipality, sender)
         if operation and (route.municipality, route.operation) not in allowed:
@@ -187,9 +189,23 @@ def _targets(parts: Parts, table: Table, route: Route, operation: Operation | No
             table.document.report(CONTRADICTION, place, expected=expected, got=f"{target}: {endpoint.unit}")
 
 
+def _receivers(parts: Parts, table: Table, route: Route, operation: Operation) -> None:
+    """A target outside the providing unit sees the message, so it needs a right of its own."""
+    held = {
+        entry.value.endpoint
+        for entry in parts.rights
+        if (entry.value.municipality, entry.value.operation) == (route.municipality, route.operation)
+    }
+    for number, target in enumerate(route.targets):
+        endpoint = parts.endpoint(route.municipality, target)
+        if endpoint and held and endpoint.unit != operation.provider and target not in held:
+            place = (*table.path, "to", number)
+            table.document.report(NO_RIGHT, place, expected=f"right of {target} for {route.operation}", got="none")
+
+
 def _rights(parts: Parts) -> None:
+    seen: dict[tuple[str, str, str, str], int] = {}
     routed = {(entry.value.municipality, entry.value.operation.partition(".")[0]) for entry in parts.routes}
-    seen: dict[tuple[str, str, str], int] = {}
     for entry in parts.rights:
         right, table = entry.value, entry.table
         operation = _operation(parts, table, right.operation)
@@ -197,10 +213,11 @@ def _rights(parts: Parts) -> None:
         if right.endpoint and known and right.endpoint not in known:
             expected = one_of(right.endpoint, known, "endpoint of endpoints.toml")
             table.report(UNKNOWN_NAME, "endpoint", expected=expected, got=right.endpoint)
-        key = (right.municipality, right.endpoint, right.operation)
-        if key in seen:
-            table.report(TWICE, "operation", expected=f"once; see line {seen[key]}", got=" ".join(key[1:]))
-        seen[key] = table.document.lines.get(table.path, 0)
+        for purpose in right.purposes:
+            key = (right.municipality, right.endpoint, right.operation, purpose)
+            if key in seen:
+                table.report(TWICE, "purposes", expected=f"once; see line {seen[key]}", got=" ".join(key[1:]))
+            seen[key] = table.document.lines.get(table.path, 0)
         if operation is None:
             continue
         if (right.municipality, operation.unit) not in routed:
