@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import threading
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -59,61 +60,55 @@ class Explainer:
     def _record(
         self, element: Any, path: str, record: RecordType | None, carried: RecordType | None = None, must: bool = False
     ) -> Iterator[Finding]:
-        """Problems of one record element and of the records it carries."""
+        """Problems of one record element, then those of the records it carries."""
         path = _local(path) if path.startswith("{") else path
         items = {item.name: item for item in record.items} if record is not None else {}
-        order = [*items, *([carried.name] if carried is not None else [])]
-        values: dict[str, str] = {}
-        problems: list[Finding] = []
-        last, count = -1, 0
-        for child in element:
-            if not isinstance(child.tag, str):
-                continue
-            namespace, _, name = child.tag.rpartition("}")
-            here = f"{path}/{name}"
-            if namespace != f"{{{self._unit.namespace}" or name not in order:
-                near = difflib.get_close_matches(name, order, n=1)
-                expected = f"{near[0]}?" if near else "標準にある項目 / an item of the standard"
-                problems.append(Finding("CB1016", here, _line(child), expected, "知らない項目 / unknown item"))
-                continue
-            if carried is not None and name == carried.name:
-                count += 1
-                yield from problems
-                problems = []
-                index = f"[{count}]" if not must else ""
-                yield from self._record(child, f"{here}{index}", carried)
-                last = len(order)
-                if must and count > 1:
-                    problems.append(Finding("CB1016", here, _line(child), "1件 / one record", f"{count}件"))
-                continue
-            place = order.index(name)
-            if name in values or place < last:
-                got = "重複 / repeated" if name in values else "順序 / order"
-                problems.append(
-                    Finding("CB1016", here, _line(child), "標準の順序で1回 / once, in order", got, items[name].name_ja)
-                )
-            last = max(last, place)
-            values[name] = child.text or ""
-            problems.extend(self._value(items[name], child, here))
+        names = {name: place for place, name in enumerate([*items, *([carried.name] if carried is not None else [])])}
+        children = [child for child in element if isinstance(child.tag, str)]
+        known = [child for child in children if self._item_name(child) in names]
+        own = [child for child in known if self._item_name(child) in items]
+        records = [child for child in known if self._item_name(child) not in items]
+        problems = [self._unknown(child, path, names) for child in children if self._item_name(child) not in names]
+        misplaced = _out_of_order([names[self._item_name(child)] for child in known], repeatable=len(items))
+        problems += [self._misplaced(known[index], path, items) for index in misplaced]
+        for child in own:
+            name = self._item_name(child)
+            problems += self._value(items[name], child, f"{path}/{name}")
+        values = {self._item_name(child): child.text or "" for child in own}
         for item in items.values():
             if item.mandatory and item.name not in values:
+                here = f"{path}/{item.name}"
                 problems.append(
-                    Finding(
-                        "E0001",
-                        f"{path}/{item.name}",
-                        _line(element),
-                        "必須 / mandatory",
-                        "なし / absent",
-                        item.name_ja,
-                    )
+                    Finding("E0001", here, _line(element), "必須 / mandatory", "なし / absent", item.name_ja)
                 )
-        if must and count == 0 and carried is not None:
-            problems.append(
-                Finding("E0001", f"{path}/{carried.name}", _line(element), "1件 / one record", "なし / absent")
-            )
+        if must and len(records) != 1 and carried is not None:
+            code = "CB1016" if records else "E0001"
+            here = f"{path}/{carried.name}"
+            problems.append(Finding(code, here, _line(element), "1件 / one record", f"{len(records)}件 / records"))
         if record is not None and not problems:
-            problems.extend(self._correlations(record, values, element, path, items))
+            problems += self._correlations(record, values, element, path, items)
         yield from problems
+        for number, child in enumerate(records, 1):
+            assert carried is not None
+            yield from self._record(child, f"{path}/{carried.name}" + ("" if must else f"[{number}]"), carried)
+
+    def _item_name(self, child: Any) -> str:
+        """The local name of an element of the unit's namespace; others keep their full name."""
+        name: str = child.tag
+        prefix = f"{{{self._unit.namespace}}}"
+        return name.removeprefix(prefix)
+
+    def _unknown(self, child: Any, path: str, names: Mapping[str, int]) -> Finding:
+        name = _local(child.tag)
+        near = difflib.get_close_matches(name, names, n=1)
+        expected = f"{near[0]}?" if near else "標準にある項目 / an item of the standard"
+        return Finding("CB1016", f"{path}/{name}", _line(child), expected, "知らない項目 / unknown item")
+
+    def _misplaced(self, child: Any, path: str, items: Mapping[str, Item]) -> Finding:
+        name = self._item_name(child)
+        name_ja = items[name].name_ja if name in items else ""
+        expected = "標準の順序で1回 / once, in the order of the standard"
+        return Finding("CB1016", f"{path}/{name}", _line(child), expected, "順序違い・重複 / misplaced", name_ja)
 
     def _value(self, item: Item, element: Any, path: str) -> Iterator[Finding]:
         """The problem of one value, if any: the first of emptiness, code, characters, digits, form, check digit."""
@@ -195,6 +190,28 @@ class Explainer:
             if len(findings) == MAX_FINDINGS:
                 break
         return [*findings.values()] or [Finding("CB1016", _local(str(payload.tag)), _line(payload))]
+
+
+def _out_of_order(places: list[int], repeatable: int) -> list[int]:
+    """Indexes of the fewest elements that would have to move: those outside a longest increasing run.
+
+    Places from ``repeatable`` on may occur again.
+    """
+    ends: list[tuple[int, int]] = []  # (order, count) of the last element of the best run of each length
+    best: list[int] = []  # its index
+    before = [-1] * len(places)
+    for index, place in enumerate(places):
+        key = (place, index if place >= repeatable else 0)
+        length_before = bisect_left(ends, key)
+        before[index] = best[length_before - 1] if length_before else -1
+        ends[length_before : length_before + 1] = [key]
+        best[length_before : length_before + 1] = [index]
+    kept: set[int] = set()
+    index = best[-1] if best else -1
+    while index >= 0:
+        kept.add(index)
+        index = before[index]
+    return [index for index in range(len(places)) if index not in kept]
 
 
 def _too_long(item: Item, text: str, count: int) -> bool:
