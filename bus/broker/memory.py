@@ -10,7 +10,6 @@ from typing import Final
 
 from bus.core.ports import Consignment, Lease
 
-
 WHOLE_TAKEN: Final = 256
 """Consignments one consumer may hold with their bytes on the broker's side; beyond it only their rows are kept."""
 

@@ -313,8 +313,11 @@ class Verdict:
 class Outgoing(Protocol):
     """What the delivery asks the pipeline: the request as this target may see it, and the meaning of its answer."""
 
-    def request(self, consignment: Consignment, attempt: int) -> tuple[bytes, Sequence[tuple[str, str]]]:
-        """Body and HTTP headers; the received bytes unless a right withholds items. Errors: any coded error parks."""
+    def request(self, consignment: Consignment, endpoint: Endpoint) -> tuple[bytes, Sequence[tuple[str, str]]]:
+        """Body and HTTP headers; the received bytes unless a right withholds items. Errors: any coded error parks.
+
+        ``consignment`` has its bytes, and its ``attempt`` is the one about to be made.
+        """
         ...
 
     def judge(self, consignment: Consignment, reply: HttpReply) -> Verdict:

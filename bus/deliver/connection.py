@@ -1,0 +1,186 @@
+"""One HTTP/1.1 client connection: a request at a time, its answer parsed by httptools."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import cast
+
+import httptools
+
+from bus.core.errors import DeliveryError
+from bus.core.types import Finding
+
+
+class Answer:
+    """What came back. ``None`` instead of one means: closed before the first byte of an answer."""
+
+    __slots__ = ("body", "content_type", "status")
+
+    def __init__(self, status: int, content_type: str, body: bytes) -> None:
+        self.status = status
+        self.content_type = content_type
+        self.body = body
+
+
+class ClientConnection(asyncio.Protocol):
+    """Sends a request and resolves one future with its ``Answer``.
+
+    Errors on the future: ``DeliveryError`` CB5002 at the deadline, CB5003 cut off in the middle of an answer,
+    CB1017 an answer that is not HTTP or is larger than ``max_reply``.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, max_reply: int, on_free: Callable[[ClientConnection], None]
+    ) -> None:
+        """``on_free`` is told when the connection may take the next request or has closed."""
+        self._loop = loop
+        self._max_reply = max_reply
+        self._on_free = on_free
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._future: asyncio.Future[Answer | None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._content_type = ""
+        self._framed = False
+        self._headers_done = False
+        self._answering = False
+        self.opened = False
+        self.closed = False
+        self.requests = 0
+        self.idle_since = 0.0
+
+    # -- towards the sender -----------------------------------------------------------------------------------
+
+    def request(self, parts: list[bytes], deadline_s: float) -> asyncio.Future[Answer | None]:
+        """Write one request; at most one may be under way."""
+        assert self._transport is not None
+        self.requests += 1
+        future = self._future = self._loop.create_future()
+        self._answering = False
+        self._timer = self._loop.call_later(deadline_s, self._too_late)
+        if len(parts) == 1:
+            self._transport.write(parts[0])
+        else:
+            self._transport.writelines(parts)
+        return future
+
+    def abort(self) -> None:
+        """Close at once; an answer under way is given up."""
+        self.closed = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    # -- asyncio.Protocol -------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        # uvloop's transports do not derive from asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser; bytes that nobody asked for close the connection."""
+        if self._future is None:
+            self.abort()
+            return
+        self._answering = True
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._fail("CB1017", type(error).__name__)
+
+    def eof_received(self) -> bool:
+        """The other side is done: close."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Settle what was under way."""
+        self.closed = True
+        if self._future is not None:
+            if self._headers_done and not self._framed and exc is None:
+                self._complete()
+            elif self._answering:
+                self._fail("CB5003", "cut off")
+            else:
+                self._settle(None)
+        self._on_free(self)
+
+    # -- httptools --------------------------------------------------------------------------------------------
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep the content type; notice how the body ends."""
+        lower = name.lower()
+        if lower == b"content-type":
+            self._content_type = value.decode("latin-1")
+        elif lower == b"content-length":
+            self._framed = True
+            if value.isdigit() and int(value) > self._max_reply:
+                self._fail("CB1017", "reply too large")
+        elif lower == b"transfer-encoding":
+            self._framed = True
+
+    def on_headers_complete(self) -> None:
+        """The body begins."""
+        self._headers_done = True
+
+    def on_body(self, body: bytes) -> None:
+        """Collect the body within its limit."""
+        self._size += len(body)
+        if self._size > self._max_reply:
+            self._fail("CB1017", "reply too large")
+        elif self._future is not None:
+            self._chunks.append(body)
+
+    def on_message_complete(self) -> None:
+        """The answer is whole; an interim answer (1xx) only announces it."""
+        if self._parser.get_status_code() < 200:
+            self._forget()
+        elif self._future is not None:
+            self._complete()
+
+    # -- inside -----------------------------------------------------------------------------------------------
+
+    def _complete(self) -> None:
+        status = self._parser.get_status_code()
+        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        answer = Answer(status, self._content_type, body)
+        reusable = not self.closed and self._framed and self._parser.should_keep_alive()
+        self._forget()
+        if not reusable:
+            self.closed = True
+            if self._transport is not None:
+                self._transport.close()
+        self._settle(answer)
+        if reusable:
+            self._on_free(self)
+
+    def _forget(self) -> None:
+        self._chunks = []
+        self._size = 0
+        self._content_type = ""
+        self._framed = False
+        self._headers_done = False
+
+    def _too_late(self) -> None:
+        self._timer = None
+        self._fail("CB5002", "deadline")
+
+    def _fail(self, code: str, why: str) -> None:
+        future, self._future = self._future, None
+        self._stop_timer()
+        self.abort()
+        if future is not None and not future.done():
+            future.set_exception(DeliveryError(code, [Finding(code, got=why)]))
+
+    def _settle(self, answer: Answer | None) -> None:
+        future, self._future = self._future, None
+        self._stop_timer()
+        if future is not None and not future.done():
+            future.set_result(answer)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

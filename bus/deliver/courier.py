@@ -1,0 +1,107 @@
+"""One attempt of one delivery: send once, and turn whatever happens into the transition to be recorded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+from bus.core.errors import ChiikibusError, DeliveryError
+from bus.core.ports import Clock, Consignment, HttpReply, Journal, Outgoing, Sender, Transition, Verdict
+from bus.core.settings import DeliverySettings
+from bus.core.states import State
+from bus.core.types import Endpoint, Finding
+from bus.deliver.breaker import Breakers
+from bus.deliver.retry import after_failure
+
+
+class Courier:
+    """Sends for one worker and tells the endpoint's breaker how it went. ``random`` is in [0, 1)."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        sender: Sender,
+        outgoing: Outgoing,
+        breakers: Breakers,
+        clock: Clock,
+        random: Callable[[], float],
+    ) -> None:
+        self._journal = journal
+        self._sender = sender
+        self._outgoing = outgoing
+        self._breakers = breakers
+        self._clock = clock
+        self._random = random
+
+    async def attempt(
+        self, consignment: Consignment, attempt: int, endpoint: Endpoint, settings: DeliverySettings
+    ) -> Transition:
+        """The outcome of attempt number ``attempt``: DELIVERED, REPLIED, RETRY_WAIT or PARKED.
+
+        An endpoint that cannot be reached, is busy (503) or refuses the bus's credential counts as a failure of
+        the endpoint; whatever it answers otherwise is about this message only.
+        """
+        breaker = self._breakers.of(endpoint.key)
+        raw = consignment.raw or self._journal.body(consignment.exchange_id)
+        sending = replace(consignment, raw=raw, attempt=attempt)
+        request_out = 0.0
+        try:
+            body, headers = self._outgoing.request(sending, endpoint)
+            request_out = self._clock.now()
+            reply = await self._sender.post(endpoint, body, headers, endpoint.timeout_s)
+            verdict = self._outgoing.judge(sending, reply)
+        except DeliveryError as error:
+            if error.entry.retryable:
+                breaker.failure()
+            else:
+                breaker.success()
+            state = State.RETRY_WAIT if error.entry.retryable else State.PARKED
+            verdict = Verdict(state, error.code, _detail(error), float(error.retry_after_s))
+            return self._transition(sending, settings, verdict, request_out, 0.0)
+        except ChiikibusError as error:
+            verdict = Verdict(State.PARKED, error.code, _detail(error))
+            return self._transition(sending, settings, verdict, request_out, 0.0)
+        except Exception as error:
+            # A defect of ours must not leave a delivery in limbo: it is parked where an operator sees it.
+            finding = Finding("CB9001", path="courier", got=type(error).__name__)
+            verdict = Verdict(State.PARKED, "CB9001", json.dumps([finding.as_dict()]))
+            return self._transition(sending, settings, verdict, request_out, 0.0)
+        if reply.status == 503 or verdict.code == "CB5008":
+            breaker.failure()
+        else:
+            breaker.success()
+        response_in = reply.answered_at or self._clock.now()
+        return self._transition(sending, settings, verdict, reply.sent_at or request_out, response_in)
+
+    def _transition(
+        self,
+        sent: Consignment,
+        settings: DeliverySettings,
+        verdict: Verdict,
+        request_out: float,
+        response_in: float,
+    ) -> Transition:
+        now = self._clock.now()
+        if verdict.state is State.RETRY_WAIT:
+            failed = after_failure(sent, settings, verdict, now=now, random=self._random())
+            return replace(failed, request_out=request_out, response_in=response_in)
+        kept = verdict.reply or HttpReply(0, "", b"")
+        return Transition(
+            sent.delivery_id,
+            verdict.state,
+            now,
+            attempt=sent.attempt,
+            code=verdict.code,
+            detail=verdict.detail,
+            request_out=request_out,
+            response_in=response_in,
+            reply=kept.body,
+            reply_status=kept.status,
+            reply_content_type=kept.content_type,
+        )
+
+
+def _detail(error: ChiikibusError) -> str:
+    """The findings as JSON; they never hold personal data."""
+    return json.dumps([finding.as_dict() for finding in error.findings], ensure_ascii=False) if error.findings else ""

@@ -1,0 +1,235 @@
+"""The bus's own HTTP/1.1 client: a bounded pool of kept connections per origin, one write and one timer per call."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ssl
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from bus.core.errors import DeliveryError
+from bus.core.ports import Clock, HttpReply
+from bus.core.types import Endpoint, Finding
+from bus.deliver.connection import ClientConnection
+
+ONE_WRITE: Final = 64 * 1024
+"""Bodies up to this size are joined with the head into one write."""
+
+
+class _Origin:
+    """The connections to one scheme, host and port."""
+
+    __slots__ = ("count", "host", "idle", "port", "tls", "waiters")
+
+    def __init__(self, host: str, port: int, *, tls: bool) -> None:
+        self.host = host
+        self.port = port
+        self.tls = tls
+        self.idle: list[ClientConnection] = []
+        self.count = 0
+        self.waiters: deque[asyncio.Future[None]] = deque()
+
+
+class _Target:
+    """An address with the part of the head that never changes."""
+
+    __slots__ = ("head", "origin")
+
+    def __init__(self, origin: _Origin, head: str) -> None:
+        self.origin = origin
+        self.head = head
+
+
+class PooledSender:
+    """Implements ``bus.core.ports.Sender``.
+
+    A kept connection that turns out to be closed before any byte of an answer came is replaced by a fresh one and
+    the request is written again: receivers know a message by its id. Nothing else is repeated here.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        per_origin: int = 256,
+        max_reply: int = 16 * 1024 * 1024,
+        idle_s: float = 15.0,
+        connect_s: float = 5.0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """``per_origin`` bounds connections, ``idle_s`` how long an unused one is kept."""
+        self._clock = clock
+        self._per_origin = per_origin
+        self._max_reply = max_reply
+        self._idle_s = idle_s
+        self._connect_s = connect_s
+        self._tls = tls
+        self._origins: dict[tuple[str, int, bool], _Origin] = {}
+        self._targets: dict[str, _Target] = {}
+        self._sweep: asyncio.TimerHandle | None = None
+
+    async def post(
+        self, endpoint: Endpoint, body: bytes, headers: Sequence[tuple[str, str]], deadline_s: float
+    ) -> HttpReply:
+        """Send once and give the answer, whatever its status. Errors: CB5001, CB5002, CB5003, CB1017."""
+        target = self._targets.get(endpoint.address) or self._target(endpoint)
+        origin = target.origin
+        parts = _request(target.head, headers, body)
+        sent_at = self._clock.now()
+        deadline = asyncio.get_running_loop().time() + deadline_s
+        connection = self._idle(origin)
+        left = deadline_s
+        while True:
+            if connection is None:
+                connection = await self._open(origin, endpoint, deadline)
+                left = deadline - asyncio.get_running_loop().time()
+            try:
+                answer = await connection.request(parts, left)
+            except asyncio.CancelledError:
+                # An answer that still comes must not be taken for that of the next request.
+                connection.abort()
+                raise
+            if answer is not None:
+                return HttpReply(answer.status, answer.content_type, answer.body, sent_at, self._clock.now())
+            if connection.requests == 1:
+                raise _error("CB5003", endpoint, "closed without an answer")
+            # A kept connection that had gone stale: the others from before have, too.
+            while origin.idle:
+                origin.idle.pop().abort()
+            connection = None
+
+    async def close(self) -> None:
+        """Close all kept connections; a call under way ends with its own connection."""
+        if self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
+        for origin in self._origins.values():
+            while origin.idle:
+                origin.idle.pop().abort()
+        # The transports report their end in the next turn of the loop.
+        await asyncio.sleep(0)
+
+    # -- inside -----------------------------------------------------------------------------------------------
+
+    def _target(self, endpoint: Endpoint) -> _Target:
+        url = urlsplit(endpoint.address)
+        if url.scheme not in ("http", "https") or not url.hostname:
+            raise _error("CB5001", endpoint, "not an http address")
+        tls = url.scheme == "https"
+        key = (url.hostname, url.port or (443 if tls else 80), tls)
+        origin = self._origins.get(key)
+        if origin is None:
+            origin = self._origins[key] = _Origin(key[0], key[1], tls=tls)
+        path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+        host = url.netloc.rpartition("@")[2]
+        target = self._targets[endpoint.address] = _Target(origin, f"POST {path} HTTP/1.1\r\nHost: {host}\r\n")
+        return target
+
+    def _idle(self, origin: _Origin) -> ClientConnection | None:
+        oldest = asyncio.get_running_loop().time() - self._idle_s
+        while origin.idle:
+            connection = origin.idle.pop()
+            if connection.closed:
+                continue
+            if connection.idle_since >= oldest:
+                return connection
+            connection.abort()
+        return None
+
+    async def _open(self, origin: _Origin, endpoint: Endpoint, deadline: float) -> ClientConnection:
+        """A connection to use: a new one, or one that became free while there was no room for another."""
+        loop = asyncio.get_running_loop()
+        while origin.count >= self._per_origin:
+            waiter: asyncio.Future[None] = loop.create_future()
+            origin.waiters.append(waiter)
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await waiter
+            except TimeoutError:
+                raise _error("CB5002", endpoint, "no free connection") from None
+            freed = self._idle(origin)
+            if freed is not None:
+                return freed
+        origin.count += 1
+        try:
+            async with asyncio.timeout_at(min(deadline, loop.time() + self._connect_s)):
+                _, connection = await loop.create_connection(
+                    lambda: ClientConnection(loop, self._max_reply, lambda each: self._free(origin, each)),
+                    origin.host,
+                    origin.port,
+                    ssl=self._context() if origin.tls else None,
+                )
+        except (OSError, TimeoutError) as error:
+            self._leave(origin)
+            why = type(error).__name__ if isinstance(error, ssl.SSLError | TimeoutError) else _errno(error)
+            raise _error("CB5001", endpoint, why) from error
+        except asyncio.CancelledError:
+            self._leave(origin)
+            raise
+        connection.opened = True
+        if self._sweep is None:
+            self._sweep = loop.call_later(self._idle_s, self._close_idle)
+        return connection
+
+    def _context(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = ssl.create_default_context()
+        return self._tls
+
+    def _free(self, origin: _Origin, connection: ClientConnection) -> None:
+        if connection.closed:
+            if connection in origin.idle:
+                origin.idle.remove(connection)
+            if connection.opened:
+                self._leave(origin)
+            return
+        connection.idle_since = asyncio.get_running_loop().time()
+        origin.idle.append(connection)
+        _wake_one(origin)
+
+    @staticmethod
+    def _leave(origin: _Origin) -> None:
+        origin.count -= 1
+        _wake_one(origin)
+
+    def _close_idle(self) -> None:
+        loop = asyncio.get_running_loop()
+        oldest = loop.time() - self._idle_s
+        for origin in self._origins.values():
+            for connection in origin.idle:
+                if connection.idle_since < oldest:
+                    connection.abort()
+            origin.idle = [connection for connection in origin.idle if not connection.closed]
+        any_left = any(origin.count for origin in self._origins.values())
+        self._sweep = loop.call_later(self._idle_s, self._close_idle) if any_left else None
+
+
+def _wake_one(origin: _Origin) -> None:
+    while origin.waiters:
+        waiter = origin.waiters.popleft()
+        if not waiter.done():
+            waiter.set_result(None)
+            return
+
+
+def _request(head: str, headers: Sequence[tuple[str, str]], body: bytes) -> list[bytes]:
+    """The request as one piece, or as head and body where the body is large.
+
+    A header value comes from somebody's message: a line break in it must not become another header.
+    """
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    if lines.count("\n") != len(headers) or lines.count("\r") != len(headers):
+        lines = "".join([f"{name}: {' '.join(value.split())}\r\n" for name, value in headers])
+    whole = f"{head}{lines}Content-Length: {len(body)}\r\n\r\n".encode()
+    return [whole + body] if len(body) <= ONE_WRITE else [whole, body]
+
+
+def _error(code: str, endpoint: Endpoint, why: str) -> DeliveryError:
+    return DeliveryError(code, [Finding(code, path=endpoint.key, got=why)])
+
+
+def _errno(error: OSError) -> str:
+    return errno.errorcode.get(error.errno or 0, type(error).__name__)
