@@ -1,0 +1,92 @@
+"""Compile the rules of a mapping into the quick way of each direction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from adapters.mapping.conversions.text import Copy
+from adapters.mapping.fast import Accept, FastPath, Several, Single, always
+from adapters.mapping.item_check import ItemCheck
+from adapters.mapping.rules import ConstantRule, ItemRule, Rule, UnmappedRule
+from adapters.sdk.layout import Layout
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+def to_standard_path(
+    rules: Sequence[Rule], layout: Layout, mandatory: Sequence[str], checks: Mapping[str, ItemCheck]
+) -> FastPath:
+    """Vendor to standard: values are checked by their items, constants of the vendor's side are expected."""
+    path = FastPath([], [], [], [], [], [], _NOTHING, frozenset(mandatory))
+    constants: dict[str, str] = {}
+    for rule in rules:
+        if isinstance(rule, ItemRule):
+            _item_in(rule, path, checks)
+        else:
+            _other(rule, "vendor", path, constants)
+    path.blank = constants
+    return path
+
+
+def _item_in(rule: ItemRule, path: FastPath, checks: Mapping[str, ItemCheck]) -> None:
+    conversion = rule.conversion
+    accepts = tuple(_accept(checks[name]) for name in rule.standard)
+    back = None if conversion.exact else conversion.to_vendor
+    if isinstance(conversion, Copy):
+        path.checked = [*path.checked, (rule.vendor[0], rule.standard[0], accepts[0])]
+    elif conversion.arity == (1, 1):
+        single = Single(rule.vendor[0], rule.standard[0], conversion.to_standard, back, accepts[0])
+        path.singles = [*path.singles, single]
+    else:
+        several = Several(rule.vendor, rule.standard, conversion.to_standard, back, accepts)
+        path.several = [*path.several, several]
+
+
+def _accept(check: ItemCheck) -> Accept:
+    """The item's check as one quick test: most values pass by length and pattern alone."""
+    digits, codes, fault = check.item.digits, check.codes, check.fault
+    if codes is not None:
+        return codes.__contains__
+    if check.pattern is None or check.beyond is not None:
+        return lambda value: fault(value) is None
+    matches = check.pattern.fullmatch
+    return lambda value: (len(value) <= digits or fault(value) is None) and matches(value) is not None
+
+
+def to_vendor_path(rules: Sequence[Rule], layout: Layout) -> FastPath:
+    """Standard to vendor: every item of the layout is present, the codec checks widths and characters."""
+    path = FastPath([], [], [], [], [], [], _NOTHING, frozenset())
+    blank = {one.name: "" for one in layout.items}
+    for rule in rules:
+        if isinstance(rule, ItemRule):
+            _item_out(rule, path)
+        else:
+            _other(rule, "standard", path, blank)
+    path.blank = blank
+    return path
+
+
+def _item_out(rule: ItemRule, path: FastPath) -> None:
+    conversion = rule.conversion
+    back = None if conversion.exact else conversion.to_standard
+    if isinstance(conversion, Copy):
+        path.copies = [*path.copies, (rule.standard[0], rule.vendor[0])]
+    elif conversion.arity == (1, 1):
+        single = Single(rule.standard[0], rule.vendor[0], conversion.to_vendor, back, always)
+        path.singles = [*path.singles, single]
+    else:
+        accepts = tuple(always for _ in rule.vendor)
+        several = Several(rule.standard, rule.vendor, conversion.to_vendor, back, accepts)
+        path.several = [*path.several, several]
+
+
+def _other(rule: Rule, source_side: str, path: FastPath, constants: dict[str, str]) -> None:
+    if isinstance(rule, ConstantRule):
+        if rule.side != source_side:
+            constants[rule.item] = rule.value
+        elif rule.loss != "allow":
+            wanted = (rule.value,) if rule.side == "vendor" else (rule.value, "")
+            path.expect = [*path.expect, (rule.item, wanted)]
+    elif isinstance(rule, UnmappedRule) and rule.side == source_side and rule.loss != "allow":
+        path.silent = [*path.silent, rule.item]

@@ -1,0 +1,131 @@
+"""The quick way through a mapping: compiled per direction, for records without any trouble.
+
+Anything out of the ordinary (a refused value, a loss, a missing item) gives ``None``, and the engine then goes through
+the rules one by one and says what is wrong. Conversions of single items are remembered: dates, codes and flags repeat.
+What is remembered stays in this process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from adapters.mapping.conversions.base import ConversionError
+
+REMEMBER = 4096  # values per item; enough for the days of a lifetime's decades, small enough for any machine
+Translate = Callable[[tuple[str, ...]], tuple[str, ...]]
+Accept = Callable[[str], bool]
+
+
+def always(_value: str) -> bool:
+    """Accept every value: what checks it stands elsewhere."""
+    return True
+
+
+@dataclass(slots=True)
+class Single:
+    """One item to one item; ``known`` holds values that went through unchanged and were accepted."""
+
+    source: str
+    target: str
+    there: Translate
+    back: Translate | None
+    accept: Accept
+    known: dict[str, str] = field(default_factory=dict)
+
+    def learn(self, value: str) -> str | None:
+        """Convert, try the way back, check; ``None`` when anything is not as it should be."""
+        try:
+            found = self.there((value,))
+            if self.back is not None and self.back(found) != (value,):
+                return None
+        except ConversionError:
+            return None
+        (result,) = found
+        if result and not self.accept(result):
+            return None
+        if len(self.known) >= REMEMBER:
+            self.known.clear()
+        self.known[value] = result
+        return result
+
+
+@dataclass(slots=True)
+class Several:
+    """Several items on at least one side."""
+
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+    there: Translate
+    back: Translate | None
+    accepts: tuple[Accept, ...]
+
+    def convert(self, values: tuple[str, ...]) -> tuple[str, ...] | None:
+        """Convert, try the way back, check; ``None`` when anything is not as it should be."""
+        try:
+            found = self.there(values)
+            if self.back is not None and self.back(found) != values:
+                return None
+        except ConversionError:
+            return None
+        for result, accept in zip(found, self.accepts, strict=True):
+            if result and not accept(result):
+                return None
+        return found
+
+
+@dataclass(slots=True)
+class FastPath:
+    """One direction of a mapping. ``blank`` holds every target that must be present even when absent (vendor side)."""
+
+    copies: Sequence[tuple[str, str]]
+    checked: Sequence[tuple[str, str, Accept]]
+    singles: Sequence[Single]
+    several: Sequence[Several]
+    expect: Sequence[tuple[str, tuple[str, ...]]]
+    silent: Sequence[str]
+    blank: Mapping[str, str]
+    mandatory: frozenset[str]
+
+    def run(self, values: Mapping[str, str]) -> dict[str, str] | None:
+        """The target values of an ordinary record, ``None`` for any other."""
+        get = values.get
+        out = dict(self.blank)
+        for source, target in self.copies:
+            if value := get(source):
+                out[target] = value
+        if self._one_to_one(get, out) and self._several(get, out) and self._nothing_lost(get, out):
+            return out
+        return None
+
+    def _one_to_one(self, get: Callable[..., str], out: dict[str, str]) -> bool:
+        for source, target, accept in self.checked:
+            if value := get(source):
+                if not accept(value):
+                    return False
+                out[target] = value
+        for single in self.singles:
+            value = get(single.source, "")
+            result = single.known.get(value)
+            if result is None and (result := single.learn(value)) is None:
+                return False
+            if result:
+                out[single.target] = result
+        return True
+
+    def _several(self, get: Callable[..., str], out: dict[str, str]) -> bool:
+        for rule in self.several:
+            found = rule.convert(tuple([get(name, "") for name in rule.sources]))
+            if found is None:
+                return False
+            out.update({target: result for target, result in zip(rule.targets, found, strict=True) if result})
+        return True
+
+    def _nothing_lost(self, get: Callable[..., str], out: dict[str, str]) -> bool:
+        for source, wanted in self.expect:
+            if get(source, "") not in wanted:
+                return False
+        for source in self.silent:
+            if get(source):
+                return False
+        return self.mandatory <= out.keys()

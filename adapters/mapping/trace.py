@@ -1,0 +1,57 @@
+"""Lineage: for every target item the conversion and the source items it came from, down to the bytes of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Table
+from typing import TYPE_CHECKING
+
+from adapters.mapping.rules import ConstantRule, ItemRule
+from adapters.sdk.types import LineageStep, Origin, Side, Source, VendorRecord
+
+if TYPE_CHECKING:
+    from adapters.mapping.engine import Mapping
+
+
+def trace(
+    mapping: Mapping, side: Side, values: Table[str, str], origin: Origin, record: VendorRecord | None
+) -> tuple[LineageStep, ...]:
+    """The steps towards ``side``, in the order of the target's items; sources left out come last."""
+    spans = record.spans if record is not None and record.raw else {}
+
+    def source(name: str) -> Source:
+        offset, length = spans.get(name, (0, 0))
+        return Source(name, _name_ja(mapping, name), offset, length)
+
+    steps: list[LineageStep] = []
+    other: Side = "vendor" if side == "standard" else "standard"
+    for rule in mapping.rules:
+        if isinstance(rule, ItemRule):
+            names, targets = (rule.vendor, rule.standard) if side == "standard" else (rule.standard, rule.vendor)
+            if any(values.get(name) for name in names):
+                sources = tuple(source(name) for name in names)
+                how = f"{rule.name}{rule.options}"
+                steps.extend(
+                    LineageStep(side, target, _name_ja(mapping, target), "item", how, sources, origin, rule.note)
+                    for target in targets
+                )
+        elif isinstance(rule, ConstantRule) and rule.side == side:
+            name_ja = _name_ja(mapping, rule.item)
+            steps.append(LineageStep(side, rule.item, name_ja, "constant", rule.value, (), origin, rule.reason))
+        elif rule.side == other and values.get(rule.item):
+            left = (source(rule.item),)
+            steps.append(LineageStep(other, rule.item, left[0].name_ja, "unmapped", "", left, origin, rule.reason))
+    order = {name: index for index, name in enumerate(_order(mapping, side))}
+    return tuple(
+        sorted(steps, key=lambda step: order.get(step.target, len(order)) if step.side == side else len(order))
+    )
+
+
+def _order(mapping: Mapping, side: Side) -> tuple[str, ...]:
+    if side == "standard":
+        return tuple(item.name for item in mapping.record_type.items)
+    return tuple(one.name for one in mapping.layout.items)
+
+
+def _name_ja(mapping: Mapping, name: str) -> str:
+    check = mapping.checks.get(name)
+    return check.item.name_ja if check else name
