@@ -14,6 +14,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
+from bus.app.parent import die_with_parent
 from bus.cli.commands import COMMANDS, GROUPS_HELP
 from bus.core.errors import ChiikibusError, ConfigurationError, EnvironmentFault
 from bus.core.types import Finding
@@ -100,6 +101,7 @@ def _call(app: Typer, name: str, arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """The console script."""
+    die_with_parent()
     try:
         code = run(sys.argv[1:])
         sys.stdout.flush()
