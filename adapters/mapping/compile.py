@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from adapters.mapping.conversions.text import Copy
 from adapters.mapping.fast import Accept, FastPath, Several, Single, always
 from adapters.mapping.item_check import ItemCheck
 from adapters.mapping.rules import ConstantRule, ItemRule, Rule, UnmappedRule
-from adapters.sdk.layout import Layout
+from adapters.sdk.layout import Layout, LayoutField
+from bus.core.datarules import bad_character
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -18,29 +20,70 @@ def to_standard_path(
     rules: Sequence[Rule], layout: Layout, mandatory: Sequence[str], checks: Mapping[str, ItemCheck]
 ) -> FastPath:
     """Vendor to standard: values are checked by their items, constants of the vendor's side are expected."""
-    path = FastPath([], [], [], [], [], [], _NOTHING, frozenset(mandatory))
+    path = _empty(frozenset(mandatory))
     constants: dict[str, str] = {}
     for rule in rules:
         if isinstance(rule, ItemRule):
-            _item_in(rule, path, checks)
+            _item_in(rule, path, layout, checks)
         else:
             _other(rule, "vendor", path, constants)
     path.blank = constants
     return path
 
 
-def _item_in(rule: ItemRule, path: FastPath, checks: Mapping[str, ItemCheck]) -> None:
+def _empty(mandatory: frozenset[str]) -> FastPath:
+    return FastPath(
+        copies=[],
+        sized=[],
+        wide=[],
+        full_width=always,
+        checked=[],
+        singles=[],
+        several=[],
+        expect=[],
+        silent=[],
+        blank=_NOTHING,
+        mandatory=mandatory,
+    )
+
+
+def _item_in(rule: ItemRule, path: FastPath, layout: Layout, checks: Mapping[str, ItemCheck]) -> None:
     conversion = rule.conversion
     accepts = tuple(_accept(checks[name]) for name in rule.standard)
     back = None if conversion.exact else conversion.to_vendor
     if isinstance(conversion, Copy):
-        path.checked = [*path.checked, (rule.vendor[0], rule.standard[0], accepts[0])]
+        _copy_in(rule, path, layout.field(rule.vendor[0]), checks[rule.standard[0]], accepts[0])
     elif conversion.arity == (1, 1):
         single = Single(rule.vendor[0], rule.standard[0], conversion.to_standard, back, accepts[0])
         path.singles = [*path.singles, single]
     else:
         several = Several(rule.vendor, rule.standard, conversion.to_standard, back, accepts)
         path.several = [*path.several, several]
+
+
+def _copy_in(rule: ItemRule, path: FastPath, one: LayoutField, check: ItemCheck, accept: Accept) -> None:
+    """Leave out what the codec has seen to: half-width characters, digits, a width no larger than the item's."""
+    source, target = rule.vendor[0], rule.standard[0]
+    item = check.item
+    plain = check.codes is None and not item.format
+    seen = (item.type == "X" and one.type in ("X", "9")) or (item.type == "9" and one.type == "9")
+    if plain and seen and 0 < one.bytes <= item.digits:
+        path.copies = [*path.copies, (source, target)]
+    elif plain and seen:
+        path.sized = [*path.sized, (source, target, item.digits)]
+    elif plain and item.type == "N" and (search := _not_full_width(check)):
+        path.wide = [*path.wide, (source, target, item.digits)]
+        path.full_width = lambda text: search(text) is None and bad_character(text) < 0
+    else:
+        path.checked = [*path.checked, (source, target, accept)]
+
+
+def _not_full_width(check: ItemCheck) -> Callable[[str], re.Match[str] | None] | None:
+    """The search for a character that the pattern ``[^...]+`` of full-width text shuts out."""
+    pattern = check.pattern.pattern if check.pattern else ""
+    if not (pattern.startswith("[^") and pattern.endswith("]+") and "]" not in pattern[:-2]):
+        return None
+    return re.compile(f"[{pattern[2:-2]}]").search
 
 
 def _accept(check: ItemCheck) -> Accept:
@@ -56,7 +99,7 @@ def _accept(check: ItemCheck) -> Accept:
 
 def to_vendor_path(rules: Sequence[Rule], layout: Layout) -> FastPath:
     """Standard to vendor: every item of the layout is present, the codec checks widths and characters."""
-    path = FastPath([], [], [], [], [], [], _NOTHING, frozenset())
+    path = _empty(frozenset())
     blank = {one.name: "" for one in layout.items}
     for rule in rules:
         if isinstance(rule, ItemRule):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from adapters.mapping.conversions.base import ConversionError
 
 REMEMBER = 4096  # values per item; enough for the days of a lifetime's decades, small enough for any machine
+BETWEEN = "\x1f"
 Translate = Callable[[tuple[str, ...]], tuple[str, ...]]
 Accept = Callable[[str], bool]
 
@@ -76,9 +77,16 @@ class Several:
 
 @dataclass(slots=True)
 class FastPath:
-    """One direction of a mapping. ``blank`` holds every target that must be present even when absent (vendor side)."""
+    """One direction of a mapping.
+
+    ``copies`` need no check, ``sized`` only a length, ``wide`` a length and (all together, in one search) full-width
+    characters. ``blank`` holds what is there before anything is converted: constants, and the vendor's absent items.
+    """
 
     copies: Sequence[tuple[str, str]]
+    sized: Sequence[tuple[str, str, int]]
+    wide: Sequence[tuple[str, str, int]]
+    full_width: Accept
     checked: Sequence[tuple[str, str, Accept]]
     singles: Sequence[Single]
     several: Sequence[Several]
@@ -94,9 +102,29 @@ class FastPath:
         for source, target in self.copies:
             if value := get(source):
                 out[target] = value
-        if self._one_to_one(get, out) and self._several(get, out) and self._nothing_lost(get, out):
+        if (
+            self._sized(get, out)
+            and self._one_to_one(get, out)
+            and self._several(get, out)
+            and self._nothing_lost(get, out)
+        ):
             return out
         return None
+
+    def _sized(self, get: Callable[..., str], out: dict[str, str]) -> bool:
+        for source, target, digits in self.sized:
+            if value := get(source):
+                if len(value) > digits:
+                    return False
+                out[target] = value
+        together: list[str] = []
+        for source, target, digits in self.wide:
+            if value := get(source):
+                if len(value) > digits:
+                    return False
+                out[target] = value
+                together.append(value)
+        return not together or self.full_width(BETWEEN.join(together))
 
     def _one_to_one(self, get: Callable[..., str], out: dict[str, str]) -> bool:
         for source, target, accept in self.checked:

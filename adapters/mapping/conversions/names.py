@@ -23,14 +23,14 @@ class NameJoin:
     exact = False
 
     def to_standard(self, values: tuple[str, ...]) -> tuple[str, ...]:
-        """Put the space in; CB6006 when the count is no number or longer than the name."""
+        """Put the space in; CB6006 when the count is no number or more than the name has."""
         name, count = values
         if count == self.none:
             return (name,)
         if not (count.isascii() and count.isdigit()):
             raise ConversionError("CB6006", "a number of characters", describe(count), index=1)
-        if int(count) >= length(name):
-            raise ConversionError("CB6006", f"fewer than the {length(name)} characters of the name", count, index=1)
+        if int(count) > length(name):
+            raise ConversionError("CB6006", f"at most the {length(name)} characters of the name", count, index=1)
         family, given = cut(name, int(count))
         return (f"{family}{_SPACE}{given}",)
 
