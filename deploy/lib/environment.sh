@@ -10,6 +10,7 @@ VENV="$ROOT/.venv"
 PYTHON="$VENV/bin/python"
 LOCK="$ROOT/requirements.lock"
 EXIT_ENVIRONMENT=3
+POLICY_RC_D=${POLICY_RC_D:-/usr/sbin/policy-rc.d}
 
 say() { printf '・ %s\n' "$*"; }
 
@@ -26,14 +27,14 @@ _as_root() {
 
 # Debian starts the service of a package it installs; nothing here may open a port on its own.
 _without_services() {
-    local policy=/usr/sbin/policy-rc.d ours=no code=0
-    if [ ! -e "$policy" ]; then
+    local ours=no code=0
+    if [ ! -e "$POLICY_RC_D" ]; then
         ours=yes
-        printf '#!/bin/sh\nexit 101\n' | _as_root tee "$policy" >/dev/null
-        _as_root chmod 755 "$policy"
+        printf '#!/bin/sh\nexit 101\n' | _as_root tee "$POLICY_RC_D" >/dev/null
+        _as_root chmod 755 "$POLICY_RC_D"
     fi
     "$@" || code=$?
-    if [ "$ours" = yes ]; then _as_root rm -f "$policy"; fi
+    if [ "$ours" = yes ]; then _as_root rm -f "$POLICY_RC_D"; fi
     return "$code"
 }
 
