@@ -147,6 +147,10 @@ class Lanes:
         """The ids of held deliveries."""
         return list(self._held)
 
+    def is_held(self, delivery_id: str) -> bool:
+        """Whether this delivery is held."""
+        return delivery_id in self._held
+
     def _move_up(self, entry: _Entry) -> None:
         entry.ahead -= 1
         if not entry.ahead and not entry.held:

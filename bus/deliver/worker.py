@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -38,7 +38,8 @@ WATCHED: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Kit:
-    """What every worker works with. ``settled`` tells the relay what left memory; ``random`` is in [0, 1)."""
+    """What every worker works with. ``settled`` tells the relay what left memory; ``random`` is in [0, 1),
+    ``log`` writes one line (``bus.core.log.line``)."""
 
     journal: Journal
     broker: Broker
@@ -47,7 +48,7 @@ class Kit:
     breakers: Breakers
     clock: Clock
     settled: Callable[[Iterable[str]], None]
-    log: Callable[[str, Mapping[str, Any]], None]
+    log: Callable[..., None]
     random: Callable[[], float]
 
 
@@ -178,7 +179,7 @@ class DeliveryWorker:
         if delivery_id in self._lanes:
             # The same delivery twice: an operator's resend of one that is held here.
             if not consignment.parked:
-                self._release(delivery_id)
+                self._resume(delivery_id)
             return False
         if consignment.parked and self._kit.outgoing.on_park(consignment) is OnPark.CONTINUE:
             self._kit.settled([delivery_id])
@@ -250,7 +251,7 @@ class DeliveryWorker:
             await self._kit.journal.record(transitions)
         except JournalError as error:
             if error.code != "CB4004":
-                self._kit.log("delivery_not_recorded", {"endpoint": self._endpoint.key, "code": error.code})
+                self._kit.log("delivery_not_recorded", endpoint=self._endpoint.key, code=error.code)
                 return set(), True
         else:
             return set(), False
@@ -364,7 +365,7 @@ class DeliveryWorker:
             fields["provider_ms"] = round((transition.response_in - transition.request_out) * 1000, 1)
         if transition.code:
             fields["code"] = transition.code
-        self._kit.log("delivery", fields)
+        self._kit.log("delivery", **fields)
 
     # -- time -------------------------------------------------------------------------------------------------
 
@@ -374,6 +375,12 @@ class DeliveryWorker:
         self._due[delivery_id] = due
         heapq.heappush(self._retries, (due, delivery_id))
         self._wake_in(self._retries[0][0] - self._kit.clock.monotonic())
+
+    def _resume(self, delivery_id: str) -> None:
+        """Go on with one that an operator resent: a new series of attempts begins."""
+        if self._lanes.is_held(delivery_id):
+            self._parcels[delivery_id].attempt = 0
+            self._release(delivery_id)
 
     def _release(self, delivery_id: str) -> None:
         self._due.pop(delivery_id, None)
@@ -410,7 +417,7 @@ class DeliveryWorker:
             with contextlib.suppress(JournalError):
                 for delivery_id, state in self._kit.journal.states(part).items():
                     if state is State.RETRY_WAIT and delivery_id not in self._due:
-                        self._release(delivery_id)
+                        self._resume(delivery_id)
                     elif state not in (State.RETRY_WAIT, State.PARKED):
                         gone.append(delivery_id)
             await self._let_go(gone)

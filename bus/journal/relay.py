@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -17,7 +17,8 @@ from bus.core.errors import ChiikibusError, JournalError
 from bus.core.ports import Broker, Clock, Consignment, Journal, OpenDelivery, Transition
 from bus.core.states import State
 
-Log = Callable[[str, Mapping[str, Any]], None]
+Log = Callable[..., None]
+"""Writes one line: the event's name, then fields (``bus.core.log.line``)."""
 
 PAGE: Final = 200
 """Rows read from the journal at a time; about a millisecond of the event loop."""
@@ -29,7 +30,7 @@ RETRY_S: Final = 0.5
 """Pause after the broker or the journal could not take a batch."""
 
 
-def no_log(event: str, fields: Mapping[str, Any]) -> None:
+def no_log(event: str, /, **fields: Any) -> None:
     """Say nothing."""
 
 
@@ -120,7 +121,7 @@ class Relay:
             part = calls[start : start + BATCH]
             await self._journal.record([Transition(each, State.CANCELLED, now, code="CB5003") for each in part])
         if calls:
-            self._log("interrupted_calls_closed", {"count": len(calls), "code": "CB5003"})
+            self._log("interrupted_calls_closed", count=len(calls), code="CB5003")
 
     async def _catch_up(self) -> None:
         """Read open deliveries in order until memory is full or none is left.
@@ -176,7 +177,7 @@ class Relay:
             try:
                 await self._broker.publish(batch)
             except (ChiikibusError, OSError) as error:
-                self._log("relay_publish_failed", {"count": len(batch), "error": type(error).__name__})
+                self._log("relay_publish_failed", count=len(batch), error=type(error).__name__)
             else:
                 return
             await asyncio.sleep(RETRY_S)
@@ -188,7 +189,7 @@ class Relay:
             await self._journal.record(fresh)
         except JournalError as error:
             # A row that already moved on, or a disk that is full: the delivery itself does not depend on this row.
-            self._log("relay_record_failed", {"count": len(fresh), "code": error.code})
+            self._log("relay_record_failed", count=len(fresh), code=error.code)
             if error.code == "CB4004":
                 await self._record_one_by_one(fresh)
 

@@ -1,0 +1,42 @@
+"""The pipeline's side of a queued delivery, by the tables of the moment: a reload counts from the next attempt on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+
+from bus.core.ports import Consignment, HttpReply, Verdict
+from bus.core.types import Endpoint, OnPark
+from bus.pipeline.answer import judge_delivery
+from bus.pipeline.deliver import outgoing_headers
+from bus.pipeline.disclosure import outgoing_body
+from bus.pipeline.house import House
+from bus.pipeline.tables import ANSWER_SUFFIX
+
+
+class HouseOutgoing:
+    """Implements ``bus.core.ports.Outgoing``; ``house`` gives the house as it stands now."""
+
+    def __init__(self, house: Callable[[], House]) -> None:
+        self._house = house
+
+    def request(self, consignment: Consignment, endpoint: Endpoint) -> tuple[bytes, Sequence[tuple[str, str]]]:
+        """The received bytes without what is withheld from this endpoint, and all headers."""
+        body = outgoing_body(self._house().tables, consignment, consignment.raw)
+        return body, outgoing_headers(consignment, endpoint, rewritten=body is not consignment.raw)
+
+    def judge(self, consignment: Consignment, reply: HttpReply) -> Verdict:
+        """By the operation's contract: a receipt, a fault to retry, or a reason to park."""
+        operation = self._house().tables.operations.get(consignment.operation.removesuffix(ANSWER_SUFFIX))
+        state, code, findings = judge_delivery(consignment, operation, reply)
+        detail = json.dumps([finding.as_dict() for finding in findings], ensure_ascii=False) if findings else ""
+        return Verdict(state, code, detail)
+
+    def on_park(self, consignment: Consignment) -> OnPark:
+        """What the route says today; a message whose route is gone keeps blocking its keys."""
+        tables = self._house().tables
+        sender = tables.endpoints.get((consignment.municipality, consignment.sender))
+        if sender is None:
+            return OnPark.BLOCK
+        prepared = tables.route_for(sender, consignment.operation.removesuffix(ANSWER_SUFFIX))
+        return OnPark.BLOCK if prepared is None else prepared.route.on_park

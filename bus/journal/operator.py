@@ -1,0 +1,132 @@
+"""An operator's decisions on deliveries, written beside a running bus: resend what is parked, cancel what waits.
+
+The bus notices by itself: its relay sweeps for what is due, its workers look after what they hold. Doing the same
+thing twice does nothing twice, because the state of the first time is gone.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bus.core.ports import Clock
+from bus.core.states import State, may_follow
+from bus.core.types import Mode
+from bus.journal.schema import BUSY_TIMEOUT_MS, FAN_OUT, HELD, OPEN_CLASS, check_version, connect, open_for_reading
+from bus.journal.writer import storing_failed
+
+BATCH: Final = 200
+"""Deliveries changed in one transaction: the running bus never waits long for its turn."""
+
+CANCELLABLE: Final = frozenset({State.ACCEPTED, State.PUBLISHED, State.RETRY_WAIT, State.PARKED})
+"""What is being sent right now (DISPATCHING) is not: its effect could not be called back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What became of one delivery: the state before, and a code when nothing was done (CB4004)."""
+
+    delivery_id: str
+    before: str
+    state: str
+    code: str = ""
+
+    @property
+    def done(self) -> bool:
+        """Whether the delivery was changed."""
+        return not self.code
+
+
+class JournalOperator:
+    """Changes deliveries on a second connection. Errors: CB4003 no such journal, CB4001 it could not be written."""
+
+    def __init__(self, path: Path, clock: Clock, *, actor: str = "operator") -> None:
+        """``actor`` is written into the events."""
+        self._clock = clock
+        self._actor = actor
+        open_for_reading(path).close()
+        self._connection = connect(path)
+        self._connection.execute("PRAGMA synchronous=FULL")
+        self._connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        check_version(self._connection, path)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def parked_ids(
+        self, *, municipality: str = "", target: str = "", operation: str = "", code: str = ""
+    ) -> Sequence[str]:
+        """The parked deliveries that match, oldest first: the preview of a resend."""
+        wanted = (("e.municipality", municipality), ("d.target", target), ("e.operation", operation), ("d.code", code))
+        where = "".join(f" AND {column} = ?" for column, value in wanted if value)
+        rows = self._connection.execute(
+            "SELECT e.exchange_id, d.n FROM delivery d JOIN exchange e ON e.n = d.n / ?"  # noqa: S608 (own text)
+            f" WHERE d.open = ?{where} ORDER BY d.n",
+            (FAN_OUT, HELD, *(value for _, value in wanted if value)),
+        )
+        return [f"{exchange_id}-{n % FAN_OUT}" for exchange_id, n in rows.fetchall()]
+
+    def resend(self, delivery_ids: Iterable[str]) -> Iterator[Decision]:
+        """PARKED to RETRY_WAIT, due now; one decision per delivery in the given order."""
+        return self._decide(delivery_ids, State.RETRY_WAIT, frozenset({State.PARKED}), "")
+
+    def cancel(self, delivery_ids: Iterable[str]) -> Iterator[Decision]:
+        """Close what was not delivered yet as CANCELLED with CB5009."""
+        return self._decide(delivery_ids, State.CANCELLED, CANCELLABLE, "CB5009")
+
+    def _decide(
+        self, delivery_ids: Iterable[str], new: State, allowed: frozenset[State], code: str
+    ) -> Iterator[Decision]:
+        batch: list[str] = []
+        for delivery_id in delivery_ids:
+            batch.append(delivery_id)
+            if len(batch) == BATCH:
+                yield from self._transact(batch, new, allowed, code)
+                batch = []
+        if batch:
+            yield from self._transact(batch, new, allowed, code)
+
+    def _transact(
+        self, delivery_ids: Sequence[str], new: State, allowed: frozenset[State], code: str
+    ) -> list[Decision]:
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            decisions = [self._decide_one(each, new, allowed, code) for each in delivery_ids]
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise storing_failed(error) from error
+        return decisions
+
+    def _decide_one(self, delivery_id: str, new: State, allowed: frozenset[State], code: str) -> Decision:
+        exchange_id, _, index = delivery_id.rpartition("-")
+        row = self._connection.execute(
+            "SELECT d.n, d.state, e.mode, d.attempt FROM exchange e JOIN delivery d ON d.n = e.n * ? + ?"
+            " WHERE e.exchange_id = ?",
+            (FAN_OUT, int(index) if index.isdecimal() else FAN_OUT, exchange_id),
+        ).fetchone()
+        if row is None:
+            return Decision(delivery_id, "", "", "CB4004")
+        n, old, mode, attempt = row
+        if State(old) not in allowed or mode == Mode.DIRECT.value or not may_follow(State(old), new):
+            return Decision(delivery_id, old, old, "CB4004")
+        now = self._clock.now()
+        due = now if new is State.RETRY_WAIT else 0.0
+        if new is State.RETRY_WAIT:
+            # A new series of attempts begins; the events keep the old one.
+            attempt = 0
+        self._connection.execute(
+            "UPDATE delivery SET state=?, open=?, next_attempt_at=?, updated_at=?, code=?, attempt=? WHERE n=?",
+            (new.value, OPEN_CLASS.get(new), due, now, code, attempt, n),
+        )
+        self._connection.execute(
+            "INSERT INTO event (delivery, at, state, attempt, code, detail, actor) VALUES (?,?,?,?,?,'',?)",
+            (n, now, new.value, attempt, code, self._actor),
+        )
+        return Decision(delivery_id, old, new.value)

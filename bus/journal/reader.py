@@ -1,0 +1,175 @@
+"""The read side for operators: deliveries, exchanges, parked messages and timelines, newest first, without bodies."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from bus.core.errors import JournalError
+from bus.core.states import State
+from bus.core.types import Finding
+from bus.journal.message_index import stored_candidates
+from bus.journal.schema import FAN_OUT, HELD, open_for_reading
+
+COLUMNS: Final = (
+    "e.exchange_id, d.n AS delivery, e.municipality, e.sender, d.target, e.unit, e.operation, e.edition, e.purpose,"
+    " e.mode, coalesce(d.state, 'REJECTED') AS state, coalesce(d.code, e.code) AS code, d.detail, d.attempt,"
+    " d.next_attempt_at, e.message_id, e.relates_to, e.sha256, e.size, e.received_at, e.expires_at, d.request_out,"
+    " d.response_in, d.response_out, coalesce(d.updated_at, e.received_at) AS updated_at"
+)
+LEFT: Final = f"exchange e LEFT JOIN delivery d ON d.n BETWEEN e.n * {FAN_OUT} AND e.n * {FAN_OUT} + {FAN_OUT - 1}"
+Row = dict[str, object]
+
+
+class SqliteReader:
+    """Implements ``bus.core.ports.JournalReader`` beside a running bus or after it. Errors: CB4003."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = open_for_reading(path)
+        self._connection.row_factory = sqlite3.Row
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def search(
+        self,
+        *,
+        municipality: str = "",
+        operation: str = "",
+        endpoint: str = "",
+        state: str = "",
+        message_id: str = "",
+        since: float = 0.0,
+        until: float = 0.0,
+        before: str = "",
+        limit: int = 50,
+    ) -> Sequence[Row]:
+        """Deliveries (and refused messages) as flat rows, newest first.
+
+        ``endpoint`` is the sender's or the target's id, ``before`` the ``delivery_id`` of the last row of the
+        previous page.
+        """
+        where: list[str] = []
+        values: list[object] = []
+        for column, value in (("e.municipality", municipality), ("e.operation", operation)):
+            if value:
+                where.append(f"{column} = ?")
+                values.append(value)
+        if endpoint:
+            where.append("(e.sender = ? OR d.target = ?)")
+            values += [endpoint, endpoint]
+        if state:
+            where.append("coalesce(d.state, 'REJECTED') = ?")
+            values.append(State(state).value)
+        if since:
+            where.append("e.received_at >= ?")
+            values.append(since)
+        if until:
+            where.append("e.received_at < ?")
+            values.append(until)
+        if message_id:
+            numbers = self._numbers(municipality, message_id)
+            where.append(f"e.n IN ({','.join('?' * len(numbers))}) AND e.message_id = ?")
+            values += [*numbers, message_id]
+        if before:
+            n, index = self._place(before)
+            where.append("(e.n < ? OR (e.n = ? AND d.n < ?))")
+            values += [n, n, n * FAN_OUT + index]
+        condition = f"WHERE {' AND '.join(where)}" if where else ""
+        rows = self._connection.execute(
+            f"SELECT {COLUMNS} FROM {LEFT} {condition} ORDER BY e.n DESC, d.n DESC LIMIT ?",  # noqa: S608 (own text)
+            [*values, limit],
+        )
+        return [_flat(row) for row in rows.fetchall()]
+
+    def show(self, exchange_id: str) -> Row | None:
+        """One exchange with ``deliveries``, each with its ``events``; ``None`` when there is none."""
+        rows = self._connection.execute(
+            f"SELECT {COLUMNS}, e.content_type, e.soap_action, e.tables_hash FROM {LEFT}"  # noqa: S608 (own text)
+            " WHERE e.exchange_id = ? ORDER BY d.n",
+            (exchange_id,),
+        ).fetchall()
+        if not rows:
+            return None
+        first = rows[0]
+        of_exchange = ("exchange_id", "municipality", "sender", "unit", "operation", "edition", "purpose", "mode",
+                       "message_id", "relates_to", "sha256", "size", "received_at", "expires_at", "content_type",
+                       "soap_action", "tables_hash")  # fmt: skip
+        shown: Row = {name: first[name] for name in of_exchange}
+        events = list(self.iterate_events(exchange_id))
+        of_delivery = ("delivery_id", "target", "state", "code", "findings", "attempt", "next_attempt_at",
+                       "request_out", "response_in", "response_out", "updated_at")  # fmt: skip
+        shown["state"], shown["code"] = first["state"], first["code"]
+        shown["deliveries"] = [
+            {name: flat[name] for name in of_delivery}
+            | {"events": [event for event in events if event["delivery_id"] == flat["delivery_id"]]}
+            for flat in (_flat(row) for row in rows if row["delivery"] is not None)
+        ]
+        return shown
+
+    def parked(self) -> Sequence[Row]:
+        """Parked deliveries grouped by municipality, target, operation and code, the most numerous first."""
+        rows = self._connection.execute(
+            "SELECT e.municipality, d.target, e.operation, d.code, count(*) AS count, min(d.updated_at) AS first_at,"
+            " max(d.updated_at) AS last_at FROM delivery d JOIN exchange e ON e.n = d.n / ? WHERE d.open = ?"
+            " GROUP BY e.municipality, d.target, e.operation, d.code ORDER BY count(*) DESC, e.municipality, d.target",
+            (FAN_OUT, HELD),
+        )
+        return [dict(row) for row in rows.fetchall()]
+
+    def iterate_events(self, exchange_id: str) -> Iterator[Row]:
+        """What happened to an exchange in the order of recording, beginning with its reception."""
+        exchange = self._connection.execute(
+            "SELECT n, received_at, refused, code FROM exchange WHERE exchange_id = ?", (exchange_id,)
+        ).fetchone()
+        if exchange is None:
+            return
+        received: Row = {"delivery_id": "", "at": exchange["received_at"], "attempt": 0, "findings": [], "actor": ""}
+        yield received | {"state": "REJECTED" if exchange["refused"] else "ACCEPTED", "code": exchange["code"]}
+        first = exchange["n"] * FAN_OUT
+        rows = self._connection.execute(
+            "SELECT v.delivery, v.at, v.state, v.attempt, v.code, v.detail, v.actor FROM event v"
+            " WHERE v.delivery BETWEEN ? AND ? ORDER BY v.n",
+            (first, first + FAN_OUT - 1),
+        )
+        for row in rows:
+            yield {
+                "delivery_id": f"{exchange_id}-{row['delivery'] % FAN_OUT}",
+                "at": row["at"],
+                "state": row["state"],
+                "attempt": row["attempt"],
+                "code": row["code"],
+                "findings": _findings(row["detail"]),
+                "actor": row["actor"],
+            }
+
+    def _numbers(self, municipality: str, message_id: str) -> list[int]:
+        if municipality:
+            return stored_candidates(self._connection, municipality, message_id)
+        codes = self._connection.execute("SELECT DISTINCT municipality FROM exchange").fetchall()
+        return [n for code in codes for n in stored_candidates(self._connection, code[0], message_id)]
+
+    def _place(self, delivery_id: str) -> tuple[int, int]:
+        exchange_id, _, index = delivery_id.rpartition("-")
+        row = self._connection.execute("SELECT n FROM exchange WHERE exchange_id = ?", (exchange_id,)).fetchone()
+        if row is None or not index.isdecimal():
+            raise JournalError("CB4004", [Finding("CB4004", path=delivery_id, got="unknown")])
+        return row[0], int(index)
+
+
+def _flat(row: sqlite3.Row) -> Row:
+    flat: Row = dict(row)
+    number = flat.pop("delivery")
+    # A refused message has no delivery; its row still needs an id to continue the next page from.
+    index = number % FAN_OUT if isinstance(number, int) else 0
+    flat["delivery_id"] = f"{flat['exchange_id']}-{index}"
+    flat["findings"] = _findings(flat.pop("detail"))
+    return flat
+
+
+def _findings(detail: Any) -> object:
+    return json.loads(detail) if detail else []
