@@ -1,0 +1,1 @@
+"""The entry for messages over HTTP: limits, identity, health, normative documents; and the management service."""

@@ -1,0 +1,146 @@
+"""What the front does with a request: refuse by its head, hand it to the pipeline, serve documents and health."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+import msgspec
+
+from bus.core.errors import ChiikibusError, EnvironmentFault, JournalError, WireError
+from bus.core.settings import FrontSettings
+from bus.front.documents import Documents, base_url, load_documents
+from bus.pipeline import House, Tables, process
+from bus.pipeline.identify import admit
+from bus.wire.fault import error_response
+from bus.wire.http import JSON, Request, Response
+from bus.wire.safe_xml import charset_of
+
+Handler = Callable[[Request], Awaitable[Response]]
+HouseReference = Callable[[], House]
+
+LIVE: Final = "/health/live"
+READY: Final = "/health/ready"
+_READING: Final = frozenset({"GET", "HEAD"})
+
+
+class FrontDesk:
+    """One per listener: decides, counts bytes in flight, and knows whether the bus is being stopped."""
+
+    def __init__(self, house: HouseReference, settings: FrontSettings, extra: Mapping[str, Handler]) -> None:
+        self.settings = settings
+        self.listening = f"{settings.host}:{settings.port}"
+        self.draining = False
+        self._house = house
+        self._extra = dict(extra)
+        self._in_flight = 0
+        self._documents: tuple[Tables, Documents] | None = None
+
+    @property
+    def in_flight(self) -> int:
+        """Bytes of bodies that are being received or worked on."""
+        return self._in_flight
+
+    def reserve(self, size: int) -> bool:
+        """Take room for ``size`` more bytes; ``False`` when the limit would be passed."""
+        if self._in_flight + size > self.settings.max_in_flight:
+            return False
+        self._in_flight += size
+        return True
+
+    def release(self, size: int) -> None:
+        """Give room back."""
+        self._in_flight -= size
+
+    def refuse(self, method: str, path: str, headers: Mapping[str, str]) -> Response | None:
+        """The answer to a request whose head already says that its body need not be read, else ``None``."""
+        try:
+            if self.draining and not path.startswith("/health/"):
+                raise JournalError("CB4005", retry_after_s=5)
+            if self._handler(path) is not None:
+                return None
+            if method in _READING:
+                return None
+            if method != "POST" or path in {LIVE, READY}:
+                raise WireError("CB1001")
+            admit(self._house().tables, path, headers.get("authorization", ""))
+            charset_of_media(headers.get("content-type", ""))
+        except ChiikibusError as error:
+            return error_response(error)
+        return None
+
+    async def answer(self, request: Request) -> Response:
+        """Never raises: an error of the program is logged and answered with CB9001."""
+        house = self._house()
+        try:
+            handler = self._handler(request.path)
+            if handler is not None:
+                return await handler(request)
+            if request.method == "POST":
+                return await process(house, request)
+            return self._read(house, request)
+        except ChiikibusError as error:
+            return error_response(error)
+        except Exception as error:  # the door: whatever it is, the sender gets a coded answer
+            house.log("internal_error", level="error", **_place(error))
+            return error_response(EnvironmentFault("CB9001"))
+
+    def _handler(self, path: str) -> Handler | None:
+        """The extra handler whose prefix the path has."""
+        for prefix, handler in self._extra.items():
+            if path == prefix or path.startswith(prefix + "/"):
+                return handler
+        return None
+
+    def _read(self, house: House, request: Request) -> Response:
+        """GET and HEAD: health and normative documents. Errors: CB1015, CB1001."""
+        if request.path == LIVE:
+            return _json(200, {"status": "ok"})
+        if request.path == READY:
+            return self._ready(house)
+        documents = self._documents
+        if documents is None or documents[0] is not house.tables:
+            documents = (house.tables, load_documents(house.tables))
+            self._documents = documents
+        url = base_url(self.settings.public_url, request.header("host"), self.listening)
+        found = documents[1].answer(request.path, request.query, url)
+        if found is None:
+            raise WireError("CB1001" if request.path in house.tables.doors and not request.query else "CB1015")
+        return found
+
+    def _ready(self, house: House) -> Response:
+        """200 when messages can be stored, else 503 with the code."""
+        if self.draining:
+            return _json(503, {"status": "draining", "code": "CB4005"})
+        try:
+            counts = house.journal.counts()
+        except JournalError as error:
+            return _json(503, {"status": "unavailable", "code": error.code})
+        return _json(
+            200, {"status": "ready", "journal": "ok", "counts": counts, "tables_hash": house.tables.tables_hash}
+        )
+
+
+def charset_of_media(content_type: str) -> None:
+    """Refuse a media type other than text/xml before the body comes. Errors: CB1002; a charset is step 2's matter."""
+    try:
+        charset_of(content_type)
+    except WireError as error:
+        if error.code == "CB1002":
+            raise
+
+
+def _json(status: int, value: Mapping[str, object]) -> Response:
+    """A JSON answer that no cache keeps."""
+    return Response(status, JSON, msgspec.json.encode(value), (("Cache-Control", "no-store"),))
+
+
+def _place(error: Exception) -> dict[str, str]:
+    """Type and place of an unexpected exception; never its text, which may quote a message."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = ""
+    if trace is not None:
+        where = f"{trace.tb_frame.f_globals.get('__name__', '?')}.{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}"
+    return {"error": type(error).__name__, "where": where, "code": "CB9001"}

@@ -1,0 +1,380 @@
+"""One HTTP/1.1 connection on httptools: limits before bodies, answers in the order of requests, deadlines.
+
+An own protocol instead of an ASGI server: 8 microseconds per request instead of 35.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
+
+import httptools
+
+from bus.core.errors import JournalError, WireError
+from bus.front.responses import CONTINUE, encode
+from bus.wire.fault import error_response
+from bus.wire.http import Request, Response
+
+if TYPE_CHECKING:
+    from bus.front.server import Listener
+
+MAX_HEAD: Final = 32 * 1024
+"""Bytes of request line and fields; with TLS and proxies in front 4 KB are usual."""
+
+MAX_FIELDS: Final = 100
+"""Header fields per request; real clients send 5 to 20."""
+
+MAX_PIPELINED: Final = 16
+"""Requests read ahead per connection; then reading pauses."""
+
+MAX_DISCARD: Final = 1024 * 1024
+"""A refused body up to this size is read and thrown away, so that the connection can be kept."""
+
+LINGER_S: Final = 2.0
+"""After an answer that ends the connection, what still comes is thrown away for this long, so that it arrives."""
+
+_ONCE: Final = frozenset({"content-length", "host", "authorization", "content-type", "soapaction", "expect"})
+_NAMES: Final = {
+    name.encode(): name.lower()
+    for names in (
+        ("Host", "Content-Type", "Content-Length", "SOAPAction", "Authorization", "User-Agent", "Accept"),
+        ("Connection", "Transfer-Encoding", "Expect", "Accept-Encoding"),
+    )
+    for original in names
+    for name in (original, original.lower())
+}
+
+
+class Turn(NamedTuple):
+    """A request that waits for its turn, or the answer that it already has."""
+
+    request: Request | None
+    response: Response | None
+    method: str
+    keep_alive: bool
+    announce: bool
+    reserved: int
+
+
+class Connection(asyncio.Protocol):
+    """Parser callbacks collect one request; turns are worked off one after the other."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._desk = listener.desk
+        self._settings = listener.desk.settings
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._peer = ""
+        self._parser = httptools.HttpRequestParser(self)
+        self._turns: deque[Turn] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._writable: asyncio.Future[None] | None = None
+        self._deaf = False
+        self._ended = False
+        self._lingering = False
+        self._malformed = False
+        self._in_message = False
+        self._in_head = False
+        self._continue_due = False
+        self._begin()
+        self.deadline = self._loop.time() + self._settings.idle_timeout_s
+
+    # The transport's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Register with the listener."""
+        self._transport = cast("asyncio.Transport", transport)
+        peer = transport.get_extra_info("peername")
+        self._peer = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) and len(peer) > 1 else ""
+        self._listener.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The message that is being worked on is finished all the same: it may be accepted already."""
+        del exc
+        self._listener.remove(self)
+        self._deaf = True
+        self._drop_body()
+        self._transport = None
+        self.resume_writing()
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser; a request that is no HTTP/1.1 ends the connection with 400."""
+        if self._deaf:
+            return
+        if self._in_head or not self._in_message:
+            self._head_size += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._ignore_upgrade(data, upgrade)
+        except httptools.HttpParserError:
+            self._end_with(error_response(WireError("CB1014")))
+        if self._in_head and self._head_size > MAX_HEAD:
+            self._end_with(error_response(WireError("CB1014")))
+
+    def eof_received(self) -> bool:
+        """A client that has sent everything still gets its answers; a part of a request is dropped."""
+        self._ended = True
+        return bool(self._turns) or self._task is not None
+
+    def pause_writing(self) -> None:
+        """The client reads too slowly: no further turn until it has caught up or its time is over."""
+        if self._writable is None:
+            self._writable = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        """Go on with the turns."""
+        if self._writable is not None:
+            if not self._writable.done():
+                self._writable.set_result(None)
+            self._writable = None
+
+    # The parser's side
+
+    def on_message_begin(self) -> None:
+        """A request starts: its head has a deadline."""
+        if not self._deaf:
+            self._in_message = self._in_head = True
+            self.deadline = self._loop.time() + self._settings.header_timeout_s
+
+    def on_url(self, url: bytes) -> None:
+        """The request target, possibly in pieces."""
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One field; those that must be unique make the request malformed when they are not. Trailers are dropped."""
+        if not self._in_head:
+            return
+        key = _NAMES.get(name) or name.decode("latin-1").lower()
+        text = value.decode("latin-1").rstrip()
+        before = self._headers.get(key)
+        if before is not None:
+            self._malformed = self._malformed or key in _ONCE
+            text = f"{before}, {text}"
+        self._headers[key] = text
+        self._fields += 1
+        self._field_bytes += len(name) + len(value)
+
+    def on_headers_complete(self) -> None:
+        """Judge the head; reserve room for the body; tell a waiting client to go on."""
+        if self._deaf:
+            return
+        self._in_head = False
+        self._head_size = 0
+        headers = self._headers
+        self._method = self._parser.get_method().decode("ascii")
+        version = self._parser.get_http_version()
+        self._keep_alive = self._parser.should_keep_alive() and not self._desk.draining
+        self._announce = version == "1.0"
+        target = self._target.decode("latin-1")
+        self._path, _, self._query = target.partition("?")
+        length = int(headers.get("content-length") or 0)
+        self.deadline = self._loop.time() + self._settings.body_timeout_s
+        if self._malformed or not self._within_limits() or not self._well_addressed(version):
+            self._refuse(error_response(WireError("CB1014")), length)
+        elif length > self._settings.max_body:
+            self._refuse(error_response(WireError("CB1006")), length)
+        else:
+            refused = self._desk.refuse(self._method, self._path, headers)
+            if refused is not None:
+                self._refuse(refused, length)
+            elif not self._desk.reserve(length):
+                self._refuse(error_response(JournalError("CB4002", retry_after_s=1)), length)
+            else:
+                self._reserved = length
+                self._announced = length
+                self._continue_due = headers.get("expect", "").lower() == "100-continue"
+                self._go_on()
+
+    def on_body(self, body: bytes) -> None:
+        """Collect the body within what was reserved; a chunked body reserves as it comes."""
+        if self._deaf:
+            return
+        self._size += len(body)
+        if self._refusal is not None:
+            if self._size > MAX_DISCARD:
+                self._end_with(self._refusal)
+            return
+        if self._size > self._announced:
+            if self._size > self._settings.max_body:
+                self._drop_body()
+                self._refuse(error_response(WireError("CB1006")), MAX_DISCARD + 1)
+                return
+            if not self._desk.reserve(len(body)):
+                self._drop_body()
+                self._refuse(error_response(JournalError("CB4002", retry_after_s=1)), 0)
+                return
+            self._reserved += len(body)
+        self._chunks.append(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole: it takes its turn."""
+        if self._deaf:
+            return
+        request = None
+        if self._refusal is None:
+            body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+            request = Request(self._method, self._path, self._headers, body, self._query, self._peer)
+        turn = Turn(request, self._refusal, self._method, self._keep_alive, self._announce, self._reserved)
+        self._begin()
+        self._turns.append(turn)
+        self._take_turns()
+
+    # Own steps
+
+    def _begin(self) -> None:
+        """Nothing is known of the next request."""
+        self._target = b""
+        self._headers: dict[str, str] = {}
+        self._fields = self._field_bytes = 0
+        self._malformed = False
+        self._method = self._path = self._query = ""
+        self._keep_alive = self._announce = False
+        self._chunks: list[bytes] = []
+        self._size = self._announced = self._reserved = 0
+        self._head_size = 0
+        self._refusal: Response | None = None
+        self._in_message = self._in_head = self._continue_due = False
+        self.deadline = float("inf")
+
+    def _within_limits(self) -> bool:
+        """Number and size of fields and the length of the target."""
+        return self._fields <= MAX_FIELDS and self._field_bytes + len(self._target) <= MAX_HEAD
+
+    def _well_addressed(self, version: str) -> bool:
+        """HTTP/1.0 or 1.1, with a Host in 1.1, and a target that is a path."""
+        return (
+            version in {"1.0", "1.1"}
+            and (version == "1.0" or "host" in self._headers)
+            and self._path.startswith("/")
+            and self._method != "CONNECT"
+        )
+
+    def _refuse(self, response: Response, length: int) -> None:
+        """Answer in turn; a short body is thrown away first, a long one or a waiting client ends the connection."""
+        self._refusal = response
+        if length > MAX_DISCARD or "expect" in self._headers:
+            self._end_with(response)
+
+    def _go_on(self) -> None:
+        """100 Continue, but not before the answers to earlier requests."""
+        if self._continue_due and not self._turns and self._task is None and self._transport is not None:
+            self._continue_due = False
+            if not self._size:
+                self._transport.write(CONTINUE)
+
+    def _ignore_upgrade(self, data: bytes, upgrade: httptools.HttpParserUpgrade) -> None:
+        """A client may offer another protocol (Java offers h2c); the bus stays with HTTP/1.1 (RFC 9110, 7.8)."""
+        rest = data[upgrade.args[0] :]
+        self._parser = httptools.HttpRequestParser(self)
+        if rest and not self._deaf:
+            self.data_received(rest)
+
+    def _end_with(self, response: Response) -> None:
+        """The last answer of this connection; nothing more is read."""
+        self._drop_body()
+        method = self._method
+        self._begin()
+        self._deaf = True
+        self._turns.append(Turn(None, response, method, False, False, 0))
+        self._take_turns()
+
+    def _drop_body(self) -> None:
+        """Forget what was collected and give its room back."""
+        self._desk.release(self._reserved)
+        self._reserved = 0
+        self._chunks = []
+
+    def _take_turns(self) -> None:
+        """Work on the first turn; answers that are known already need no task."""
+        while self._task is None and self._turns and self._turns[0].response is not None and self._writable is None:
+            self._write(self._turns.popleft())
+        if self._task is None and self._turns:
+            self._task = self._loop.create_task(self._work())
+        if len(self._turns) >= MAX_PIPELINED and self._transport is not None:
+            self._transport.pause_reading()
+
+    async def _work(self) -> None:
+        """One turn after the other until none is left."""
+        try:
+            while self._turns:
+                turn = self._turns.popleft()
+                if turn.request is not None:
+                    try:
+                        response = await self._desk.answer(turn.request)
+                    finally:
+                        self._desk.release(turn.reserved)
+                    turn = turn._replace(request=None, response=response)
+                self._write(turn)
+                while self._writable is not None:
+                    self.deadline = self._loop.time() + self._settings.idle_timeout_s
+                    await self._writable
+        finally:
+            self._task = None
+        if self._transport is not None and not self._deaf:
+            self._transport.resume_reading()
+            self._go_on()
+            if self._ended and not self._turns:
+                self._transport.close()
+            elif not self._in_message:
+                self.deadline = self._loop.time() + self._settings.idle_timeout_s
+
+    def _write(self, turn: Turn) -> None:
+        """Send an answer; the last one closes the connection without losing it."""
+        transport = self._transport
+        if transport is None or self._lingering:
+            return
+        assert turn.response is not None
+        close = not turn.keep_alive or (self._desk.draining and not self._turns)
+        transport.write(
+            encode(
+                turn.response,
+                self._listener.date,
+                close=close,
+                announce_keep_alive=turn.announce,
+                head=turn.method == "HEAD",
+            )
+        )
+        if close:
+            self._linger(transport)
+
+    def _linger(self, transport: asyncio.Transport) -> None:
+        """Close in two steps, so that data still on its way does not destroy the answer."""
+        self._deaf = self._lingering = True
+        for turn in self._turns:
+            self._desk.release(turn.reserved)
+        self._turns.clear()
+        self.deadline = self._loop.time() + LINGER_S
+        if transport.can_write_eof():
+            transport.write_eof()
+        transport.resume_reading()
+
+    @property
+    def idle(self) -> bool:
+        """Neither in the middle of a request nor with an answer to give."""
+        return not self._in_message and not self._turns and self._task is None
+
+    def close_when_idle(self) -> None:
+        """The bus stops: end now, or after the answers that are due."""
+        if self.idle and self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """End now; work that goes on is cancelled and found again in the journal."""
+        if self._task is not None:
+            self._task.cancel()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def expire(self) -> None:
+        """A deadline passed: of a head or body, of an idle connection, or of a client that does not read."""
+        if self._transport is None:
+            return
+        if self._lingering or self._writable is not None or self.idle:
+            self._transport.abort()
+        elif self._turns or self._task is not None:
+            self.deadline = self._loop.time() + self._settings.body_timeout_s
+        else:
+            self._end_with(error_response(WireError("CB1014")))
