@@ -1,0 +1,64 @@
+"""Which classes stand behind the engine names of ``site.toml``: journal, broker, read side and operator's side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bus.core.errors import ConfigurationError, EnvironmentFault
+from bus.core.ports import Broker, Clock, Journal, JournalReader
+from bus.core.settings import Site
+from bus.core.types import Finding
+
+if TYPE_CHECKING:
+    from bus.journal.operator import JournalOperator
+
+JOURNALS = ("sqlite",)
+BROKERS = ("memory",)
+
+
+def check_engines(site: Site) -> None:
+    """Errors: ``ConfigurationError`` CB7001 with a finding for every engine this version does not have."""
+    asked = (("journal.engine", site.journal.engine, JOURNALS), ("broker.engine", site.broker.engine, BROKERS))
+    findings = [
+        Finding("CB7012", path=f"site.toml: {key}", expected=" | ".join(known), got=name)
+        for key, name, known in asked
+        if name not in known
+    ]
+    if findings:
+        raise ConfigurationError("CB7001", findings)
+
+
+def make_journal(site: Site, clock: Clock) -> Journal:
+    """The journal, not yet open."""
+    from bus.journal.sqlite import SqliteJournal  # noqa: PLC0415
+
+    return SqliteJournal(site.journal.path, clock=clock)
+
+
+def make_broker(site: Site, journal: Journal) -> Broker:
+    """The broker; bodies beyond its memory are read from the journal."""
+    from bus.broker.memory import MemoryBroker  # noqa: PLC0415
+
+    return MemoryBroker(site.broker.max_resident, journal.body)
+
+
+def open_reader(site: Site) -> JournalReader:
+    """The read side, beside a running bus or after it. Errors: CB9005 no journal yet, CB4003."""
+    from bus.journal.reader import SqliteReader  # noqa: PLC0415
+
+    _there(site)
+    return SqliteReader(site.journal.path)
+
+
+def open_operator(site: Site, clock: Clock, actor: str) -> JournalOperator:
+    """The side that changes deliveries; ``actor`` is written into every event. Errors: CB9005, CB4003."""
+    from bus.journal.operator import JournalOperator  # noqa: PLC0415
+
+    _there(site)
+    return JournalOperator(site.journal.path, clock, actor=actor)
+
+
+def _there(site: Site) -> None:
+    """Errors: CB9005 when the bus never ran."""
+    if not site.journal.path.is_file():
+        raise EnvironmentFault("CB9005", [Finding("CB9005", path=str(site.journal.path), got="missing")])
