@@ -58,6 +58,14 @@ class CodeRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """A code table by name, as ``tables.csv`` lists it."""
+
+    name: str
+    name_ja: str
+
+
+@dataclass(frozen=True, slots=True)
 class CodeTable:
     """A code table, in the order of its file."""
 
@@ -167,7 +175,6 @@ class Unit:
     codes: Mapping[str, CodeTable]
     formats: Mapping[str, Format] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
-    mounted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

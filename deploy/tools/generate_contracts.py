@@ -1,4 +1,4 @@
-"""Write WSDL and XSD of an edition from its tables; ``--check`` only compares them with what is there.
+"""Write WSDL, XSD, item lists and manifest of an edition from its tables; ``--check`` only compares.
 
 Usage: generate_contracts.py [--check] [--edition 1.0]
 """
@@ -16,7 +16,8 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 from contract_xml import Schemas  # noqa: E402
 
-from schemas.catalog import load_edition  # noqa: E402
+from schemas import manifest  # noqa: E402
+from schemas.catalog import HOME, load_edition  # noqa: E402
 
 
 def document(root: etree._Element) -> bytes:
@@ -42,16 +43,24 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="compare only")
     parser.add_argument("--edition", default="1.0")
     options = parser.parse_args()
-    stale = 0
-    for path, content in contracts(options.edition).items():
-        if path.is_file() and path.read_bytes() == content:
-            continue
-        stale += 1
+    stale = [path for path, content in contracts(options.edition).items() if differs(path, content, options.check)]
+    folder = HOME / "standard" / options.edition
+    listing = folder / manifest.NAME
+    if differs(listing, manifest.text(folder).encode("utf-8"), options.check):
+        stale.append(listing)
+    for path in stale:
         sys.stdout.write(f"{'differs' if options.check else 'written'}: {path.relative_to(ROOT)}\n")
-        if not options.check:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
     return 1 if stale and options.check else 0
+
+
+def differs(path: Path, content: bytes, check: bool) -> bool:
+    """Whether the file is not as it should be; it is then written, unless only checking."""
+    if path.is_file() and path.read_bytes() == content:
+        return False
+    if not check:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return True
 
 
 if __name__ == "__main__":
