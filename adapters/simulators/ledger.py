@@ -45,9 +45,10 @@ class Ledger:
         return True
 
     def put(self, row: Mapping[str, str]) -> None:
-        """Apply one row."""
+        """Apply one row. The same row again changes nothing, so it is no effect (PUT is idempotent)."""
         with _Transaction(self._connection):
-            self._put([row])
+            if self.row(row["宛名番号"]) != row:
+                self._put([row])
 
     def _put(self, rows: Iterable[Mapping[str, str]]) -> None:
         for row in rows:
