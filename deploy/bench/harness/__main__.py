@@ -42,7 +42,7 @@ def main() -> int:
     only = options.only.split(",")
     if not set(only) <= set(SIZES):
         parser.error(f"known scenarios: {', '.join(SIZES)}")
-    plan = Plan(seconds=1.0, repetitions=1) if options.quick else Plan(seconds=5.0, repetitions=3)
+    plan = Plan(seconds=1, repetitions=1) if options.quick else Plan(seconds=5, repetitions=3)
     machine = describe()
     folder = Path(tempfile.mkdtemp(prefix="chiikibus-bench-"))
     samples: list[Sample] = []

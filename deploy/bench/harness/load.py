@@ -31,7 +31,7 @@ class Load:
 
 
 def drive(
-    server: Server, pair: Pair, folder: Path, *, clients: int, seconds: float, expected: bytes | None, digits: int = 0
+    server: Server, pair: Pair, folder: Path, *, clients: int, seconds: int, expected: bytes | None, digits: int = 0
 ) -> Load:
     """Post ``pair.request`` from ``clients`` kept connections for ``seconds``.
 
@@ -47,7 +47,7 @@ def drive(
         "wrk",
         "-t1",
         f"-c{clients}",
-        f"-d{seconds:g}s",
+        f"-d{seconds}s",
         f"--timeout={TIMEOUT_S}s",
         "-s",
         str(SCRIPT),

@@ -16,7 +16,7 @@ from harness.load import Load, drive
 from harness.machine import busy_seconds, calibration_us, cpu_seconds
 from harness.messages import KB, SEQUENCE_DIGITS, Messages, Pair
 
-WARM_S = 1.0
+WARM_S = 1
 DRAIN_S = 180.0
 PACED_RATE = 500
 
@@ -55,7 +55,7 @@ class Sample:
 class Plan:
     """How long and how often."""
 
-    seconds: float
+    seconds: int
     repetitions: int
 
 

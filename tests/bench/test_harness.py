@@ -1,0 +1,68 @@
+"""The benchmark harness runs and verifies; how fast anything is, is no matter of a test."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.processes import need
+from tests.support.repository import ROOT
+
+pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+def test_the_harness_measures_every_scenario_with_every_answer_verified() -> None:
+    """A quick run ends with a row per contestant, no wrong answer and nothing lost, and leaves the document alone."""
+    need("nginx", "wrk")
+    document = ROOT / "docs/performance.md"
+    before = document.read_bytes()
+    run = subprocess.run(
+        [ROOT / "deploy/bench/run.sh", "--quick", "--json"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    rows = json.loads(run.stdout)["rows"]
+    assert {(row["scenario"], row["contestant"]) for row in rows} >= {
+        ("S1", "nginx"),
+        ("S1", "bus"),
+        ("S3", "nginx"),
+        ("S3", "bus"),
+        ("S3", "relay"),
+        ("S9", "bus"),
+    }
+    assert [row for row in rows if row["wrong"]] == []
+    assert all(row["rate"] > 0 for row in rows)
+    assert document.read_bytes() == before
+
+
+def test_a_wrong_answer_makes_the_run_fail() -> None:
+    """The verification of the load generator is itself verified: another expected answer counts every reply wrong."""
+    need("nginx", "wrk")
+    script = """
+import sys, tempfile
+from pathlib import Path
+sys.path.insert(0, "deploy/bench")
+from dataclasses import replace
+from harness import peers
+from harness.load import drive
+from harness.messages import Messages
+with tempfile.TemporaryDirectory() as name:
+    folder = Path(name)
+    folder.chmod(0o755)
+    pair = Messages().inquiry(1024)
+    with peers.backend(folder / "backend", pair) as server:
+        right = drive(server, pair, folder, clients=2, seconds=1, expected=pair.reply)
+        wrong = drive(server, pair, folder, clients=2, seconds=1, expected=pair.reply.replace(b"shimei", b"simmei"))
+    print(right.good > 0, right.bad, wrong.good, wrong.bad > 0)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert run.stdout.split() == ["True", "0", "0", "True"], run.stderr
