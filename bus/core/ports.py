@@ -320,8 +320,11 @@ class Outgoing(Protocol):
         """
         ...
 
-    def judge(self, consignment: Consignment, reply: HttpReply) -> Verdict:
-        """What the answer means. Never raises for what a target may send."""
+    async def judge(self, consignment: Consignment, reply: HttpReply) -> Verdict:
+        """What the answer means. Never raises for what a target may send.
+
+        A late answer that came at once is durably accepted for its requester before this returns.
+        """
         ...
 
     def on_park(self, consignment: Consignment) -> OnPark:

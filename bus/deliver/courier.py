@@ -50,7 +50,7 @@ class Courier:
             body, headers = self._outgoing.request(sending, endpoint)
             request_out = self._clock.now()
             reply = await self._sender.post(endpoint, body, headers, endpoint.timeout_s)
-            verdict = self._outgoing.judge(sending, reply)
+            verdict = await self._outgoing.judge(sending, reply)
         except DeliveryError as error:
             if error.entry.retryable:
                 breaker.failure()

@@ -6,8 +6,10 @@ import json
 from collections.abc import Callable, Sequence
 
 from bus.core.ports import Consignment, HttpReply, Verdict
+from bus.core.states import State
 from bus.core.types import Endpoint, OnPark
 from bus.pipeline.answer import judge_delivery
+from bus.pipeline.at_once import settle
 from bus.pipeline.deliver import outgoing_headers
 from bus.pipeline.disclosure import outgoing_body
 from bus.pipeline.house import House
@@ -25,12 +27,16 @@ class HouseOutgoing:
         body = outgoing_body(self._house().tables, consignment, consignment.raw)
         return body, outgoing_headers(consignment, endpoint, rewritten=body is not consignment.raw)
 
-    def judge(self, consignment: Consignment, reply: HttpReply) -> Verdict:
-        """By the operation's contract: a receipt, a fault to retry, or a reason to park."""
-        operation = self._house().tables.operations.get(consignment.operation.removesuffix(ANSWER_SUFFIX))
+    async def judge(self, consignment: Consignment, reply: HttpReply) -> Verdict:
+        """By the operation's contract: a receipt, the answer itself, a fault to retry, or a reason to park."""
+        house = self._house()
+        operation = house.tables.operations.get(consignment.operation.removesuffix(ANSWER_SUFFIX))
         state, code, findings = judge_delivery(consignment, operation, reply)
+        kept: HttpReply | None = None
+        if state is State.REPLIED and operation is not None:
+            state, code, findings, kept = await settle(house, consignment, operation, reply)
         detail = json.dumps([finding.as_dict() for finding in findings], ensure_ascii=False) if findings else ""
-        return Verdict(state, code, detail)
+        return Verdict(state, code, detail, reply=kept)
 
     def on_park(self, consignment: Consignment) -> OnPark:
         """What the route says today; a message whose route is gone keeps blocking its keys."""

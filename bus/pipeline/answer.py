@@ -93,6 +93,7 @@ def judge_delivery(
 ) -> tuple[State, str, tuple[Finding, ...]]:
     """What a target's answer to a queued delivery means: DELIVERED, RETRY_WAIT or PARKED, with code and findings.
 
+    REPLIED says that a request that may be answered late was answered at once: ``at_once.settle`` has the last word.
     A receipt (or an empty 2xx) is a success; a fault is retried when its code is retryable or the status says so,
     and parked otherwise; a refused credential is parked, since no repetition mends it.
     """
@@ -126,6 +127,8 @@ def _judge_receipt(
         finding = Finding("CB1017", path="Body", expected=operation.output, got=str(payload.tag)[:128])
         return State.PARKED, "CB1017", (finding,)
     named = next(payload.iterchildren("{*}messageid"), None)
+    if operation.pattern == LATE:
+        return State.REPLIED, "", ()
     if named is not None and named.text != consignment.message_id:
         finding = Finding("CB1017", path="messageid", expected=consignment.message_id, got=(named.text or "")[:128])
         return State.PARKED, "CB1017", (finding,)

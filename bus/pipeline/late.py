@@ -123,7 +123,7 @@ async def _record(house: House, exchange: Exchange, own: list[Transition]) -> No
     """The request's delivery becomes REPLIED with the answer as its requester may see it."""
     message = exchange.message
     assert message is not None
-    raw, content_type, is_fault = _visible(exchange)
+    raw, content_type, is_fault = visible(exchange)
     known = exchange.answers
     for attempt in range(1, ATTEMPTS + 1):
         if known is None or known.state not in _BEFORE_REPLIED:
@@ -156,7 +156,7 @@ def _transition(delivery_id: str, state: State, house: House) -> Transition:
     return Transition(delivery_id=delivery_id, state=state, at=house.clock.now())
 
 
-def _visible(exchange: Exchange) -> tuple[bytes, str, bool]:
+def visible(exchange: Exchange) -> tuple[bytes, str, bool]:
     """The answer's bytes without what the requester's right withholds, their type, and whether it is a fault."""
     message, right = exchange.message, exchange.right
     assert message is not None
