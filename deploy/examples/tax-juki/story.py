@@ -65,7 +65,7 @@ class Story:
 
     def _load(self) -> str:
         loaded = self.hall.panel("a-juki", "/load", {"size": self.residents, "seed": self.seed})
-        self.account.residents = int(loaded["residents"])
+        self.account.residents = int(loaded["people"])
         if self.chaos:
             self.chaos.start()
         self.hall.panel("a-juki", "/extract", {"kind": "full", "hold": False})
@@ -126,6 +126,7 @@ class Story:
     def _switch(self) -> str:
         self.hall.change_line('adapter = "a-tax"', 'adapter = "b-tax"')
         self.hall.panel("a-juki", "/release", {})
+        wait_for("b-tax", lambda: self.hall.panel("b-tax", "/stats")["residents"] >= self.account.residents, SETTLE_S)
         self.hall.panel("a-juki", "/extract", {"kind": "difference", "hold": False})
         self._settle("b-tax")
         question = {"宛名番号": min(self.hall.panel("a-juki", "/versions")), "基準日": BASE_DATE_SLASH}
