@@ -127,7 +127,9 @@ class _Reader:
                 or (kinds[name] == "bool" and value not in _YES_NO)
             ]
             if wrong or len(row) != len(header):
-                self.add(path, lines.line_num, f"{len(row)} of {len(header)} fields; not a number or yes / no: {wrong}")
+                width = f"{len(row)} fields instead of {len(header)}"
+                text = f"not a number or not yes / no: {', '.join(wrong)}" if wrong else width
+                self.add(path, lines.line_num, text)
                 continue
             for name, value in values.items():
                 if kinds[name] in ("int", "bool"):
@@ -229,9 +231,8 @@ class _Reader:
         given["deadline_s"] = float(entry.get("deadline_s", 10.0))
         given.setdefault("action", f"{space}/{name}")
         given.setdefault("reply_action", f"{space}/{output.rpartition('}')[2]}")
-        for field in ("input", "output"):
-            value = str(given.get(field, ""))
-            given[field] = value if value.startswith("{") else f"{{{space}}}{value}"
+        for field in {"input", "output"} & set(given):
+            given[field] = given[field] if given[field].startswith("{") else f"{{{space}}}{given[field]}"
         try:
             return Operation(**given)
         except TypeError as error:
