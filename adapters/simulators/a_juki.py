@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from adapters.transports.framed_tcp import FramedServer
 from adapters.transports.rest import HttpSite, json_object, json_reply
 
 POLL_S = 0.1
+HELD = "hold"
 RECORDS_PER_FILE = 250
 FOUND, NONE, ERROR = b"00", b"01", b"90"
 _REQUEST = re.compile(r"CHUSHUTSU_(?P<id>.+)\.REQ\Z")
@@ -55,11 +56,12 @@ class AJuki:
         app.add_routes(
             [
                 web.get("/stats", self._stats),
-                web.get("/bango", self._numbers),
+                web.get("/versions", self._versions),
+                web.get("/truth", self._truth),
                 web.post("/load", self._load),
                 web.post("/changes", self._changes),
-                web.post("/zenken", self._full),
-                web.post("/sabun", self._difference),
+                web.post("/extract", self._extract),
+                web.post("/release", self._release),
             ]
         )
         self.site = HttpSite(app, port=self.port)
@@ -82,58 +84,72 @@ class AJuki:
         self.store.commit()
         return self.store.counts()
 
-    def change(self, n: int, per_file: int = RECORDS_PER_FILE) -> list[str]:
-        """Let ``n`` events happen and write them as notice files; the names of the files."""
-        town = self.town()
-        events = [event for change in town.changes(n) for event in change.events]
-        known = self.store.memo("town")
+    def change(self, n: int, seed: int | None = None, per_file: int = RECORDS_PER_FILE) -> Counter[str]:
+        """Let ``n`` events happen and write them as notice files; how many of each 異動事由 there were."""
+        known = self._known()
+        seed = known["seed"] if seed is None else seed
+        events = [event for change in self.town().changes(n, seed) for event in change.events]
         first = self.store.last_entry() + 1
         self.store.begin()
         try:
             for event in events:
                 self._happen(event)
             last = self.store.last_entry()
-            starts = range(first, last + 1, per_file)
             number = self.store.files()
             files = [
                 Planned(f"IDO_{number + place:08d}.DAT", IDO, start, min(start + per_file - 1, last))
-                for place, start in enumerate(starts, start=1)
+                for place, start in enumerate(range(first, last + 1, per_file), start=1)
             ]
             self.store.plan(files)
-            self.store.remember("town", known | {"portions": [*known["portions"], n]})
+            self.store.remember("town", known | {"portions": [*known["portions"], [n, seed]]})
         except BaseException:
             self._town = None
             self.store.rollback()
             raise
         self.store.commit()
         self.write_planned()
-        return [one.name for one in files]
+        return Counter(event.kind.name for event in events)
 
-    def extract(self, kind: str, name: str = "") -> str:
-        """Write a full or difference extract; a difference holds what changed since the last extract."""
+    def extract(self, kind: str, name: str = "", *, hold: bool = False) -> str:
+        """Write a full extract, or a difference: what changed since the last extract, whichever it was.
+
+        A held extract is made now and handed over by ``release``.
+        """
         prefix = "ZEN" if kind == ZENKEN else "SABUN"
         name = name or f"{prefix}_{self.store.files() + 1:08d}.DAT"
         self.store.begin()
         last = self.store.last_entry()
         first = 0 if kind == ZENKEN else int(self.store.memo("extracted", 0))
-        self.store.plan([Planned(name, kind, first, last)])
+        self.store.plan([Planned(name, kind, first, last, HELD if hold else "out")])
         self.store.remember("extracted", last)
         self.store.commit()
         self.write_planned()
         return name
 
+    def release(self) -> list[str]:
+        """Hand over the extracts that were held."""
+        held = sorted(path.name for path in (self.folder / HELD).glob("*.DAT"))
+        for name in held:
+            (self.folder / HELD / name).replace(self.folder / "out" / name)
+            (self.folder / HELD / f"{name}.END").unlink(missing_ok=True)
+            (self.folder / "out" / f"{name}.END").touch()
+        return held
+
     def town(self) -> Town:
         """The town with everything that has happened so far, made anew after a restart."""
         if self._town is None:
-            known = self.store.memo("town")
-            if known is None:
-                raise LookupError("no town is loaded")
+            known = self._known()
             town = Town.generate(known["size"], known["seed"], municipality=self.municipality)
-            for n in known["portions"]:
-                for _ in town.changes(n):
-                    pass
+            for n, seed in known["portions"]:
+                deque(town.changes(n, seed), maxlen=0)
             self._town = town
         return self._town
+
+    def _known(self) -> dict[str, Any]:
+        found: dict[str, Any] | None = self.store.memo("town")
+        if found is None:
+            raise LookupError("no town is loaded")
+        return found
 
     # files
 
@@ -147,7 +163,7 @@ class AJuki:
             )
             made = (wareki(date.today().isoformat()), "090000")
             lines = self._records.lines(planned.kind, self.municipality, made, records)
-            write_lines(self.folder / "out", planned.name, lines)
+            write_lines(self.folder / planned.folder, planned.name, lines)
             self.store.written(planned.name)
 
     async def run(self) -> None:
@@ -209,9 +225,18 @@ class AJuki:
     async def _stats(self, _request: web.Request) -> web.Response:
         return json_reply(self.store.counts() | {"town": self.store.memo("town")})
 
-    async def _numbers(self, request: web.Request) -> web.Response:
-        step = max(1, int(request.query.get("step", "1")))
-        return json_reply({"bango": list(islice(self.store.numbers(), 0, None, step))})
+    async def _versions(self, _request: web.Request) -> web.Response:
+        return json_reply({record["atenabango"]: record["rirekibango"] for record in self.town().current()})
+
+    async def _truth(self, request: web.Request) -> web.Response:
+        """Records of the standard as the register means them, of now or of a day, in pages by 宛名番号."""
+        after, limit = request.query.get("after", ""), int(request.query.get("limit", "500"))
+        day = request.query.get("date", "")
+        on = date.fromisoformat(day) if day else None
+        page = sorted(number for number in self.town().people if number > after)[:limit]
+        states = [self.town().state(number, on) for number in page]
+        following = page[-1] if len(page) == limit else ""
+        return json_reply({"records": [state for state in states if state], "next": following})
 
     async def _load(self, request: web.Request) -> web.Response:
         asked = await json_object(request)
@@ -219,14 +244,17 @@ class AJuki:
 
     async def _changes(self, request: web.Request) -> web.Response:
         asked = await json_object(request)
-        files = self.change(int(asked["n"]), int(asked.get("per_file", RECORDS_PER_FILE)))
-        return json_reply({"records": int(asked["n"]), "files": files})
+        count, seed = int(asked["count"]), asked.get("seed")
+        kinds = self.change(count, None if seed is None else int(seed))
+        return json_reply({"notices": kinds.total(), "kinds": kinds})
 
-    async def _full(self, _request: web.Request) -> web.Response:
-        return json_reply({"file": self.extract(ZENKEN)})
+    async def _extract(self, request: web.Request) -> web.Response:
+        asked = await json_object(request)
+        kind = {"full": ZENKEN, "difference": SABUN}[asked["kind"]]
+        return json_reply({"file": self.extract(kind, hold=bool(asked.get("hold", False)))})
 
-    async def _difference(self, _request: web.Request) -> web.Response:
-        return json_reply({"file": self.extract(SABUN)})
+    async def _release(self, _request: web.Request) -> web.Response:
+        return json_reply({"files": self.release()})
 
 
 def native_file(records: Iterable[Mapping[str, str]], municipality: str, kind: str = ZENKEN) -> Iterable[bytes]:

@@ -19,7 +19,8 @@ CREATE TABLE IF NOT EXISTS rireki (
 CREATE INDEX IF NOT EXISTS rireki_setai ON rireki (setai);
 CREATE INDEX IF NOT EXISTS rireki_current ON rireki (current, seq);
 CREATE TABLE IF NOT EXISTS shukko (
-    name TEXT PRIMARY KEY, kind TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, written INTEGER NOT NULL
+    name TEXT PRIMARY KEY, kind TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, folder TEXT NOT NULL,
+    written INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS memo (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
@@ -47,6 +48,7 @@ class Planned:
     kind: str
     first: int
     last: int
+    folder: str = "out"
 
 
 @dataclass(slots=True)
@@ -150,20 +152,16 @@ class Store:
         """The place of the last record entered."""
         return int(self._db.execute("SELECT COALESCE(MAX(seq), 0) FROM rireki").fetchone()[0])
 
-    def numbers(self) -> list[str]:
-        """Every 宛名番号, in order."""
-        return [atena for (atena,) in self._db.execute("SELECT atena FROM rireki WHERE current = 1 ORDER BY atena")]
-
     def plan(self, files: Iterable[Planned]) -> None:
         """Remember files that have to be written."""
         self._db.executemany(
-            "INSERT OR REPLACE INTO shukko VALUES (?, ?, ?, ?, 0)",
-            [(one.name, one.kind, one.first, one.last) for one in files],
+            "INSERT OR REPLACE INTO shukko VALUES (?, ?, ?, ?, ?, 0)",
+            [(one.name, one.kind, one.first, one.last, one.folder) for one in files],
         )
 
     def planned(self) -> list[Planned]:
         """Files not written yet, in the order of their names."""
-        rows = self._db.execute("SELECT name, kind, first, last FROM shukko WHERE written = 0 ORDER BY name")
+        rows = self._db.execute("SELECT name, kind, first, last, folder FROM shukko WHERE written = 0 ORDER BY name")
         return [Planned(*row) for row in rows]
 
     def written(self, name: str) -> None:
