@@ -50,10 +50,10 @@ class Composer:
         return self._build(operation, operation.action, payload, message_id, purpose, "")
 
     def late_reply(
-        self, operation: Operation, payload: etree._Element, message_id: str, relates_to: str, purpose: str
+        self, operation: Operation, payload: etree._Element, message_id: str, relates_to: str, purpose: str, action: str
     ) -> bytes:
-        """An answer that is posted to the bus later than its request."""
-        return self._build(operation, operation.reply_action, payload, message_id, purpose, relates_to)
+        """An answer (or fault) that is posted to the bus later than its request."""
+        return self._build(operation, action, payload, message_id, purpose, relates_to)
 
     def _build(
         self, operation: Operation, action: str, payload: etree._Element, message_id: str, purpose: str, relates: str

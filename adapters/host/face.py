@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -25,6 +25,8 @@ from schemas.model import Operation
 
 HTTP_REFUSALS = frozenset({400, 401, 404, 405, 413, 415})
 """Statuses that are answered with a short text: a SOAP fault with them would break BP 1.1 R1126."""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 LARGE = 64 * 1024
 """Bytes from which a message is parsed and checked beside the event loop: a bulk part costs milliseconds."""
@@ -74,12 +76,14 @@ class Face:
     _working: dict[str, str] = field(default_factory=dict, init=False)
     _draining: bool = field(default=False, init=False)
 
-    def application(self) -> web.Application:
-        """The web application with the SOAP address and the health addresses."""
+    def application(self, routes: Sequence[tuple[str, str, Handler]] = ()) -> web.Application:
+        """The web application: the SOAP address, health, and what flows serve on their own (method, path, handler)."""
         app = web.Application(client_max_size=MAX_BYTES)
         app.router.add_route("*", f"/soap/{self.endpoint.municipality}/{self.endpoint.id}", self.handle)
         app.router.add_get("/health/live", self._live)
         app.router.add_get("/health/ready", self._ready)
+        for method, path, handler in routes:
+            app.router.add_route(method, path, handler)
         app.router.add_route("*", "/{tail:.*}", self._nothing)
         return app
 

@@ -12,7 +12,8 @@ from adapters.codecs.layout import load_layout
 from adapters.mapping import Mapping, load_mapping
 from adapters.sdk.problems import Problems
 from adapters.sdk.protocols import Codec
-from adapters.sdk.types import Converted, VendorRecord
+from adapters.sdk.types import Converted, Origin, VendorRecord
+from bus.core.errors import AdapterError
 from schemas.model import Edition
 
 Key = tuple[Path, Path]
@@ -32,8 +33,19 @@ class Translator:
     def to_vendor(self, values: Table[str, str]) -> Converted:
         """The vendor's items; AdapterError with every problem, those of the vendor's character set included."""
         converted = self.mapping.to_vendor(values)
-        self.codec.encode_record(converted.values)
+        self.encode(converted.values)
         return converted
+
+    def encode(self, values: Table[str, str]) -> bytes:
+        """One vendor record; AdapterError with the standard's item names beside the vendor's."""
+        try:
+            return self.codec.encode_record(values)
+        except AdapterError as error:
+            raise self.mapping.named(error) from error
+
+    def decode(self, raw: bytes, name: str, record_no: int) -> VendorRecord:
+        """One vendor record that stands alone."""
+        return self.codec.decode_record(raw, Origin(name, record_no, 0, len(raw)))
 
 
 @dataclass(slots=True)

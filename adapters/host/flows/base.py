@@ -7,8 +7,9 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+from aiohttp import web
 from lxml import etree
 
 from adapters.host.bus_client import BusClient
@@ -104,7 +105,7 @@ class Environment:
     ids: Ids
     translators: Translators
     posted: Callable[[], None]
-    web: list[tuple[str, str, Callable[[Any], Awaitable[Any]]]] = field(default_factory=list)
+    web: list[tuple[str, str, Callable[[web.Request], Awaitable[web.StreamResponse]]]] = field(default_factory=list)
 
     def operation(self, key: str) -> Operation:
         """The operation of the edition (the definition was checked: it exists)."""

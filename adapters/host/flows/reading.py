@@ -14,7 +14,7 @@ from adapters.host.identity import uuid_of
 from adapters.host.store import files
 from adapters.host.store.files import HELD, REFUSED, Setback
 from adapters.host.translate import Translator
-from adapters.sdk.types import BadRecord, Origin
+from adapters.sdk.types import BadRecord
 from adapters.transports.file_drop import ERROR, FileDrop
 from bus.core import log
 from bus.core.errors import AdapterError, ChiikibusError, error_entry
@@ -94,14 +94,17 @@ class RecordReader:
                 converted = self.translator.to_standard(record)
             except AdapterError as error:
                 yield setback(self.count, error, record.raw)
+            except Exception as error:
+                # a defect of a conversion stops its record, not the file behind it
+                log.logger().exception("record_failed", file=self.name, record=self.count)
+                yield Setback(self.count, "CB9001", (Finding("CB9001", got=type(error).__name__, place=self.name),))
             else:
                 yield Good(self.count, converted.values, record.raw)
 
 
 def again(translator: Translator, raw: bytes, name: str, record_no: int) -> dict[str, str]:
     """A held record's items, tried again; raises AdapterError when it still cannot go on."""
-    record = translator.codec.decode_record(raw, Origin(name, record_no, 0, len(raw)))
-    return translator.to_standard(record).values
+    return translator.to_standard(translator.decode(raw, name, record_no)).values
 
 
 def error_list(rows: Sequence[tuple[int, str, str, tuple[Finding, ...]]]) -> bytes:

@@ -141,6 +141,14 @@ def held(database: sqlite3.Connection, flow: str) -> list[HeldRecord]:
     return [HeldRecord(r["id"], r["source"], r["record_no"], bytes(r["raw"] or b""), r["context"]) for r in rows]
 
 
+def count_held(database: sqlite3.Connection, flow: str, source: str) -> int:
+    """How many records of a source are held."""
+    row = database.execute(
+        "SELECT COUNT(*) AS n FROM held WHERE flow = ? AND source = ? AND state = ?", (flow, source, HELD)
+    ).fetchone()
+    return int(row["n"])
+
+
 def released(database: sqlite3.Connection, held_id: int, now: float) -> None:
     """A held record has gone on: its bytes need not stay."""
     database.execute("UPDATE held SET state = ?, raw = NULL, finished_at = ? WHERE id = ?", (RELEASED, now, held_id))

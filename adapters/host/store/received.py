@@ -131,6 +131,12 @@ def _waiting(row: sqlite3.Row) -> Waiting:
     )
 
 
+def queued(database: sqlite3.Connection, flow: str) -> int:
+    """How many rows belong to no batch yet."""
+    row = database.execute("SELECT COUNT(*) AS n FROM received WHERE flow = ? AND state = ?", (flow, NEW)).fetchone()
+    return int(row["n"])
+
+
 def pending(database: sqlite3.Connection, flow: str) -> int:
     """How many rows the vendor has not taken yet."""
     row = database.execute(

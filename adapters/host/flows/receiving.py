@@ -1,0 +1,230 @@
+"""Records that come from the bus for the vendor: a notice must be expressible at once, a bulk part may hold some back.
+
+Used by ``bus-to-file`` and ``bus-to-rest``; they differ only in how the queue is handed over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+from lxml import etree
+
+from adapters.host.compose import Composer
+from adapters.host.definition import FlowSpec
+from adapters.host.flows.base import Environment, Reply, Request
+from adapters.host.identity import canonical_line, digest, identify, message_id_of, totals
+from adapters.host.store import bulk, files, outbox, received
+from adapters.host.store.bulk import Totals
+from adapters.host.store.files import HELD, Setback
+from adapters.host.store.received import Incoming
+from adapters.host.translate import Translator
+from bus.core import log
+from bus.core.errors import AdapterError
+from bus.core.types import Finding
+from bus.wire import records
+from schemas.model import Operation, RecordType
+
+LAST = "1"
+PART_STRIDE = 1_000_000
+"""Record numbers of a part begin at part x stride: unique within the transfer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of a transfer as received."""
+
+    operation: Operation
+    ikkatsuid: str
+    shubetsu: str
+    number: int
+    lines: list[tuple[str, str]] = field(repr=False)
+    held: list[Setback]
+    last: Totals | None
+
+
+@dataclass(slots=True)
+class Receiving:
+    """Takes notices and bulk parts into the flow's queue; ``queued`` is called when something came."""
+
+    spec: FlowSpec
+    environment: Environment
+    composer: Composer
+    queued: Callable[[], None]
+
+    def translator(self) -> Translator:
+        """The present translator of the flow."""
+        return self.environment.translators.get(self.spec.path("layout"), self.spec.path("mapping"))
+
+    async def answer(self, request: Request) -> Reply:
+        """Check that the vendor can hold every record, queue them, give a receipt."""
+        operation = request.operation
+        record = self.environment.edition.units[operation.unit].records[operation.record]
+        elements = records.carried_elements(request.payload, operation)
+        receipt = self.composer.receipt(operation, request.message_id, self.environment.ids.exchange())
+        now = self.environment.clock.now()
+        if operation.pattern == "bulk":
+            part, rows = await asyncio.to_thread(self._part, request, record, elements)
+
+            def store_part(database: sqlite3.Connection) -> None:
+                self._store_part(database, request.message_id, part, rows, now)
+
+            return Reply(receipt, store=store_part, after=self._told)
+        incoming = [self._incoming(record, number, records.from_element(one)) for number, one in enumerate(elements, 1)]
+
+        def store(database: sqlite3.Connection) -> None:
+            received.take(database, self.spec.id, operation.key, request.message_id, incoming, now)
+
+        return Reply(receipt, store=store, after=self._told)
+
+    def _told(self) -> None:
+        self.queued()
+        self.environment.posted()
+
+    def _incoming(self, record: RecordType, number: int, values: dict[str, str]) -> Incoming:
+        """A record as the vendor will have it; AdapterError when the vendor cannot."""
+        converted = self.translator().to_vendor(values)
+        identity = identify(record, values)
+        return Incoming(
+            record_no=number,
+            record=f"{record.unit}.{record.name}",
+            key=identity.subject,
+            rireki=identity.rireki,
+            eda=identity.eda,
+            digest=digest(canonical_line(record, identity.event, values)),
+            payload=msgspec.json.encode(converted.values),
+        )
+
+    def _part(
+        self, request: Request, record: RecordType, elements: Sequence[etree._Element]
+    ) -> tuple[_Part, list[Incoming]]:
+        values = records.from_element(request.payload)
+        number = int(values["bunkatsubango"])
+        if int(values["kensu"]) != len(elements):
+            finding = Finding("CB6013", path="kensu", name_ja="件数", expected=values["kensu"], got=str(len(elements)))
+            raise AdapterError("CB6013", [finding])
+        ikkatsuid = values["ikkatsuid"]
+        context = json.dumps({"ikkatsuid": ikkatsuid, "operation": request.operation.key, "id": request.message_id})
+        rows: list[Incoming] = []
+        lines: list[tuple[str, str]] = []
+        held: list[Setback] = []
+        for index, element in enumerate(elements, number * PART_STRIDE + 1):
+            items = records.from_element(element)
+            event = identify(record, items).event
+            lines.append((event, canonical_line(record, event, items)))
+            try:
+                rows.append(self._incoming(record, index, items))
+            except AdapterError as error:
+                raw = msgspec.json.encode(items)
+                held.append(Setback(index, error.code, error.findings, HELD, raw, context))
+        last = None
+        if values["saishufuragu"] == LAST:
+            # what the bus withheld from this receiver is not in its content
+            content = "" if request.withheld else values.get("naiyodaijesuto", "")
+            last = Totals(int(values.get("sokensu", "0")), values.get("kagidaijesuto", ""), content)
+        part = _Part(request.operation, ikkatsuid, values["ikkatsu_shubetsu"], number, lines, held, last)
+        return part, rows
+
+    def _store_part(
+        self, database: sqlite3.Connection, message_id: str, part: _Part, rows: list[Incoming], now: float
+    ) -> None:
+        unit, flow = part.operation.unit, self.spec.id
+        new = bulk.take_part(
+            database,
+            unit,
+            part.ikkatsuid,
+            part.shubetsu,
+            flow,
+            part.number,
+            part.lines,
+            len(part.held),
+            part.last,
+            now,
+        )
+        if not new:
+            received.count(database, f"{flow}.duplicate", len(part.lines))
+            return
+        received.take(database, flow, part.operation.key, message_id, rows, now)
+        files.set_back(database, flow, _source(unit, part.ikkatsuid), part.held, now)
+        expected = bulk.expected_if_whole(database, unit, part.ikkatsuid)
+        if expected is not None:
+            self._compare(database, unit, part.ikkatsuid, expected, now)
+
+    def _compare(self, database: sqlite3.Connection, unit: str, ikkatsuid: str, expected: Totals, now: float) -> None:
+        """All parts are here: compare with the sender's totals and confirm through the outbox."""
+        counted = totals(bulk.lines(database, unit, ikkatsuid))
+        agrees = (counted.records, counted.keys) == (expected.records, expected.keys) and expected.content in {
+            "",
+            counted.content,
+        }
+        code = "" if agrees else "CB6013"
+        bulk.compared(database, unit, ikkatsuid, counted, agrees=agrees, code=code, now=now)
+        self._confirm(database, unit, ikkatsuid, now)
+        if agrees:
+            log.line("bulk_received", ikkatsu_id=ikkatsuid, records=counted.records)
+        else:
+            log.warn("bulk_differs", code=code, ikkatsu_id=ikkatsuid, records=counted.records)
+
+    def _confirm(self, database: sqlite3.Connection, unit: str, ikkatsuid: str, now: float) -> None:
+        transfer = bulk.find(database, unit, ikkatsuid, bulk.IN)
+        assert transfer is not None
+        operation = self.environment.operation(f"{unit}.ikkatsu_kakunin")
+        held = str(transfer.held)
+        values = {
+            "ikkatsuid": ikkatsuid,
+            "kakuninkekka": transfer.result,
+            "sokensu": str(transfer.records),
+            "horyukensu": held,
+            "kagidaijesuto": transfer.totals.keys,
+            "naiyodaijesuto": transfer.totals.content,
+        }
+        spec = self.environment.spec
+        letter = self.composer.letter(
+            operation,
+            self.composer.payload(operation, values=values),
+            message_id_of(spec.municipality, spec.id, "kakunin", unit, ikkatsuid, transfer.totals.keys, held),
+            flow=self.spec.id,
+            purpose=self.spec.text("purpose"),
+            count=0,
+        )
+        outbox.add(database, [letter], now)
+
+    async def release(self) -> None:
+        """Try the held records again and confirm the transfers anew whose number of held records went down."""
+        store, now = self.environment.store, self.environment.clock.now()
+        touched: set[tuple[str, str]] = set()
+        for one in files.held(store.reader, self.spec.id):
+            context = json.loads(one.context)
+            operation = self.environment.operation(context["operation"])
+            record = self.environment.edition.units[operation.unit].records[operation.record]
+            try:
+                row = self._incoming(record, one.record_no, msgspec.json.decode(one.raw))
+            except AdapterError as error:
+                await store.write(files.still_held, one.id, error.code, error.findings, final=False, now=now)
+                continue
+
+            def store_row(database: sqlite3.Connection, held_id: int, key: str, message_id: str, row: Incoming) -> None:
+                received.take(database, self.spec.id, key, message_id, [row], now)
+                files.released(database, held_id, now)
+
+            await store.write(store_row, one.id, operation.key, context["id"], row)
+            touched.add((operation.unit, context["ikkatsuid"]))
+        for unit, ikkatsuid in touched:
+            await store.write(self._confirm_again, unit, ikkatsuid, now)
+        if touched:
+            self._told()
+
+    def _confirm_again(self, database: sqlite3.Connection, unit: str, ikkatsuid: str, now: float) -> None:
+        left = files.count_held(database, self.spec.id, _source(unit, ikkatsuid))
+        bulk.set_held(database, unit, ikkatsuid, left)
+        transfer = bulk.find(database, unit, ikkatsuid, bulk.IN)
+        if transfer is not None and transfer.state != bulk.RECEIVING:
+            self._confirm(database, unit, ikkatsuid, now)
+
+
+def _source(unit: str, ikkatsuid: str) -> str:
+    return f"{unit}:{ikkatsuid}"
