@@ -173,7 +173,6 @@ class Face:
         if operation is None or operation.key not in self.flows:
             tag = str(read.body.tag)
             raise WireError("CB1013", [Finding("CB1013", path="Body", got=tag.rpartition("}")[2][:64])])
-        withheld = headers.get("Chiikibus-Withheld", "")
         return Request(
             message_id=message_id,
             operation=operation,
@@ -182,7 +181,6 @@ class Face:
             context=read.context,
             purpose=headers.get("Chiikibus-Purpose", "") or read.context.purpose,
             sender=headers.get("Chiikibus-Sender", ""),
-            withheld=frozenset(name.strip() for name in withheld.split(",") if name.strip()),
         )
 
     async def _answer(self, request: Request, digest: str) -> Answered:

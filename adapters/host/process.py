@@ -87,6 +87,14 @@ def bus_url(site: Site, spec: AdapterSpec) -> str:
     return own.rstrip("/")
 
 
+def _withheld(site: Site, endpoint: Endpoint) -> dict[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for right in site.rights:
+        if (right.municipality, right.endpoint) == (endpoint.municipality, endpoint.id):
+            found[right.operation] = found.get(right.operation, frozenset()) | right.withhold
+    return found
+
+
 @dataclass(slots=True)
 class Host:
     """One adapter: built from its site, then ``run`` until a signal."""
@@ -133,6 +141,7 @@ class Host:
             ids=ids,
             translators=translators,
             posted=self.sender.wake,
+            withheld=_withheld(site, endpoint),
         )
         composer = Composer(endpoint, self.edition, clock, url)
         self.flows = [FLOWS[flow.kind](flow, self._environment, composer) for flow in definition.flows]

@@ -14,13 +14,13 @@ from urllib.parse import quote
 import aiohttp
 import msgspec
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from bus.core.errors import AdapterError
 from bus.core.types import Finding
 
 MAX_REPLY = 16 * 1024 * 1024
 _PLACE = re.compile(r"\{([^{}]+)\}")
-Middleware = Callable[[web.Request, Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[Any]]
 
 
 def bearer(token: str) -> str:

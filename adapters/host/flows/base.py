@@ -28,7 +28,7 @@ from schemas.model import Edition, Operation
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A message from the bus, parsed and valid. ``withheld`` names items that the bus removed before delivery."""
+    """A message from the bus, parsed and valid."""
 
     message_id: str
     operation: Operation
@@ -37,7 +37,6 @@ class Request:
     context: Context = NO_CONTEXT
     purpose: str = ""
     sender: str = ""
-    withheld: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +89,7 @@ class Releasing(Protocol):
 class Environment:
     """What a flow may use of its process.
 
+    ``withheld`` are the items that the site's rights keep from this endpoint, by operation.
     ``posted`` tells the sender that the outbox has something new; ``web`` collects handlers of the process's own
     HTTP face as (method, path, handler) before it starts.
     """
@@ -105,6 +105,7 @@ class Environment:
     ids: Ids
     translators: Translators
     posted: Callable[[], None]
+    withheld: Mapping[str, frozenset[str]] = field(default_factory=dict)
     web: list[tuple[str, str, Callable[[web.Request], Awaitable[web.StreamResponse]]]] = field(default_factory=list)
 
     def operation(self, key: str) -> Operation:

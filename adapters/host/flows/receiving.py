@@ -123,8 +123,9 @@ class Receiving:
                 held.append(Setback(index, error.code, error.findings, HELD, raw, context))
         last = None
         if values["saishufuragu"] == LAST:
-            # what the bus withheld from this receiver is not in its content
-            content = "" if request.withheld else values.get("naiyodaijesuto", "")
+            # what the rights withhold from this receiver is missing in its content, but not in the sender's digest
+            withheld = self.environment.withheld.get(request.operation.key)
+            content = "" if withheld else values.get("naiyodaijesuto", "")
             last = Totals(int(values.get("sokensu", "0")), values.get("kagidaijesuto", ""), content)
         part = _Part(request.operation, ikkatsuid, values["ikkatsu_shubetsu"], number, lines, held, last)
         return part, rows
