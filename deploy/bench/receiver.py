@@ -18,6 +18,9 @@ from pathlib import Path
 import httptools
 import uvloop
 
+NO_ID = b"urn:uuid:00000000-0000-4000-8000-000000000000"
+"""Stands in the receipt where the message id of the notice goes; ids of the bus have the same length."""
+
 
 class Counts:
     """What arrived."""
@@ -59,6 +62,7 @@ class Connection(asyncio.Protocol):
         self.parser = httptools.HttpRequestParser(self)
         self.body: list[bytes] = []
         self.exchange = b""
+        self.message = NO_ID
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
@@ -69,9 +73,12 @@ class Connection(asyncio.Protocol):
         self.parser.feed_data(data)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Remember the exchange id."""
-        if name.lower() == b"chiikibus-exchange-id":
+        """Remember the ids."""
+        lower = name.lower()
+        if lower == b"chiikibus-exchange-id":
             self.exchange = value
+        elif lower == b"chiikibus-message-id":
+            self.message = value
 
     def on_body(self, body: bytes) -> None:
         """Collect the body."""
@@ -81,7 +88,7 @@ class Connection(asyncio.Protocol):
         """Count and answer."""
         self.counts.take(b"".join(self.body), self.exchange)
         self.body.clear()
-        self.transport.write(self.counts.answer)  # type: ignore[attr-defined]
+        self.transport.write(self.counts.answer.replace(NO_ID, self.message))  # type: ignore[attr-defined]
 
 
 async def main(port: int, folder: Path) -> None:

@@ -53,8 +53,8 @@ class Provider:
     notices: list[dict[str, str]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def answer(self, raw: bytes) -> bytes:
-        """The answer envelope to a request envelope."""
+    def answer(self, raw: bytes, message_id: str) -> bytes:
+        """The answer envelope to a request envelope; a receipt names the message's id."""
         payload = etree.fromstring(raw).find(f"{SOAP}Body")[0]
         if payload.tag == f"{JUKI}jumin_shokai":
             reply = etree.Element(f"{JUKI}jumin_shokai_kaito")
@@ -67,7 +67,7 @@ class Provider:
             jumin = payload.find(f"{JUKI}jumin")
             self.notices.append({etree.QName(item).localname: item.text or "" for item in jumin})
         reply = etree.Element(f"{JUKI}ido_tsuchi_uketsuke")
-        etree.SubElement(reply, f"{COMMON}messageid").text = "urn:uuid:00000000-0000-4000-8000-000000000001"
+        etree.SubElement(reply, f"{COMMON}messageid").text = message_id
         etree.SubElement(reply, f"{COMMON}uketsukebango").text = f"fake-{len(self.notices)}"
         etree.SubElement(reply, f"{COMMON}uketsuke_nichiji").text = "2026-01-01T00:00:00+09:00"
         return envelope(reply)
@@ -92,7 +92,7 @@ def serving(secret: str) -> Iterator[Provider]:
         def do_POST(self) -> None:
             raw = self.rfile.read(int(self.headers["Content-Length"]))
             allowed = self.headers.get("Authorization") == expected
-            body = provider.answer(raw) if allowed else b""
+            body = provider.answer(raw, self.headers.get("Chiikibus-Message-Id", "")) if allowed else b""
             self.send_response(200 if allowed else 401)
             self.send_header("Content-Type", "text/xml; charset=utf-8")
             self.send_header("Content-Length", str(len(body)))

@@ -154,8 +154,9 @@ class Bench:
         places = self._place("receiver"), self._place("bus")
         calibration = calibration_us()
         with peers.receiver(places[0], pair) as receiver, bus.serve(places[1], receiver, sender="register") as server:
+            paced.drive(server, pair, rate=PACED_RATE, seconds=WARM_S)
+            settle(places[1])
             meter = Meter(server.pid)
-            paced.drive(server, pair, rate=PACED_RATE, seconds=1.0)
             load = paced.drive(server, pair, rate=PACED_RATE, seconds=self.plan.seconds)
             settle(places[1])
             cpu, foreign = meter.read()
