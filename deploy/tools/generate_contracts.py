@@ -12,8 +12,10 @@ from pathlib import Path
 from lxml import etree
 
 ROOT = Path(__file__).resolve().parents[2]
+PAGES = ROOT / "docs" / "standard"
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
+from contract_docs import common_page, unit_page  # noqa: E402
 from contract_xml import Schemas  # noqa: E402
 
 from schemas import manifest  # noqa: E402
@@ -34,6 +36,8 @@ def contracts(version: str) -> dict[Path, bytes]:
     for unit in edition.units.values():
         files[edition.folder / unit.key / f"{unit.key}.xsd"] = document(schemas.unit(unit))
         files[unit.wsdl] = document(schemas.description(unit))
+        files[PAGES / f"{unit.key}.md"] = unit_page(edition, unit).encode("utf-8")
+    files[PAGES / "common.md"] = common_page(edition).encode("utf-8")
     return files
 
 

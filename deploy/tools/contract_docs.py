@@ -1,0 +1,125 @@
+"""Turn the tables of an edition into readable Japanese lists of items, codes, rules and operations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from schemas.model import CodeTable, Edition, Item, Operation, Unit
+
+PATTERNS = {
+    "inquiry": "照会",
+    "notice": "通知",
+    "late": "照会（後日回答可）",
+    "bulk": "一括",
+}
+SENSITIVITY = {
+    "kojinbango": "個人番号",
+    "juminhyokodo": "住民票コード",
+    "address": "住所",
+    "honseki": "本籍",
+    "shotoku": "所得",
+    "shiensochi": "支援措置",
+    "seinenhikokennin": "成年被後見人",
+    "kisonenkinbango": "基礎年金番号",
+    "zairyukado": "在留カード",
+}
+NOTE = "<!-- deploy/tools/generate_contracts.py が schemas/ の表から作成しています。直接編集しないでください。 -->"
+
+
+def unit_page(edition: Edition, unit: Unit) -> str:
+    """The page of one unit."""
+    used = sorted({item.code for record in unit.records.values() for item in record.items} - {"", *edition.codes})
+    parts = [
+        NOTE,
+        f"# {unit.name_ja}（{unit.key}）",
+        f"地域バス標準プロファイル {unit.edition}・業務番号 {unit.number}。名前空間 `{unit.namespace}`。"
+        "型・形式・共通コードは [common.md](common.md)、通信の取り決めは [profile.md](profile.md) にあります。",
+        "## 操作",
+        _table(
+            ("操作", "名称", "型", "要求", "回答", "順序鍵", "期限（秒）", "番号利用事務", "利用目的"),
+            (_operation(operation) for operation in unit.operations.values()),
+        ),
+        "## 項目",
+    ]
+    for record in unit.records.values():
+        parts += [
+            f"### {record.name}",
+            _table(
+                ("#", "要素名", "項目名", "型", "必須", "コード", "形式", "配慮", "出典"),
+                (_item(number, item) for number, item in enumerate(record.items, 1)),
+            ),
+        ]
+    parts += ["## コード"]
+    for name in used:
+        parts += _codes(unit.codes[name])
+    rules = ((rule.name, rule.record, rule.text_ja, rule.provenance) for rule in unit.rules)
+    parts += ["## 相関（E0004）", _table(("規則", "レコード", "内容", "出典"), rules)]
+    return "\n\n".join(parts) + "\n"
+
+
+def common_page(edition: Edition) -> str:
+    """The page of types, formats and code tables that all units share."""
+    forms = (
+        (form.name, form.name_ja, f"`{form.pattern}`", form.check, form.provenance) for form in edition.formats.values()
+    )
+    parts = [
+        NOTE,
+        f"# 共通定義（版 {edition.version}）",
+        "桁数は文字数です。字形選択子は基底文字と合わせて1文字、補助面の文字も1文字と数えます。"
+        "出典の C は公開資料で確認したもの、P は一般的な実務によるもの、ours は本プロファイルで定めたものです。",
+        "## 型と形式",
+        _table(("名称", "意味", "パターン", "検査", "出典"), forms),
+        "## 共通コード",
+    ]
+    for table in edition.codes.values():
+        parts += _codes(table)
+    return "\n\n".join(parts) + "\n"
+
+
+def _operation(operation: Operation) -> tuple[str, ...]:
+    return (
+        f"`{operation.name}`",
+        operation.name_ja,
+        PATTERNS[operation.pattern],
+        f"`{_local(operation.input)}`",
+        f"`{_local(operation.output)}`",
+        "、".join(f"`{key}`" for key in operation.ordering),
+        f"{operation.deadline_s:g}",
+        "○" if operation.number_use else "",
+        "、".join(operation.purposes),
+    )
+
+
+def _item(number: int, item: Item) -> tuple[str, ...]:
+    size = f"{item.digits},{item.scale}" if item.scale else str(item.digits)
+    return (
+        str(number),
+        f"`{item.name}`",
+        item.name_ja,
+        f"{item.type}({size})",
+        "○" if item.mandatory else "",
+        item.code,
+        item.format,
+        SENSITIVITY.get(item.sensitivity, item.sensitivity),
+        item.provenance,
+    )
+
+
+def _codes(table: CodeTable) -> list[str]:
+    """One code table; columns that no row fills are left out."""
+    names = ("code", "name_ja", "group", "valid_from", "valid_to", "provenance")
+    titles = ("コード", "名称", "区分", "開始日", "終了日", "出典")
+    kept = [
+        (name, title) for name, title in zip(names, titles, strict=True) if any(getattr(r, name) for r in table.rows)
+    ]
+    rows = (tuple(getattr(row, name) for name, _ in kept) for row in table.rows)
+    return [f"### {table.name_ja}（{table.name}）", _table([title for _, title in kept], rows)]
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _local(name: str) -> str:
+    return name.rpartition("}")[2]
