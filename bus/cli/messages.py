@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -45,8 +46,20 @@ def seconds_of(text: str) -> float:
 
 
 def code_text(code: object) -> str:
-    """A code with its title."""
-    return f"{code} {error_entry(str(code)).title_ja}" if code else ""
+    """A code with its title, where it is of our catalogue."""
+    try:
+        return f"{code} {error_entry(str(code)).title_ja}" if code else ""
+    except KeyError:
+        return str(code)
+
+
+def remedy(code: object) -> tuple[str, str]:
+    """What to do, in both languages; empty for a code of somebody else's catalogue."""
+    try:
+        entry = error_entry(str(code))
+    except KeyError:
+        return "", ""
+    return entry.action_ja, entry.action_en
 
 
 @app.command("list")
@@ -67,17 +80,18 @@ def list_messages(
     output = Output(json=json)
     if state and state not in list(State):
         raise ConfigurationError("CB7030", [Finding("CB7030", path="--state", expected=" | ".join(State), got=state)])
-    rows = open_reader(load_site(site)).search(
-        municipality=municipality,
-        operation=operation,
-        endpoint=endpoint,
-        state=state,
-        message_id=message_id,
-        since=seconds_of(since),
-        until=seconds_of(until),
-        before=before,
-        limit=limit,
-    )
+    with closing(open_reader(load_site(site))) as reader:
+        rows = reader.search(
+            municipality=municipality,
+            operation=operation,
+            endpoint=endpoint,
+            state=state,
+            message_id=message_id,
+            since=seconds_of(since),
+            until=seconds_of(until),
+            before=before,
+            limit=limit,
+        )
     for row in rows:
         output.document(row)
     headings = ["受付 received", "配送番号 delivery", "操作", "送信元→宛先", "状態 state", "回", "コード code"]
@@ -109,7 +123,8 @@ def find_exchange(reader: JournalReader, wanted: str) -> Row:
 def show(site: SiteOption, wanted: IdArgument, json: JsonOption = False) -> int:
     """一つの連携のすべて（本文は除く）。 / One exchange with its deliveries, without the body."""
     output = Output(json=json)
-    shown = find_exchange(open_reader(load_site(site)), wanted)
+    with closing(open_reader(load_site(site))) as reader:
+        shown = find_exchange(reader, wanted)
     output.document(shown)
     deliveries = shown.pop("deliveries")
     times = {name: clock_text(shown[name]) for name in ("received_at", "expires_at")}
@@ -125,7 +140,7 @@ def show(site: SiteOption, wanted: IdArgument, json: JsonOption = False) -> int:
     )  # fmt: skip
     for each in deliveries:
         if each["state"] == State.PARKED and each["code"]:
-            output.say(f"対処 remedy（{each['target']}）: {error_entry(each['code']).action_ja}")
+            output.say(f"対処 remedy（{each['target']}）: {remedy(each['code'])[0]}")
     return ExitCode.DONE
 
 
@@ -133,9 +148,10 @@ def show(site: SiteOption, wanted: IdArgument, json: JsonOption = False) -> int:
 def trace(site: SiteOption, wanted: IdArgument, json: JsonOption = False) -> int:
     """時刻順の経過（--json は1行1件）。 / The course in order of time; with --json one line each."""
     output = Output(json=json)
-    shown = find_exchange(open_reader(load_site(site)), wanted)
+    with closing(open_reader(load_site(site))) as reader:
+        shown = find_exchange(reader, wanted)
+        events = list(reader.iterate_events(shown["exchange_id"]))
     targets = {each["delivery_id"]: each["target"] for each in shown["deliveries"]}
-    events = open_reader(load_site(site)).iterate_events(shown["exchange_id"])
     rows = [{**event, "target": targets.get(str(event["delivery_id"]), "")} for event in events]
     for row in rows:
         output.document(row)
@@ -159,9 +175,10 @@ def parked(site: SiteOption, json: JsonOption = False) -> int:
     """保留を原因ごとに数え、対処を示す。 / Parked deliveries by cause, with what to do."""
     output = Output(json=json)
     groups: list[Row] = []
-    for row in open_reader(load_site(site)).parked():
-        entry = error_entry(str(row["code"]))
-        groups.append({**row, "title_ja": entry.title_ja, "action_ja": entry.action_ja, "action_en": entry.action_en})
+    with closing(open_reader(load_site(site))) as reader:
+        for row in reader.parked():
+            ja, en = remedy(row["code"])
+            groups.append({**row, "cause": code_text(row["code"]), "action_ja": ja, "action_en": en})
     output.document({"parked": sum(row["count"] for row in groups), "groups": groups})
     headings = ["件数", "宛先 target", "操作", "原因 cause", "最初 first", "最後 last", "対処 remedy"]
     output.table(

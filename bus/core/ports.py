@@ -343,6 +343,10 @@ class Outbox(Protocol):
 class JournalReader(Protocol):
     """The read side for operators: what happened, newest first. Bodies are not part of it."""
 
+    def close(self) -> None:
+        """Give up the connection."""
+        ...
+
     def search(
         self,
         *,

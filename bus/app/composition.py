@@ -1,0 +1,169 @@
+"""Put the bus of a site together, start it, reload it, stop it: the only place that names concrete classes."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping
+
+from bus.app.inquiry_desk import InquiryDesk
+from bus.app.stores import check_engines, make_broker, make_journal, open_reader
+from bus.core import log
+from bus.core.clock import SystemClock
+from bus.core.errors import EnvironmentFault
+from bus.core.ids import SystemIds
+from bus.core.settings import Site
+from bus.core.types import Finding
+from bus.deliver.breaker import Breakers, GuardedSender
+from bus.deliver.desk import DeliveryDesk
+from bus.deliver.outgoing import HouseOutgoing
+from bus.deliver.sender import PooledSender
+from bus.deliver.worker import Kit
+from bus.front.management import ManagementService
+from bus.front.management_http import DETAIL, PATH, ManagementHttp
+from bus.front.server import Server, serve
+from bus.journal.relay import Relay
+from bus.ops.metrics import EndpointMetrics, Metrics
+from bus.pipeline import House, Tables, build_tables
+from bus.wire.contract import UnitContract, contracts
+from schemas.catalog import load_edition
+from schemas.model import Edition
+
+DRAIN_S = 10.0
+
+
+class App:
+    """The bus of one site. Journal, broker and queues live as long as the App; a reload replaces the tables."""
+
+    def __init__(self, site: Site, edition: Edition | None = None) -> None:
+        check_engines(site)
+        self.site = site
+        self.clock = SystemClock()
+        self._edition = edition or load_edition(site.edition, site.standard_folder, site.mounts)
+        self._contracts: Mapping[str, UnitContract] = contracts(self._edition)
+        self._journal = make_journal(site, self.clock)
+        self._broker = make_broker(site, self._journal)
+        self._relay = Relay(self._journal, self._broker, clock=self.clock, sweep_s=site.delivery.sweep_s, log=log.line)
+        self._pool = PooledSender(self.clock, max_reply=site.front.max_body)
+        self._breakers = Breakers(self.clock, site.delivery)
+        self._house = House(
+            tables=build_tables(site, self._edition, self._contracts),
+            journal=self._journal,
+            sender=GuardedSender(self._pool, self._breakers),
+            outbox=self._relay,
+            clock=self.clock,
+            ids=SystemIds(self.clock),
+        )
+        self._desk = DeliveryDesk(
+            Kit(
+                journal=self._journal,
+                broker=self._broker,
+                sender=self._pool,
+                outgoing=HouseOutgoing(self.house),
+                breakers=self._breakers,
+                clock=self.clock,
+                settled=self._relay.settled,
+                log=log.line,
+                random=random.SystemRandom().random,
+            ),
+            site.delivery,
+        )
+        self._management: ManagementService | None = None
+        self._server: Server | None = None
+        self._started = 0.0
+        self._reloads = 0
+
+    def house(self) -> House:
+        """The house as it stands now: asked for with every message."""
+        return self._house
+
+    def tables(self) -> Tables:
+        """The tables as they stand now."""
+        return self._house.tables
+
+    @property
+    def addresses(self) -> tuple[tuple[str, int], ...]:
+        """Host and port of every listening socket."""
+        return self._server.addresses if self._server else ()
+
+    async def start(self) -> None:
+        """Open the journal, refill the queues from it, deliver, then listen.
+
+        Errors: ``JournalError`` CB4003, ``EnvironmentFault`` CB9003 when the address is in use.
+        """
+        await self._journal.open()
+        try:
+            await self._broker.open()
+            await self._relay.start()
+            await self._desk.start(self.site.endpoints)
+            await self._listen()
+        except BaseException:
+            await self.stop(0.0)
+            raise
+        self._started = self.clock.monotonic()
+
+    async def _listen(self) -> None:
+        """The front with the management service beside it."""
+        desk = InquiryDesk(
+            asyncio.get_running_loop(), self._journal, lambda: open_reader(self.site), lambda: self.site, self.tables
+        )
+        self._management = ManagementService(desk)
+        http = ManagementHttp(self._management, self.tables, self.site.front, self.metrics)
+        extra = {PATH: http.management, DETAIL: http.detail}
+        try:
+            self._server = await serve(self.house, self.site.front, extra=extra)
+        except OSError as error:
+            listen = f"{self.site.front.host}:{self.site.front.port}"
+            finding = Finding("CB9003", path="site.toml: front.listen", expected="free address", got=listen)
+            raise EnvironmentFault("CB9003", [finding]) from error
+
+    async def stop(self, drain_s: float = DRAIN_S) -> None:
+        """Accept nothing new, answer what is under way, finish what is on the wire, close the journal last."""
+        if self._server is not None:
+            await self._server.close(drain_s)
+        if self._management is not None:
+            await asyncio.to_thread(self._management.close)
+        await self._desk.stop(drain_s)
+        await self._relay.stop()
+        await self._pool.close()
+        await self._broker.close()
+        await self._journal.close()
+
+    async def reload(self, site: Site) -> None:
+        """Take over endpoints, routes, rights and delivery settings of a checked site; nothing stored is touched.
+
+        What needs a new process (listen address, journal, broker) keeps its old value and is logged.
+        """
+        edition, compiled = self._edition, self._contracts
+        if self._standard(site) != self._standard(self.site):
+            edition = load_edition(site.edition, site.standard_folder, site.mounts)
+            compiled = await asyncio.to_thread(contracts, edition)
+        house = self._house.reloaded(site, edition, compiled)
+        for name in ("front", "journal", "broker"):
+            if getattr(site, name) != getattr(self.site, name):
+                log.warn("reload.needs_restart", table=name)
+        self.site, self._edition, self._contracts, self._house = site, edition, compiled, house
+        await self._desk.reload(site.endpoints, site.delivery)
+        self._reloads += 1
+        log.line("reload.done", tables_hash=site.tables_hash, count=len(site.endpoints))
+
+    def metrics(self) -> Metrics:
+        """How the bus stands now."""
+        return Metrics(
+            uptime_s=round(self.clock.monotonic() - self._started, 3),
+            tables_hash=self.tables().tables_hash,
+            reloads=self._reloads,
+            connections=self._server.connections if self._server else 0,
+            bytes_in_flight=self._server.in_flight if self._server else 0,
+            held_by_relay=self._relay.held,
+            relay_behind=self._relay.behind,
+            counts=self._journal.counts(),
+            endpoints=tuple(
+                EndpointMetrics(one.endpoint, one.paused, one.breaker.value, one.waiting, one.in_flight, one.blocked)
+                for one in self._desk.status()
+            ),
+        )
+
+    @staticmethod
+    def _standard(site: Site) -> tuple[object, ...]:
+        return (site.edition, site.standard_folder, sorted(site.mounts.items()))

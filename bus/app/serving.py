@@ -1,0 +1,82 @@
+"""Run the bus as a process: uvloop, signals, one ready line; SIGTERM drains, SIGHUP reads the site folder again."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from bus.app.composition import App
+from bus.core import log
+from bus.core.config import load_site
+from bus.core.errors import ChiikibusError
+from bus.core.settings import Site
+
+Announce = Callable[[dict[str, Any]], None]
+
+
+def run(site: Site, announce: Announce) -> None:
+    """Serve until SIGTERM or SIGINT. ``announce`` gets the ready event. Errors: those of ``App.start``."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(site, announce))
+
+
+async def _serve(site: Site, announce: Announce) -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_unexpected)
+    stop, again = asyncio.Event(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, again.set)
+    app = App(site)
+    await app.start()
+    reloads = asyncio.create_task(_reload_when_asked(app, site.folder, again))
+    gc.collect()
+    gc.freeze()  # what lives as long as the process need not be looked at again
+    announce(ready_event(app))
+    log.line("bus.ready", pid=os.getpid(), tables_hash=site.tables_hash)
+    try:
+        await stop.wait()
+    finally:
+        log.line("bus.stopping", pid=os.getpid())
+        reloads.cancel()
+        await asyncio.gather(reloads, return_exceptions=True)
+        await app.stop()
+        log.line("bus.stopped", pid=os.getpid())
+
+
+def ready_event(app: App) -> dict[str, Any]:
+    """The one line that says where the bus listens."""
+    listen = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in app.addresses]
+    return {
+        "event": "ready",
+        "listen": listen[0],
+        "url": app.site.front.public_url or f"http://{listen[0]}",
+        "pid": os.getpid(),
+        "tables_hash": app.site.tables_hash,
+    }
+
+
+async def _reload_when_asked(app: App, folder: Path, again: asyncio.Event) -> None:
+    """One reload after the other; a folder with problems changes nothing and every problem is logged."""
+    while True:
+        await again.wait()
+        again.clear()
+        try:
+            site = await asyncio.to_thread(load_site, folder, need_secrets=True)
+            await app.reload(site)
+        except ChiikibusError as error:
+            log.warn("reload.refused", code=error.code, count=len(error.findings))
+            for finding in error.findings:
+                log.warn("reload.finding", **finding.as_dict())
+
+
+def _unexpected(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What asyncio would print with its message: type and place only."""
+    log.logger().error("internal_error", code="CB9001", exc_info=context.get("exception"))
