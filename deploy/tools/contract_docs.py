@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable, Sequence
 
 from schemas.model import CodeTable, Edition, Item, Operation, Unit
@@ -65,8 +66,8 @@ def common_page(edition: Edition) -> str:
     parts = [
         NOTE,
         f"# 共通定義（版 {edition.version}）",
-        "桁数は文字数です。字形選択子は基底文字と合わせて1文字、補助面の文字も1文字と数えます。"
-        "出典の C は公開資料で確認したもの、P は一般的な実務によるもの、ours は本プロファイルで定めたものです。",
+        "桁数は文字数です。字形選択子は基底文字と合わせて1文字、補助面の文字も1文字と数えます。## 出典",
+        _table(("記号", "資料"), _sources(edition)),
         "## 型と形式",
         _table(("名称", "意味", "パターン", "検査", "出典"), forms),
         "## 共通コード",
@@ -74,6 +75,12 @@ def common_page(edition: Edition) -> str:
     for table in edition.codes.values():
         parts += _codes(table)
     return "\n\n".join(parts) + "\n"
+
+
+def _sources(edition: Edition) -> Iterable[Sequence[str]]:
+    """What the marks of the provenance columns mean."""
+    with (edition.folder / "common" / "sources.csv").open(encoding="utf-8", newline="") as file:
+        return [(row["key"], row["title"]) for row in csv.DictReader(file)]
 
 
 def _operation(operation: Operation) -> tuple[str, ...]:
