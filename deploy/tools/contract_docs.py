@@ -61,7 +61,7 @@ def unit_page(edition: Edition, unit: Unit) -> str:
 def common_page(edition: Edition) -> str:
     """The page of types, formats and code tables that all units share."""
     forms = (
-        (form.name, form.name_ja, f"`{form.pattern}`", form.check, form.provenance) for form in edition.formats.values()
+        (form.name, form.name_ja, _code(form.pattern), form.check, form.provenance) for form in edition.formats.values()
     )
     parts = [
         NOTE,
@@ -126,6 +126,12 @@ def _codes(table: CodeTable) -> list[str]:
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _code(pattern: str) -> str:
+    """A pattern as HTML, since its brackets and bars would mean something in Markdown."""
+    escaped = "".join(f"&#{ord(character)};" if character in "&<>|()*_`\\" else character for character in pattern)
+    return f"<code>{escaped}</code>"
 
 
 def _local(name: str) -> str:
