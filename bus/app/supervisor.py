@@ -61,9 +61,17 @@ def _fingerprint(site: Site, spec: AdapterSpec) -> str:
 class Supervisor:
     """Runs the plans of one site folder until it is told to stop."""
 
-    def __init__(self, folder: Path, announce: Announce, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        announce: Announce,
+        *,
+        clock: Clock | None = None,
+        plan: Callable[[Site], list[Plan]] = plans,
+    ) -> None:
         self._folder = folder
         self._announce = announce
+        self._plan = plan
         self._clock: Clock = clock or SystemClock()
         self._site = load_site(folder, need_secrets=True)
         self._children: dict[str, Child] = {}
@@ -83,7 +91,7 @@ class Supervisor:
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reloads.set)
         try:
-            self._start(plans(self._site))
+            self._start(self._plan(self._site))
             await self._until_ready()
             await self._serve()
         finally:
@@ -165,7 +173,7 @@ class Supervisor:
                 log.warn("reload.finding", **finding.as_dict())
             return
         self._site = site
-        wanted = {plan.name: plan for plan in plans(site)}
+        wanted = {plan.name: plan for plan in self._plan(site)}
         old = [child for name, child in self._children.items() if wanted.get(name) != child.plan]
         for child in old:
             del self._children[child.plan.name]

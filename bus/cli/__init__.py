@@ -35,7 +35,7 @@ def load_group(point: EntryPoint) -> Typer:
     try:
         group = point.load()
     except Exception as error:
-        got = f"{type(error).__name__}: {getattr(error, 'name', '') or error}"
+        got = f"{type(error).__name__}: {error}"
         raise EnvironmentFault("CB9004", [Finding("CB9004", path=point.value, got=got[:200])]) from error
     if not callable(group):
         raise EnvironmentFault("CB9004", [Finding("CB9004", path=point.value, expected="typer.Typer")])
