@@ -25,6 +25,10 @@ def route(house: House, exchange: Exchange) -> None:
     if prepared is None:
         got = f"{exchange.sender.key} {operation.key}"
         raise RightsError("CB2005", [Finding("CB2005", path="routes.toml", expected="route", got=got)])
+    if prepared.from_unit and prepared.from_unit != exchange.sender.unit:
+        got = f"{exchange.sender.key} {operation.key}"
+        expected = f"an endpoint of {prepared.from_unit}"
+        raise RightsError("CB2002", [Finding("CB2002", path="rights.toml", expected=expected, got=got)])
     if prepared.denied:
         findings = [Finding("CB2002", path="rights.toml", expected=f"{key} {operation.key}") for key in prepared.denied]
         raise RightsError("CB2002", findings)

@@ -43,12 +43,18 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class PreparedRoute:
-    """A route with its targets looked up. ``denied`` are targets that have no right to the operation."""
+    """A route with its targets looked up.
+
+    ``denied`` are targets that have no right to the operation. ``from_unit`` is the unit whose endpoints alone may
+    send here, empty when anybody with a right may: what goes to others than the providing unit comes from it, so
+    that a right to receive a notice is not a right to send one.
+    """
 
     route: Route
     targets: tuple[Endpoint, ...]
     denied: tuple[str, ...]
     senders: frozenset[str]
+    from_unit: str
 
     def serves(self, sender: Endpoint) -> bool:
         """Whether this sender's messages take this route."""
@@ -188,7 +194,8 @@ def _prepare(
         for target in targets
         if target.unit != operation.provider and (target.key, operation.key) not in known_rights
     )
-    return PreparedRoute(route, targets, denied, frozenset(route.senders))
+    outward = any(target.unit != operation.provider for target in targets)
+    return PreparedRoute(route, targets, denied, frozenset(route.senders), operation.provider if outward else "")
 
 
 def _unit_table(unit: Unit) -> UnitTable:
