@@ -15,11 +15,11 @@ from adapters.sdk.types import VendorRecord
 from adapters.simulators.a_juki_files import GAIJI as A_GAIJI
 from adapters.simulators.a_juki_files import Records
 from adapters.simulators.a_juki_items import a_items
+from adapters.suite.golden import load_golden
 from bus.core.errors import AdapterError
 from bus.wire.contract import contracts
-from bus.wire.records import from_element
-from bus.wire.safe_xml import parse
-from tests.vendors.world import VENDORS, definition, edition, golden, sample_people
+from bus.wire.records import to_element
+from tests.vendors.world import VENDORS, definition, edition, sample_people
 
 SAMPLES = VENDORS / "a" / "juki" / "samples"
 TAX = (("a", "kojinjuminzei"), ("b", "kojinjuminzei"))
@@ -41,20 +41,22 @@ def test_the_golden_pair_of_a_juki_agrees_in_both_directions() -> None:
     found = list(reading)
     assert all(isinstance(one, VendorRecord) for one in found)
     records = [made.mapping.to_standard(one).values for one in found if isinstance(one, VendorRecord)]
-    payloads = list(parse((SAMPLES / "jumin.xml").read_bytes()))
-    assert records == [from_element(payload[0]) for payload in payloads]
+    unit = edition().units["juki"]
+    assert records == load_golden(SAMPLES / "jumin.xml", unit, unit.records["jumin"])
     written = [made.mapping.to_vendor(record).values for record in records]
     assert b"".join(made.codec.encode(written, reading.header)) == data
 
 
 def test_the_golden_standard_is_valid_and_made_from_the_population() -> None:
-    """Every payload keeps the contract; the file is what ``tests.vendors.world`` writes today."""
+    """Every record keeps the contract; the file is what ``tests.vendors.world`` writes today."""
+    unit = edition().units["juki"]
     contract = contracts(edition())["juki"]
-    data = (SAMPLES / "jumin.xml").read_bytes()
-    for payload in list(parse(data)):
-        alone = etree.fromstring(etree.tostring(payload))
-        assert contract.validate(alone) == ()
-    assert golden(sample_people()) == data
+    records = load_golden(SAMPLES / "jumin.xml", unit, unit.records["jumin"])
+    for record in records:
+        payload = etree.Element(f"{{{unit.namespace}}}ido_tsuchi")
+        to_element(payload, unit.namespace, unit.records["jumin"], record)
+        assert contract.validate(payload) == ()
+    assert records == sample_people()
 
 
 def test_a_juki_says_what_the_register_means(people: list[Record]) -> None:

@@ -1,36 +1,34 @@
 """What the vendor tests share: the shipped definitions with the example's gaiji, and the people of the samples.
 
-Run as a program (``python -m tests.vendors.world``) it writes the samples of A社 住民記録 anew from the population, by
-the simulator's own hand; the differences to what is checked in are then to be read by a person.
+Run as a program (``python -m tests.vendors.world``) it writes the samples of all vendors anew from the population,
+those of A社 住民記録 by the simulator itself; the differences to what is checked in are then to be read by a person.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-
-from lxml import etree
 
 from adapters.characters.register import GaijiRegister, load_register
 from adapters.codecs.factory import make_codec
 from adapters.codecs.layout import load_layout
 from adapters.mapping import Mapping as ItemMapping
 from adapters.mapping import load_mapping
+from adapters.mapping.rules import ItemRule
 from adapters.population import Town
 from adapters.population.kinds import Kind
 from adapters.population.record import Record
 from adapters.sdk.protocols import Codec
 from adapters.simulators.a_juki import native_file
-from bus.wire.records import to_element
+from adapters.suite.golden import write_records
 from schemas.catalog import load_edition
 from schemas.model import Edition
 
 ROOT = Path(__file__).resolve().parents[2]
 VENDORS = ROOT / "adapters" / "vendors"
 GAIJI = ROOT / "deploy" / "examples" / "tax-juki" / "site" / "gaiji"
-GOLDEN = "urn:chiikibus:golden"
 SAMPLE_CASES = (
     "lock-in",
     "fusho-09",
@@ -105,24 +103,34 @@ def sample_people() -> list[Record]:
     return people + [next(event.record for event in events if event.kind is kind) for kind in SAMPLE_KINDS]
 
 
-def golden(records: Iterable[Mapping[str, str]]) -> bytes:
-    """Standard records as a document of notice payloads."""
-    unit = edition().units["juki"]
-    root = etree.Element(f"{{{GOLDEN}}}golden", nsmap={None: GOLDEN, "j": unit.namespace})
-    for record in records:
-        payload = etree.SubElement(root, f"{{{unit.namespace}}}ido_tsuchi")
-        to_element(payload, unit.namespace, unit.records["jumin"], record)
-    etree.indent(root, space=" ")
-    return etree.tostring(root, encoding="UTF-8", xml_declaration=True) + b"\n"
+def write_sample(vendor: str, unit: str, name: str, extension: str, records: Sequence[Mapping[str, str]]) -> None:
+    """Write one golden pair: the vendor's file and the records of the standard that it stands for."""
+    made = definition(vendor, unit, name)
+    folder = VENDORS / vendor / unit / "samples"
+    folder.mkdir(exist_ok=True)
+    written = [made.mapping.to_vendor(record).values for record in records]
+    if made.codec.layout.header:
+        data = b"".join(native_file(records, "990019", "01"))
+    else:
+        data = b"".join(made.codec.encode(written))
+    (folder / f"{name}.{extension}").write_bytes(data)
+    held = {item for one in made.mapping.rules if isinstance(one, ItemRule) for item in one.standard}
+    unit_name, _, record_name = made.mapping.record.partition(".")
+    standard = edition().units[unit_name]
+    kept = [{item: value for item, value in record.items() if item in held} for record in records]
+    with (folder / f"{name}.xml").open("wb") as stream:
+        write_records(stream, standard, standard.records[record_name], kept)
 
 
 def write_samples() -> None:
-    """Write ``samples/`` of A社 住民記録."""
+    """Write ``samples/`` of every vendor."""
     people = sample_people()
-    folder = VENDORS / "a" / "juki" / "samples"
-    folder.mkdir(exist_ok=True)
-    (folder / "jumin.dat").write_bytes(b"".join(native_file(people, "990019", "01")))
-    (folder / "jumin.xml").write_bytes(golden(people))
+    person = {"atenabango": people[0]["atenabango"], "kijunbi": "2026-01-01"}
+    write_sample("a", "juki", "jumin", "dat", people)
+    write_sample("a", "juki", "jumin_shokai", "dat", [person])
+    write_sample("a", "juki", "setai_shokai", "dat", [{"setaibango": people[0]["setaibango"], "kijunbi": "2026-01-01"}])
+    write_sample("a", "kojinjuminzei", "jumin", "csv", people)
+    write_sample("b", "kojinjuminzei", "jumin", "json", people[:1])
 
 
 if __name__ == "__main__":
