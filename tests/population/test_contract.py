@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lxml import etree
+
 from adapters.population import Town
 from adapters.population.kinds import Kind
 from adapters.population.record import Record
 from bus.wire.contract import UnitContract, contracts
 from bus.wire.records import to_element
-from lxml import etree
 from schemas.catalog import load_edition
 
 
