@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import requests
 import zeep
 from lxml import etree
-from zeep.exceptions import Fault, TransportError, XMLParseError
-from zeep.helpers import serialize_object
+from zeep.exceptions import ValidationError, XMLParseError
 
 from bus.core.basic import basic_header
 from bus.core.errors import ConfigurationError, EnvironmentFault
 from bus.core.settings import Site
 from bus.core.types import Endpoint, Finding
+from bus.wire import envelope, safe_xml
 from bus.wire.fault import RemoteFault, read_fault
 
 TIMEOUT_S = 60.0
@@ -65,52 +66,41 @@ class PlainClient:
         return self._client
 
     def call(self, operation: str, values: Mapping[str, Any]) -> Answer:
-        """Call an operation with its items."""
-        service = self._zeep().service
+        """Call an operation with its items; zeep writes the message as the served WSDL says."""
+        client = self._zeep()
         try:
-            reply = service[operation](**values)
-            return Answer(content=serialize_object(reply, dict))  # type: ignore[no-untyped-call]
-        except Fault as error:
-            return Answer(fault=_read(error))
-        except TransportError as error:
-            return Answer(
-                fault=RemoteFault("Client", str(error.content or error.message)[:500], f"HTTP{error.status_code}")
-            )
-        except (TypeError, ValueError, zeep.exceptions.ValidationError, AttributeError) as error:
+            with client.settings(raw_response=True):
+                return _answer(client.service[operation](**values))
+        except (TypeError, ValueError, ValidationError, AttributeError) as error:
             finding = Finding("CB7030", path=operation, expected=f"{self.url}?wsdl", got=str(error)[:200])
             raise ConfigurationError("CB7030", [finding]) from error
         except requests.RequestException as error:
             raise self._unreachable(error) from error
 
     def post(self, message: bytes, action: str) -> Answer:
-        """Post a finished SOAP message and parse the answer's Body."""
+        """Post a finished SOAP message."""
         headers = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{action}"'}
         try:
-            response = self._session.post(self.url, data=message, headers=headers, timeout=TIMEOUT_S)
+            return _answer(self._session.post(self.url, data=message, headers=headers, timeout=TIMEOUT_S))
         except requests.RequestException as error:
             raise self._unreachable(error) from error
-        if not response.headers.get("content-type", "").startswith("text/xml"):
-            fault = RemoteFault("Client", response.text[:500], f"HTTP{response.status_code}")
-            return Answer() if response.status_code == 202 else Answer(fault=fault)
-        from bus.wire import envelope, safe_xml  # noqa: PLC0415
-
-        read = envelope.read(safe_xml.parse(response.content, response.headers["content-type"]))
-        if read.is_fault:
-            return Answer(fault=read_fault(read.body))
-        return Answer(content=_tree(read.body))
 
     def _unreachable(self, error: Exception) -> EnvironmentFault:
         return EnvironmentFault("CB9006", [Finding("CB9006", path=self.url, got=type(error).__name__)])
 
 
-def _read(error: Fault) -> RemoteFault:
-    """The catalogue's code and findings out of a zeep fault."""
-    fault = etree.Element("fault")
-    etree.SubElement(fault, "faultcode").text = error.code or ""
-    etree.SubElement(fault, "faultstring").text = error.message or ""
-    if error.detail is not None:
-        fault.append(error.detail)
-    return read_fault(fault)
+def _answer(response: requests.Response) -> Answer:
+    """The Body of an answer, or what was refused: a fault, or the short text of the HTTP layer."""
+    content_type = response.headers.get("content-type", "")
+    if response.status_code == HTTPStatus.ACCEPTED and not response.content:
+        return Answer()
+    if not content_type.startswith("text/xml"):
+        code = response.text.partition(" ")[0] if response.text.startswith("CB") else f"HTTP{response.status_code}"
+        return Answer(fault=RemoteFault("Client", response.text.removeprefix(code).strip()[:500], code))
+    read = envelope.read(safe_xml.parse(response.content, content_type))
+    if read.is_fault:
+        return Answer(fault=read_fault(read.body))
+    return Answer(content=_tree(read.body))
 
 
 def _tree(element: etree._Element) -> Any:

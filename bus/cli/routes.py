@@ -35,7 +35,7 @@ def explain_command(
     output = Output(json=json)
     loaded = load_site(site)
     edition = load_edition(loaded.edition, loaded.standard_folder, loaded.mounts)
-    endpoint = find_endpoint(loaded, sender)
+    endpoint = find_endpoint(loaded, sender, "--from")
     found = find_operation(edition, operation)
     result = explain(loaded, edition, endpoint, found.key, purpose)
     output.document(asdict(result))

@@ -42,12 +42,13 @@ def parse_items(pairs: Iterable[str]) -> dict[str, Any]:
     return values
 
 
-def find_endpoint(site: Site, name: str) -> Endpoint:
+def find_endpoint(site: Site, name: str, option: str = "--as") -> Endpoint:
     """The endpoint ``tax`` or ``990019/tax``. Errors: CB7014 unknown, or in several municipalities."""
     found = [endpoint for endpoint in site.endpoints if name in {endpoint.id, endpoint.key}]
     if len(found) != 1:
-        expected = one_of(name, [endpoint.key for endpoint in site.endpoints], "endpoint")
-        raise ConfigurationError("CB7014", [Finding("CB7014", path="--as", expected=expected, got=name)])
+        known = [endpoint.key if found or "/" in name else endpoint.id for endpoint in site.endpoints]
+        expected = one_of(name, known, "endpoint of endpoints.toml")
+        raise ConfigurationError("CB7014", [Finding("CB7014", path=option, expected=expected, got=name)])
     return found[0]
 
 
