@@ -11,10 +11,11 @@ from bus.cli.messages import seconds_of
 from bus.cli.send import parse_items
 from bus.core.errors import ConfigurationError
 from schemas.catalog import load_edition
-from tests.cli.conftest import Cli, RunningTown
+from tests.cli.conftest import Cli
 from tests.support.polling import until
 from tests.support.providers import give_receipt
 from tests.support.residents import ATENABANGO, RESIDENT, message
+from tests.support.town import RunningTown
 
 INQUIRY = ("juki.jumin_shokai", f"atenabango={ATENABANGO}", "kijunbi=2026-01-01")
 
