@@ -12,8 +12,10 @@ from pathlib import Path
 
 from harness.children import HarnessError
 from harness.machine import describe, disk_sync_us
-from harness.report import summary, table, write
+from harness.messages import KB
+from harness.report import MEASURED, STEPS, steps_table, summary, table, write
 from harness.scenarios import Bench, Cell, Plan, Sample
+from harness.steps import measure
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "performance.md"
 SIZES = {"S1": (1, 10, 100), "S3": (1, 10, 100), "S9": (1, 10)}
@@ -29,6 +31,16 @@ def cells(only: list[str], *, quick: bool) -> list[Cell]:
     """The cells to run, smallest first within a scenario."""
     chosen = [Cell(s, size, clients) for s in only for size in SIZES[s] for clients in CLIENTS]
     return [cell for cell in chosen if cell.size_kb == 1 and cell.clients == CLIENTS[0]] if quick else chosen
+
+
+def step_costs(bench: Bench, folder: Path) -> dict[str, dict[str, float]]:
+    """Microseconds of each step for a call of each kind."""
+    messages = bench.messages
+    return {
+        "S1 1 KB": measure(folder / "steps-s1", messages.opaque(KB), opaque=True),
+        "S3 1 KB": measure(folder / "steps-s3", messages.inquiry(KB), opaque=False),
+        "S3 10 KB": measure(folder / "steps-s3-10", messages.inquiry(10 * KB), opaque=False),
+    }
 
 
 def main() -> int:
@@ -51,6 +63,7 @@ def main() -> int:
         bench = Bench(folder, plan, say)
         for cell in cells(only, quick=options.quick):
             samples += bench.run(cell)
+        costs = step_costs(bench, folder)
     except HarnessError as error:
         say(str(error))
         return 3
@@ -59,11 +72,12 @@ def main() -> int:
     command = "deploy/bench/run.sh" + (" --quick" if options.quick else "")
     command += f" --only {options.only}" if only != list(SIZES) else ""
     if not options.quick and not options.no_write:
-        write(DOCUMENT, table(samples, machine, command))
+        write(DOCUMENT, MEASURED, table(samples, machine, command))
+        write(DOCUMENT, STEPS, steps_table(costs))
     if options.json:
-        print(json.dumps({"machine": asdict(machine), "rows": summary(samples)}, ensure_ascii=False))
+        print(json.dumps({"machine": asdict(machine), "rows": summary(samples), "steps": costs}, ensure_ascii=False))
     else:
-        print(table(samples, machine, command))
+        print(table(samples, machine, command), steps_table(costs), sep="\n\n")
     return int(any(sample.wrong for sample in samples))
 
 

@@ -78,7 +78,7 @@ def serve(folder: Path, target: Server, *, sender: str, opaque: bool = False) ->
     """Run the bus; the yielded server's URL is where ``sender`` calls the service juki."""
     port = free_port()
     keys = write_site(folder, port=port, target=target.url, opaque=opaque)
-    command = [Path(sys.executable).with_name("chiikibus"), "serve", "--site", folder]
+    command = [Path(sys.executable).with_name("chiikibus"), "serve", "--json", "--site", folder]
     credential = base64.b64encode(f"{sender}:{keys[sender]}".encode()).decode("ascii")
     with child(command, port, folder / "output.log") as pid:
         url = f"http://127.0.0.1:{port}/{MUNICIPALITY}/{sender}/juki"
@@ -97,13 +97,14 @@ def delivered(folder: Path) -> tuple[dict[str, int], float, float]:
     return states, first or 0.0, last or 0.0
 
 
-def latencies(folder: Path) -> tuple[float, float]:
-    """Median and 99th percentile of the seconds from acceptance to recorded delivery."""
+def latencies(folder: Path, *, since: float) -> tuple[float, float]:
+    """Median and 99th percentile of the seconds from acceptance to recorded delivery, of what came after ``since``."""
     journal = sqlite3.connect(f"file:{folder}/var/journal.sqlite?mode=ro", uri=True)
     try:
         rows = journal.execute(
             "SELECT d.updated_at - e.received_at FROM delivery d JOIN exchange e ON e.n = d.n / 4096"
-            " WHERE d.state = 'DELIVERED' ORDER BY 1"
+            " WHERE d.state = 'DELIVERED' AND e.received_at >= ? ORDER BY 1",
+            (since,),
         ).fetchall()
     finally:
         journal.close()

@@ -29,6 +29,12 @@ def cpu_seconds(pid: int) -> float:
     return total
 
 
+def main_thread_seconds(pid: int) -> float:
+    """User and system time of the main thread of one process."""
+    fields = Path(f"/proc/{pid}/task/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(int(value) for value in fields[11:13]) / TICK
+
+
 def descendants(pid: int) -> list[int]:
     """Process ids of all living descendants."""
     parents: dict[int, list[int]] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -10,10 +10,11 @@ from statistics import median
 from harness.machine import Machine
 from harness.scenarios import Sample
 
-BEGIN, END = "<!-- measured:begin -->", "<!-- measured:end -->"
+MEASURED, STEPS = "measured", "steps"
+"""Parts of the document that the harness writes, between ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->``."""
 HEAD = (
     "| scenario | size | clients | contestant | messages/s, median (spread) | of nginx | p50 ms | p99 ms "
-    "| CPU s per 1,000 | foreign load | wrong |",
+    "| CPU s per 1,000 (main thread) | foreign load | wrong |",
     "|---|---|---|---|---|---|---|---|---|---|---|",
 )
 
@@ -56,6 +57,7 @@ def summary(samples: Sequence[Sample]) -> list[dict[str, object]]:
                 "p50_ms": median(sample.p50_ms for sample in own),
                 "p99_ms": median(sample.p99_ms for sample in own),
                 "cpu_per_1000": median(sample.cpu_per_1000 for sample in own),
+                "main_per_1000": median(sample.main_per_1000 for sample in own),
                 "foreign": median(sample.foreign for sample in own),
                 "wrong": sum(sample.wrong for sample in own),
                 "runs": len(own),
@@ -83,12 +85,21 @@ def table(samples: Sequence[Sample], machine: Machine, command: str) -> str:
     rows = summary(samples)
     for row in rows:
         share = "" if row["of_nginx"] is None else f"{float(str(row['of_nginx'])):.0%}"
-        lines.append(
-            "| {scenario} | {size_kb} KB | {clients} | {contestant} | {rate:,.0f} ({rate_min:,.0f}–{rate_max:,.0f}) "
-            "| {share} | {p50_ms:.1f} | {p99_ms:.1f} | {cpu_per_1000:.3f} | {foreign:.0%} | {wrong} |".format(
-                share=share, **row
-            )
+        main = f" ({row['main_per_1000']:.3f})" if str(row["contestant"]).startswith("bus") else ""
+        cells = (
+            "{scenario}",
+            "{size_kb} KB",
+            "{clients}",
+            "{contestant}",
+            "{rate:,.0f} ({rate_min:,.0f}–{rate_max:,.0f})",
+            share,
+            "{p50_ms:.1f}",
+            "{p99_ms:.1f}",
+            "{cpu_per_1000:.3f}" + main,
+            "{foreign:.0%}",
+            "{wrong}",
         )
+        lines.append("| " + " | ".join(cells).format(**row) + " |")
     notes = [f"- {row['scenario']} {row['size_kb']} KB, {row['clients']} clients, {row['contestant']}: {note}"
              for row in rows for note in row["notes"]]  # type: ignore[attr-defined]  # fmt: skip
     against = [
@@ -100,9 +111,17 @@ def table(samples: Sequence[Sample], machine: Machine, command: str) -> str:
     return "\n".join([*lines, "", *against, *notes])
 
 
-def write(document: Path, measured: str) -> None:
-    """Put the measured part between the document's markers."""
-    text = document.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    document.write_text(f"{before}{BEGIN}\n{measured}\n{END}{after}", encoding="utf-8")
+def steps_table(costs: Mapping[str, Mapping[str, float]]) -> str:
+    """Microseconds per step and kind of call, in Markdown."""
+    names = list(costs)
+    steps = [step for step in next(iter(costs.values())) if step != "total"]
+    lines = [f"| step | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    lines += [f"| {s} | " + " | ".join(f"{costs[name][s]:.1f}" for name in names) + " |" for s in (*steps, "total")]
+    return "\n".join(lines)
+
+
+def write(document: Path, part: str, text: str) -> None:
+    """Put a generated part between its markers."""
+    before, rest = document.read_text(encoding="utf-8").split(f"<!-- {part}:begin -->")
+    after = rest.split(f"<!-- {part}:end -->")[1]
+    document.write_text(f"{before}<!-- {part}:begin -->\n{text}\n<!-- {part}:end -->{after}", encoding="utf-8")

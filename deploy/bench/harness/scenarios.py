@@ -13,7 +13,7 @@ from pathlib import Path
 from harness import bus, paced, peers
 from harness.children import HarnessError
 from harness.load import Load, drive
-from harness.machine import busy_seconds, calibration_us, cpu_seconds
+from harness.machine import busy_seconds, calibration_us, cpu_seconds, main_thread_seconds
 from harness.messages import KB, SEQUENCE_DIGITS, Messages, Pair
 
 WARM_S = 1
@@ -32,7 +32,8 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One run of one contestant in one cell. Rates per second, latency in ms, processor seconds per 1,000 messages."""
+    """One run of one contestant in one cell. Rates per second, latency in ms, processor seconds per 1,000 messages
+    (of all its processes and threads, and of the main thread alone)."""
 
     scenario: str
     size_kb: int
@@ -43,6 +44,7 @@ class Sample:
     p50_ms: float
     p99_ms: float
     cpu_per_1000: float
+    main_per_1000: float
     foreign: float
     calibration_us: float
     wrong: int
@@ -106,24 +108,34 @@ class Bench:
                     yield self._measure(cell, pair, repetition, server, expected[server.name])
 
     def _measure(self, cell: Cell, pair: Pair, repetition: int, server: peers.Server, expected: bytes) -> Sample:
-        calibration = calibration_us()
         meter = Meter(server.pid)
         load = drive(server, pair, self.folder, clients=cell.clients, seconds=self.plan.seconds, expected=expected)
-        cpu, foreign = meter.read()
-        return self._sample(
-            cell, pair, repetition, server.name, load, load.good / load.seconds, cpu, foreign, calibration
-        )
+        return self._sample(cell, pair, repetition, server.name, load, load.good / load.seconds, meter.read())
 
     def _sample(
-        self, cell: Cell, pair: Pair, repetition: int, name: str, load: Load, rate: float, cpu: float, foreign: float,
-        calibration: float, note: str = "", lost: int = 0,
+        self, cell: Cell, pair: Pair, repetition: int, name: str, load: Load, rate: float, spent: Spent, *,
+        note: str = "", lost: int = 0,
     ) -> Sample:  # fmt: skip
         wrong = load.bad + load.broken + load.timeouts + lost
+        thousands = max(1, load.good) / 1000
         sample = Sample(
-            cell.scenario, cell.size_kb, cell.clients, name, repetition, round(rate, 1), round(load.p50_us / 1e3, 2),
-            round(load.p99_us / 1e3, 2), round(cpu / max(1, load.good) * 1000, 4), round(foreign, 3),
-            round((calibration + calibration_us()) / 2, 3), wrong, len(pair.request), len(pair.reply), note,
-        )  # fmt: skip
+            scenario=cell.scenario,
+            size_kb=cell.size_kb,
+            clients=cell.clients,
+            contestant=name,
+            repetition=repetition,
+            rate=round(rate, 1),
+            p50_ms=round(load.p50_us / 1e3, 2),
+            p99_ms=round(load.p99_us / 1e3, 2),
+            cpu_per_1000=round(spent.cpu / thousands, 4),
+            main_per_1000=round(spent.main / thousands, 4),
+            foreign=round(spent.foreign, 3),
+            calibration_us=round(spent.calibration_us, 3),
+            wrong=wrong,
+            request_bytes=len(pair.request),
+            reply_bytes=len(pair.reply),
+            note=note,
+        )
         seen = f"{cell.scenario} {cell.size_kb:3} KB x {cell.clients:3}  {name:11} {rate:9,.0f}/s"
         seen += f"  {sample.cpu_per_1000:.3f} CPU s per 1,000"
         self.say(seen + (f"  WRONG {wrong}: {load.sample}" if wrong else ""))
@@ -131,7 +143,6 @@ class Bench:
 
     def _queued(self, cell: Cell, pair: Pair, repetition: int) -> Sample:
         places = self._place("receiver"), self._place("bus")
-        calibration = calibration_us()
         with peers.receiver(places[0], pair) as receiver:
             with bus.serve(places[1], receiver, sender="register") as server:
                 meter = Meter(server.pid)
@@ -140,7 +151,7 @@ class Bench:
                     digits=SEQUENCE_DIGITS,
                 )  # fmt: skip
                 first, last = settle(places[1])
-                cpu, foreign = meter.read()
+                spent = meter.read()
             states, _, _ = bus.delivered(places[1])
         counts = peers.received(places[0])
         delivered = states.get("DELIVERED", 0)
@@ -148,40 +159,51 @@ class Bench:
         lost = max(0, load.good - delivered) + counts["wrong"] + sum(states.values()) - delivered
         note = f"accepted {load.good / load.seconds:,.0f}/s, {delivered} delivered, {counts['repeated']} repeated"
         rate = delivered / max(1e-9, last - first)
-        return self._sample(cell, pair, repetition, "bus", load, rate, cpu, foreign, calibration, note, lost)
+        return self._sample(cell, pair, repetition, "bus", load, rate, spent, note=note, lost=lost)
 
     def _steady(self, cell: Cell, pair: Pair) -> Sample:
         places = self._place("receiver"), self._place("bus")
-        calibration = calibration_us()
         with peers.receiver(places[0], pair) as receiver, bus.serve(places[1], receiver, sender="register") as server:
             paced.drive(server, pair, rate=PACED_RATE, seconds=WARM_S)
             settle(places[1])
-            meter = Meter(server.pid)
+            meter, begun = Meter(server.pid), time.time()
             load = paced.drive(server, pair, rate=PACED_RATE, seconds=self.plan.seconds)
             settle(places[1])
-            cpu, foreign = meter.read()
-            p50, p99 = bus.latencies(places[1])
+            spent = meter.read()
+            p50, p99 = bus.latencies(places[1], since=begun)
         note = f"steady {PACED_RATE}/s: accepted after p50 {load.p50_us / 1e3:.1f} ms, p99 {load.p99_us / 1e3:.1f} ms; "
         note += f"delivered after p50 {p50 * 1e3:.1f} ms, p99 {p99 * 1e3:.1f} ms"
         counted = Load(load.good, load.bad, "", self.plan.seconds, 0, 0, p50 * 1e6, p99 * 1e6, 0)
-        return self._sample(cell, pair, 0, "bus, steady", counted, PACED_RATE, cpu, foreign, calibration, note)
+        return self._sample(cell, pair, 0, "bus, steady", counted, PACED_RATE, spent, note=note)
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Processor seconds of a contestant and of its main thread, share of the machine used by others, calibration."""
+
+    cpu: float
+    main: float
+    foreign: float
+    calibration_us: float
 
 
 class Meter:
-    """Processor time of one contestant and of everything foreign, between construction and ``read``."""
+    """What one contestant and everything foreign use between construction and ``read``."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
+        self.calibration_us = calibration_us()
         self.start = self._now()
 
-    def _now(self) -> tuple[float, float, float, float]:
-        return time.perf_counter(), cpu_seconds(self.pid), cpu_seconds(os.getpid()), busy_seconds()
+    def _now(self) -> tuple[float, float, float, float, float]:
+        ours = cpu_seconds(os.getpid())
+        return time.perf_counter(), cpu_seconds(self.pid), main_thread_seconds(self.pid), ours, busy_seconds()
 
-    def read(self) -> tuple[float, float]:
-        """Processor seconds of the contestant, and the share of the machine used by others."""
-        wall, own, ours, busy = (now - then for now, then in zip(self._now(), self.start, strict=True))
-        cores = len(os.sched_getaffinity(0))
-        return own, max(0.0, busy - ours) / (wall * cores)
+    def read(self) -> Spent:
+        """What was used."""
+        wall, own, main, ours, busy = (now - then for now, then in zip(self._now(), self.start, strict=True))
+        foreign = max(0.0, busy - ours) / (wall * len(os.sched_getaffinity(0)))
+        return Spent(own, main, foreign, (self.calibration_us + calibration_us()) / 2)
 
 
 def settle(site: Path) -> tuple[float, float]:
