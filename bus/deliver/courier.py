@@ -51,16 +51,13 @@ class Courier:
             request_out = self._clock.now()
             reply = await self._sender.post(endpoint, body, headers, endpoint.timeout_s)
             verdict = await self._outgoing.judge(sending, reply)
-        except DeliveryError as error:
-            if error.entry.retryable:
+        except ChiikibusError as error:
+            if isinstance(error, DeliveryError) and error.entry.retryable:
                 breaker.failure()
-            else:
+            elif isinstance(error, DeliveryError):
                 breaker.success()
             state = State.RETRY_WAIT if error.entry.retryable else State.PARKED
             verdict = Verdict(state, error.code, _detail(error), float(error.retry_after_s))
-            return self._transition(sending, settings, verdict, request_out, 0.0)
-        except ChiikibusError as error:
-            verdict = Verdict(State.PARKED, error.code, _detail(error))
             return self._transition(sending, settings, verdict, request_out, 0.0)
         except Exception as error:
             # A defect of ours must not leave a delivery in limbo: it is parked where an operator sees it.

@@ -93,6 +93,7 @@ class DeliveryWorker:
         self._alarm: asyncio.TimerHandle | None = None
         self._watch_from = 0
         self._draining = False
+        self._closing = False
         self._active = asyncio.Event()
         self._work = asyncio.Event()
         self._done = asyncio.Event()
@@ -105,7 +106,7 @@ class DeliveryWorker:
         """Begin to deliver (or to wait, while the endpoint is paused)."""
         if not self._endpoint.paused:
             self._active.set()
-        loops = (self._take_forever, self._stage_forever, self._record_forever, self._watch_forever)
+        loops = (self._take_forever, self._stage_forever, self._watch_forever, self._record_until_closed)
         self._tasks = [asyncio.create_task(loop(), name=f"{loop.__name__} {self._endpoint.key}") for loop in loops]
 
     def configure(self, endpoint: Endpoint, settings: DeliverySettings) -> None:
@@ -133,10 +134,9 @@ class DeliveryWorker:
         for task in list(self._sending):
             task.cancel()
         await asyncio.gather(*self._sending, return_exceptions=True)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(max(drain_s, PAUSE_S)):
-                while self._outcomes:
-                    await self._record_outcomes()
+        self._closing = True
+        self._done.set()
+        await asyncio.wait(self._tasks[-1:], timeout=max(drain_s, PAUSE_S))
         if self._alarm is not None:
             self._alarm.cancel()
         for task in self._tasks:
@@ -296,8 +296,8 @@ class DeliveryWorker:
 
     # -- record -----------------------------------------------------------------------------------------------
 
-    async def _record_forever(self) -> None:
-        while True:
+    async def _record_until_closed(self) -> None:
+        while self._outcomes or not self._closing:
             await self._done.wait()
             self._done.clear()
             if self._outcomes:
