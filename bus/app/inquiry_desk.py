@@ -73,6 +73,12 @@ class InquiryDesk:
             return None
         return LateReply(known.state.value, known.exchange_id, known.reply)
 
+    def close(self) -> None:
+        """Close the read side, in the thread that opened it."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
     def _last_call(self, caller: Endpoint, message_id: str) -> Known | None:
         last: Known | None = None
         for call in range(1, CALLS + 1):

@@ -209,11 +209,11 @@ def resend(
     if not (deliveries or all_parked or any(chosen.values())):
         raise ConfigurationError("CB7030", [Finding("CB7030", path="resend", expected="id | --target ... | --all")])
     output = Output(json=json)
-    operator = open_operator(load_site(site), SystemClock(), actor())
-    wanted = list(deliveries) if deliveries else list(operator.parked_ids(**chosen))
-    if not yes:
-        return _preview(output, "resend", wanted)
-    return _report(output, "resend", wanted, operator.resend(wanted))
+    with closing(open_operator(load_site(site), SystemClock(), actor())) as operator:
+        wanted = list(deliveries) if deliveries else list(operator.parked_ids(**chosen))
+        if not yes:
+            return _preview(output, "resend", wanted)
+        return _report(output, "resend", wanted, operator.resend(wanted))
 
 
 @app.command()
@@ -225,10 +225,10 @@ def cancel(
 ) -> int:
     """まだ届いていない電文を取り消す。--yes がなければ件数だけを示す。 / Cancel what is not delivered yet."""
     output = Output(json=json)
-    operator = open_operator(load_site(site), SystemClock(), actor())
-    if not yes:
-        return _preview(output, "cancel", deliveries)
-    return _report(output, "cancel", deliveries, operator.cancel(deliveries))
+    with closing(open_operator(load_site(site), SystemClock(), actor())) as operator:
+        if not yes:
+            return _preview(output, "cancel", deliveries)
+        return _report(output, "cancel", deliveries, operator.cancel(deliveries))
 
 
 def actor() -> str:

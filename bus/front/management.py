@@ -83,6 +83,10 @@ class Desk(Protocol):
         """The exchange of a message the caller sent, or ``None``."""
         ...
 
+    def close(self) -> None:
+        """Give up what was opened for answering."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
@@ -239,6 +243,7 @@ class ManagementService:
 
     def close(self) -> None:
         """End the thread; a question being answered is answered first."""
+        self._thread.submit(self._desk.close)
         self._thread.shutdown()
 
     def _call(self, message: bytes, caller: Endpoint) -> bytes:

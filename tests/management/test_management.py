@@ -53,6 +53,9 @@ class FakeDesk:
         reply = etree.Element("{urn:chiikibus:standard:1.0:kojinjuminzei}shotoku_shokai_kaito")
         return LateReply("REPLIED", "0" * 32, envelope.build(reply))
 
+    def close(self) -> None:
+        """Nothing is open."""
+
 
 @pytest.fixture
 def service() -> Iterator[ManagementService]:
