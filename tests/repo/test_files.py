@@ -22,7 +22,7 @@ def found(pattern: re.Pattern[str], files: list[Path]) -> list[str]:
     return [
         f"{name_of(path)}:{number} {line.strip()[:80]}"
         for path in files
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1)
         if pattern.search(line)
     ]
 
@@ -31,6 +31,12 @@ def test_no_python_file_is_longer_than_450_lines() -> None:
     """A longer file holds two responsibilities."""
     lengths = {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in python_files()}
     assert {name: count for name, count in lengths.items() if count > LONGEST} == {}
+
+
+def test_every_folder_with_modules_is_a_package() -> None:
+    """A folder without ``__init__.py`` would be missing from an installation."""
+    folders = {path.parent for path in python_files(*PACKAGES)}
+    assert [name_of(folder) for folder in sorted(folders) if not (folder / "__init__.py").is_file()] == []
 
 
 def test_no_file_names_a_machine_path_or_a_package_source() -> None:
