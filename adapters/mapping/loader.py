@@ -80,8 +80,12 @@ class _Reading:
 
 def _load(path: Path, layout: Layout, edition: Edition, problems: Problems, folder: Path) -> Mapping | None:
     file = read_toml(path, problems)
-    if file is None:
-        return None
+    return read_mapping(file, layout, edition, problems, folder) if file is not None else None
+
+
+def read_mapping(file: TomlFile, layout: Layout, edition: Edition, problems: Problems, folder: Path) -> Mapping | None:
+    """The mapping of an already parsed file; ``None`` only together with noted problems."""
+    path = file.path
     for key in file.data:
         if key not in ("mapping", "item", "unmapped", "constant"):
             problems.unknown(path, key, key, ("mapping", "item", "unmapped", "constant"), line=file.line(key))

@@ -1,0 +1,1 @@
+"""Command groups that the adapters contribute to ``chiikibus``: adapter, simulator, population."""

@@ -1,0 +1,66 @@
+"""Which adapter a command is about: by name, by folder, or by a file name that only one definition knows."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from adapters.characters.register import EMPTY, GaijiRegister, load_register
+from adapters.suite.subject import Pair, Subject, find_folder, load_subject, shipped
+from bus.core.errors import ConfigurationError
+from bus.core.types import Finding
+from schemas.catalog import load_edition
+from schemas.model import Edition
+
+Name = Annotated[str, typer.Argument(metavar="VENDOR/UNIT", help="例 a/juki / for example a/juki")]
+AdapterOption = Annotated[str, typer.Option("--adapter", "-a", help="VENDOR/UNIT")]
+FolderOption = Annotated[Path | None, typer.Option("--folder", help="定義フォルダー / a definition folder of your own")]
+MappingOption = Annotated[str, typer.Option("--mapping", help="mapping/x.toml（既定はファイル名から）")]
+GaijiOption = Annotated[Path | None, typer.Option("--gaiji", help="外字登録簿（CSV） / gaiji register")]
+EditionOption = Annotated[str, typer.Option("--edition", help="標準の版 / edition of the standard")]
+
+
+def edition(version: str = "1.0") -> Edition:
+    """The edition; its own errors speak for themselves."""
+    return load_edition(version)
+
+
+def register(path: Path | None) -> GaijiRegister:
+    """The gaiji register given, or none."""
+    return load_register(path) if path is not None else EMPTY
+
+
+def subject(name: str, folder: Path | None, version: str = "1.0") -> Subject:
+    """A definition, whole and sound; raises ConfigurationError with every problem."""
+    return load_subject(find_folder(name, folder), edition(version))
+
+
+def for_file(file: Path, name: str, folder: Path | None, mapping: str) -> tuple[Subject, Pair]:
+    """The adapter and the pair of layout and mapping that ``file`` belongs to; raises ConfigurationError CB6008."""
+    loaded = edition()
+    names = [name] if name or folder else list(shipped())
+    subjects = [load_subject(find_folder(one, folder), loaded) for one in names]
+    found: list[tuple[Subject, Pair]] = []
+    for one in subjects:
+        wanted = {mapping} if mapping else _by_pattern(one, file.name)
+        found += [(one, pair) for pair in one.pairs if pair.name in wanted]
+    if len(found) == 1:
+        return found[0]
+    choices = [f"--adapter {one.folder.parent.name}/{one.folder.name} --mapping {p.name}" for one, p in found]
+    if not choices:
+        choices = [f"--mapping {pair.name}" for one in subjects for pair in one.pairs]
+    finding = Finding("CB6008", path=file.name, expected=" | ".join(choices), got=f"{len(found)} 候補 / candidates")
+    raise ConfigurationError("CB6008", (finding,))
+
+
+def _by_pattern(one: Subject, file: str) -> set[str]:
+    """Mappings of flows whose file pattern fits the name, and of samples with this name."""
+    found = {
+        flow.text("mapping") or flow.text("request_mapping")
+        for flow in one.definition.flows
+        if flow.text("pattern") and fnmatchcase(file, flow.text("pattern"))
+    }
+    return found | {sample.pair.name for sample in one.samples if sample.pair and sample.path.name == file}

@@ -1,0 +1,79 @@
+"""Generated records of the standard that a mapping can carry: per rule the values that go there and back unchanged."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+
+from adapters.mapping import Mapping
+from adapters.mapping.conversions.base import ConversionError
+from adapters.mapping.rules import ConstantRule, ItemRule
+from adapters.sdk.protocols import Codec
+from adapters.suite.candidates import candidates
+from bus.core.errors import AdapterError
+
+TRIES = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """The standard values of one rule that pass, how many were refused or reported, how many changed silently."""
+
+    rule: ItemRule
+    values: tuple[tuple[str, ...], ...]
+    refused: int
+    silent: int
+
+
+def carried(mapping: Mapping, codec: Codec, rule: ItemRule, random: Random) -> Carried:
+    """Try candidate values of the rule's standard items through conversion and codec, there and back."""
+    pools = [candidates(mapping.checks[name].item, mapping.unit, random) for name in rule.standard]
+    if len(rule.standard) > 1:
+        pools = [["", *pool] for pool in pools]
+    kept: list[tuple[str, ...]] = []
+    refused = silent = 0
+    for values in itertools.islice(itertools.product(*pools), TRIES):
+        if not any(values):
+            continue
+        try:
+            vendor = rule.conversion.to_vendor(values)
+            raw = codec.encode_record(dict(zip(rule.vendor, vendor, strict=True)))
+            back = codec.decode_record(raw).values
+            again = rule.conversion.to_standard(tuple(back[name] for name in rule.vendor))
+        except (ConversionError, AdapterError):
+            refused += 1
+            continue
+        if again == values:
+            kept.append(values)
+        elif _reported(mapping, rule, values):
+            refused += 1
+        else:
+            silent += 1
+    return Carried(rule, tuple(kept), refused, silent)
+
+
+def _reported(mapping: Mapping, rule: ItemRule, values: tuple[str, ...]) -> bool:
+    """Whether the mapping says that these values do not come back as they went."""
+    present = {name: value for name, value in zip(rule.standard, values, strict=True) if value}
+    try:
+        losses = mapping.to_vendor(present).losses
+    except AdapterError:
+        return True
+    return rule.loss == "allow" or any(loss.item in rule.standard for loss in losses)
+
+
+def records(mapping: Mapping, rules: list[Carried], random: Random, count: int) -> Iterator[dict[str, str]]:
+    """``count`` records: mandatory items always, others two times in three, constants as they are."""
+    for _ in range(count):
+        values: dict[str, str] = {}
+        for rule in mapping.rules:
+            if isinstance(rule, ConstantRule) and rule.side == "standard":
+                values[rule.item] = rule.value
+        for one in rules:
+            must = any(mapping.checks[name].item.mandatory for name in one.rule.standard)
+            if one.values and (must or random.random() < 0.67):
+                chosen = random.choice(one.values)
+                values.update({name: value for name, value in zip(one.rule.standard, chosen, strict=True) if value})
+        yield values

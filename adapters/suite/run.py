@@ -1,0 +1,55 @@
+"""Run every check of the suite over one adapter and gather the verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from adapters.mapping.coverage import coverage, summary
+from adapters.suite.check_errors import check_errors
+from adapters.suite.check_itself import check_itself
+from adapters.suite.check_samples import check_samples
+from adapters.suite.check_values import check_values
+from adapters.suite.subject import Subject
+from adapters.suite.verdict import Verdict
+
+CHECKS = (
+    "complete",
+    "samples",
+    "sample-bytes",
+    "golden-to-standard",
+    "golden-to-vendor",
+    "inverse",
+    "round-trip",
+    "code-table",
+    "error-truncated",
+    "error-charset",
+    "error-gaiji",
+    "error-code",
+    "error-length",
+    "no-replacement",
+    "self-test",
+)
+
+
+def run_suite(
+    subject: Subject, *, seed: int = 1, records: int = 200, advance: Callable[[], None] = lambda: None
+) -> list[Verdict]:
+    """All verdicts on ``subject``, which was loaded: so its mappings are complete; ``advance`` is called for each."""
+    found: list[Verdict] = []
+    for one in _verdicts(subject, seed, records):
+        found.append(one)
+        advance()
+    return found
+
+
+def _verdicts(subject: Subject, seed: int, records: int) -> Iterator[Verdict]:
+    for pair in subject.pairs:
+        counts = " ".join(f"{key}={value}" for key, value in summary(coverage(pair.mapping)).items())
+        yield Verdict("complete", pair.name, True, counts)
+    golden = [sample for sample in subject.samples if sample.golden is not None]
+    detail = f"{len(subject.samples)} samples, {len(golden)} golden pairs"
+    yield Verdict("samples", subject.folder.name, bool(golden), detail)
+    yield from check_samples(subject)
+    yield from check_values(subject, seed, records)
+    yield from check_errors(subject, seed)
+    yield from check_itself(subject)
