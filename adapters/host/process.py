@@ -222,6 +222,7 @@ class Host:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self.sender.run(stop)), group.create_task(self._watch_register(stop))]
             tasks += [group.create_task(flow.run(stop)) for flow in self.flows]
+            tasks += [group.create_task(desk.run(stop)) for desk in self.desks]
             self._running = True
             await stop.wait()
             self._face.drain()

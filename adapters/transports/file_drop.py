@@ -79,37 +79,48 @@ def write_file(folder: Path, name: str, data: bytes, end_mark: str = END_MARK) -
 class FileDrop:
     """A watched folder: which names belong to it and how a complete file is recognised.
 
-    ``max_bytes`` refuses absurd files before they are read (AdapterError CB6014).
+    Files come in the order of their names, or with ``by_time`` in the order of their last change (names then settle
+    ties): for kinds of files that follow one another under different names. ``max_bytes`` refuses absurd files before
+    they are read (AdapterError CB6014).
     """
 
     folder: Path
     patterns: tuple[str, ...]
     end_mark: str = END_MARK
+    by_time: bool = False
     max_bytes: int = 1 << 30
 
     def complete(self) -> list[Path]:
-        """Complete files in the order of their names. Links and folders are not files."""
+        """Complete files in their order. Links and folders are not files."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with os.scandir(self.folder) as entries:
-                names = {entry.name for entry in entries if entry.is_file(follow_symlinks=False)}
+            found = self._list()
+            # a listing may miss what came while it was made: the second one has everything older than the first's finds
+            return self._list() if len(self.patterns) > 1 and found else found
         except OSError as error:
             raise _unreachable(self.folder, error) from error
+
+    def _list(self) -> list[Path]:
+        with os.scandir(self.folder) as entries:
+            times = {e.name: e.stat().st_mtime_ns for e in entries if e.is_file(follow_symlinks=False)}
         if self.end_mark:
-            self._sweep(names)
+            self._sweep(set(times))
         found = [
             name
-            for name in names
-            if not name.startswith(".")
-            and any(fnmatch.fnmatchcase(name, pattern) for pattern in self.patterns)
-            and (not self.end_mark or f"{name}{self.end_mark}" in names)
+            for name in times
+            if not name.startswith(".") and self.owns(name) and (not self.end_mark or f"{name}{self.end_mark}" in times)
         ]
-        return [self.folder / name for name in sorted(found)]
+        found.sort(key=lambda name: (times[name] if self.by_time else 0, name))
+        return [self.folder / name for name in found]
+
+    def owns(self, name: str) -> bool:
+        """Whether the name is one of this drop's."""
+        return any(fnmatch.fnmatchcase(name, pattern) for pattern in self.patterns)
 
     def _sweep(self, names: set[str]) -> None:
         for name in names:
             data = name.removesuffix(self.end_mark)
-            ours = name != data and any(fnmatch.fnmatchcase(data, pattern) for pattern in self.patterns)
+            ours = name != data and self.owns(data)
             # the data file may have come since the folder was listed
             if ours and data not in names and not (self.folder / data).exists():
                 (self.folder / name).unlink(missing_ok=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from adapters.host.compose import Composer
 from adapters.host.flows.base import Environment, Reply, Request
@@ -12,7 +14,7 @@ from adapters.host.flows.file_to_bulk import FileToBulk
 from adapters.host.identity import datetime_text, uuid_of
 from adapters.host.store import bulk
 from adapters.host.store.files import findings_json
-from adapters.transports.file_drop import END_MARK, write_file
+from adapters.transports.file_drop import END_MARK, FileDrop, watch, write_file
 from bus.core import log
 from bus.core.errors import AdapterError
 from bus.core.types import Finding
@@ -39,6 +41,19 @@ class BulkDesk:
 
     def __post_init__(self) -> None:
         self.operations = (f"{self.unit}.ikkatsu_irai", f"{self.unit}.ikkatsu_kakunin")
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Hand extracts to their flows one after the other, in the order in which the vendor made them."""
+        async for _, path in watch(self._drops(), stop):
+            owner = next(one for one in self.flows if one.drop.folder == path.parent and one.drop.owns(path.name))
+            await owner.take(path)
+
+    def _drops(self) -> list[FileDrop]:
+        """One drop for each folder and end mark."""
+        patterns: dict[tuple[Path, str], list[str]] = {}
+        for flow in self.flows:
+            patterns.setdefault((flow.drop.folder, flow.drop.end_mark), []).extend(flow.drop.patterns)
+        return [FileDrop(folder, tuple(names), mark, by_time=True) for (folder, mark), names in patterns.items()]
 
     async def answer(self, request: Request) -> Reply:
         """Take a request for a transfer, or a confirmation of one."""

@@ -12,6 +12,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from lxml import etree
 
@@ -35,19 +36,22 @@ from adapters.host.store.bulk import Totals
 from adapters.host.store.files import DONE, ERROR, HELD, HeldRecord, Setback
 from adapters.host.store.outbox import STAGED, WAITING, Letter
 from adapters.host.translate import Translator
-from adapters.transports.file_drop import END_MARK, FileDrop, watch
+from adapters.transports.file_drop import END_MARK, FileDrop
 from bus.core import log
 from bus.core.errors import AdapterError, ChiikibusError
+from bus.core.types import Finding
+from bus.wire import records
 from schemas.model import Operation, RecordType
 
+FULL = "1"
 DIFFERENCE = "2"
 
 
 @dataclass(slots=True)
 class Part:
-    """A part in the making: its good records, their canonical lines, and what did not go on."""
+    """A part in the making: the elements of its good records, their canonical lines, and what did not go on."""
 
-    values: list[dict[str, str]] = field(default_factory=list, repr=False)
+    elements: list[etree._Element] = field(default_factory=list, repr=False)
     lines: list[tuple[str, str]] = field(default_factory=list, repr=False)
     setbacks: list[Setback] = field(default_factory=list)
 
@@ -85,14 +89,17 @@ class FileToBulk:
         return self.environment.translators.get(self.spec.path("layout"), self.spec.path("mapping"))
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Take files until ``stop``."""
-        async for _, path in watch([self.drop], stop):
-            try:
-                # the name belongs to the identity: an extract asked for anew may hold the same bytes
-                identity = (self.environment.spec.municipality, self.id, path.name)
-                await self.process(await asyncio.to_thread(take, self.drop, path, *identity))
-            except AdapterError as error:
-                log.warn("file_put_off", flow=self.id, file=path.name, code=error.code)
+        """The unit's ``BulkDesk`` hands the files over: full and difference extracts go out in the vendor's order."""
+        await stop.wait()
+
+    async def take(self, path: Path) -> None:
+        """Send the extract at ``path`` and move it away."""
+        try:
+            # the name belongs to the identity: an extract asked for anew may hold the same bytes
+            identity = (self.environment.spec.municipality, self.id, path.name)
+            await self.process(await asyncio.to_thread(take, self.drop, path, *identity))
+        except AdapterError as error:
+            log.warn("file_put_off", flow=self.id, file=path.name, code=error.code)
 
     async def process(self, file: VendorFile) -> None:
         """Stage all parts, then let them go and move the file away."""
@@ -105,9 +112,13 @@ class FileToBulk:
             log_file(store.reader, self.id, file, True, "")
             return
         await store.write(outbox.discard, file.source)
+        previous = bulk.latest(store.reader, self.operation.unit) if self.shubetsu == DIFFERENCE else ""
         ikkatsuid = self._ikkatsuid(file)
         kijun = datetime_text(file.path.stat().st_mtime)
         reader = RecordReader(self._translator(), file.data, file.name)
+        if self.shubetsu == DIFFERENCE and not previous:
+            expected = "a full transfer before the first difference"
+            reader.broken("E0004", Finding("E0004", "zenkai_ikkatsuid", 0, expected, name_ja="前回一括ID"))
         parts = self._parts(iter(reader))
         lines: list[tuple[str, str]] = []
         number = held = 0
@@ -119,7 +130,7 @@ class FileToBulk:
             held += sum(one.state == HELD for one in part.setbacks)
             last = await asyncio.to_thread(totals, lines) if following is None else None
             context = json.dumps({"ikkatsuid": ikkatsuid, "kijun": kijun})
-            letter = self._letter(ikkatsuid, self.shubetsu, kijun, number, part, last, file.source, STAGED)
+            letter = self._letter(ikkatsuid, self.shubetsu, kijun, number, part, last, file.source, STAGED, previous)
             await store.write(_stage, self.id, file.source, letter, part.setbacks, context, now)
             part = following
         whole = await asyncio.to_thread(totals, lines)
@@ -139,10 +150,10 @@ class FileToBulk:
                 return found.ikkatsuid
         return uuid_of("ikkatsu", file.source)
 
-    def _parts(self, records: Iterator[Good | Setback]) -> Iterator[Part]:
+    def _parts(self, outcomes: Iterator[Good | Setback]) -> Iterator[Part]:
         """Parts of at most ``part_records`` records; at least one, even of an empty file."""
         first = True
-        while chunk := list(itertools.islice(records, self.part_records)):
+        while chunk := list(itertools.islice(outcomes, self.part_records)):
             first = False
             yield self._part(chunk)
         if first:
@@ -157,9 +168,10 @@ class FileToBulk:
             self.environment.check(self.operation, probe)
         except ChiikibusError:
             good = [one for one in good if self._holds(one, part.setbacks)]
+            probe = self.composer.payload(self.operation, rows=[one.values for one in good])
+        part.elements = records.carried_elements(probe, self.operation)
         for one in good:
             key = identify(self.record, one.values).event
-            part.values.append(one.values)
             part.lines.append((key, canonical_line(self.record, key, one.values)))
         return part
 
@@ -191,11 +203,12 @@ class FileToBulk:
             "kijunnichiji": kijun,
             "bunkatsubango": str(number),
             "saishufuragu": "0" if last is None else "1",
-            "kensu": str(len(part.values)),
+            "kensu": str(len(part.elements)),
         }
         if last is not None:
             values |= {"sokensu": str(last.records), "kagidaijesuto": last.keys, "naiyodaijesuto": last.content}
-        payload: etree._Element = self.composer.payload(self.operation, values=values, rows=part.values)
+        payload = self.composer.payload(self.operation, values=values)
+        payload.extend(part.elements)
         return self.composer.letter(
             self.operation,
             payload,
@@ -204,7 +217,7 @@ class FileToBulk:
             purpose=self.spec.text("purpose"),
             source=source,
             record_no=number,
-            count=len(part.values),
+            count=len(part.elements),
             state=state,
         )
 
@@ -214,25 +227,25 @@ class FileToBulk:
         by_source: dict[str, list[HeldRecord]] = {}
         for one in files.held(store.reader, self.id):
             by_source.setdefault(one.source, []).append(one)
-        for source, records in by_source.items():
-            await self._release(source, records, now)
+        for source, held in by_source.items():
+            await self._release(source, held, now)
         self.environment.posted()
 
-    async def _release(self, source: str, records: list[HeldRecord], now: float) -> None:
+    async def _release(self, source: str, held: list[HeldRecord], now: float) -> None:
         store = self.environment.store
         named = files.name_of(store.reader, source)
         name = named[1] if named else ""
         chunk: list[Good | Setback] = []
-        for one in records:
+        for one in held:
             try:
-                chunk.append(Good(one.record_no, again(self._translator(), one.raw, name, one.record_no), one.raw))
+                chunk.append(Good(one.record_no, again(self._translator(), one.raw, name, one.record_no)))
             except AdapterError as error:
                 chunk.append(setback(one.record_no, error, one.raw))
         part = self._part(chunk)
         failed = {one.record_no: one for one in part.setbacks}
-        released = [one for one in records if one.record_no not in failed]
+        released = [one for one in held if one.record_no not in failed]
         if released:
-            context = json.loads(records[0].context)
+            context = json.loads(held[0].context)
             origin = context["ikkatsuid"]
             ikkatsuid = uuid_of("ikkatsu", origin, *(str(one.record_no) for one in released))
             whole = totals(part.lines)
@@ -242,7 +255,7 @@ class FileToBulk:
             unit = self.operation.unit
             sent = (unit, ikkatsuid, DIFFERENCE, self.id, source, 1, 0, whole, now)
             await store.write(_released, letter, [one.id for one in released], sent, now)
-        for one in records:
+        for one in held:
             bad = failed.get(one.record_no)
             if bad is not None:
                 await store.write(files.still_held, one.id, bad.code, bad.findings, final=bad.state != HELD, now=now)
@@ -273,7 +286,7 @@ def _probe(count: int) -> dict[str, str]:
     """Items of a part that is only checked, never sent."""
     return {
         "ikkatsuid": uuid_of("probe"),
-        "ikkatsu_shubetsu": DIFFERENCE,
+        "ikkatsu_shubetsu": FULL,
         "kijunnichiji": "2000-01-01T00:00:00+09:00",
         "bunkatsubango": "1",
         "saishufuragu": "0",

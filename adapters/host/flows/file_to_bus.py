@@ -128,7 +128,7 @@ class FileToBus:
             named = files.name_of(store.reader, one.source)
             try:
                 values = again(self._translator(), one.raw, named[1] if named else "", one.record_no)
-                outcome = self._outcome(Good(one.record_no, values, one.raw), one.source)
+                outcome = self._outcome(Good(one.record_no, values), one.source)
             except AdapterError as error:
                 outcome = setback(one.record_no, error, one.raw)
             await store.write(_settle, one.id, outcome, now)

@@ -33,7 +33,6 @@ class Good:
 
     record_no: int
     values: dict[str, str] = field(repr=False)
-    raw: bytes = field(repr=False, default=b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +76,18 @@ class RecordReader:
     problems: list[Finding] = field(default_factory=list)
     problem_code: str = ""
 
+    def broken(self, code: str, *findings: Finding) -> None:
+        """Note that the file as a whole cannot be used."""
+        self.problem_code = self.problem_code or code
+        self.problems.extend(findings)
+
     def __iter__(self) -> Iterator[Good | Setback]:
         """Good records and setbacks in the order of the file."""
         reading = self.translator.codec.reader(io.BytesIO(self.data), self.name)
         for record in reading:
             if isinstance(record, BadRecord):
                 if record.scope == "file":
-                    self.problem_code = self.problem_code or record.error.code
-                    self.problems.extend(record.error.findings)
+                    self.broken(record.error.code, *record.error.findings)
                     continue
                 self.count += 1
                 yield setback(self.count, record.error, record.raw)
@@ -99,7 +102,7 @@ class RecordReader:
                 log.logger().exception("record_failed", file=self.name, record=self.count)
                 yield Setback(self.count, "CB9001", (Finding("CB9001", got=type(error).__name__, place=self.name),))
             else:
-                yield Good(self.count, converted.values, record.raw)
+                yield Good(self.count, converted.values)
 
 
 def again(translator: Translator, raw: bytes, name: str, record_no: int) -> dict[str, str]:

@@ -85,7 +85,7 @@ class Receiving:
         self.queued()
         self.environment.posted()
 
-    def _incoming(self, record: RecordType, number: int, values: dict[str, str]) -> Incoming:
+    def _incoming(self, record: RecordType, number: int, values: dict[str, str], line: str = "") -> Incoming:
         """A record as the vendor will have it; AdapterError when the vendor cannot."""
         converted = self.translator().to_vendor(values)
         identity = identify(record, values)
@@ -95,7 +95,7 @@ class Receiving:
             key=identity.subject,
             rireki=identity.rireki,
             eda=identity.eda,
-            digest=digest(canonical_line(record, identity.event, values)),
+            digest=digest(line or canonical_line(record, identity.event, values)),
             payload=msgspec.json.encode(converted.values),
         )
 
@@ -115,9 +115,10 @@ class Receiving:
         for index, element in enumerate(elements, number * PART_STRIDE + 1):
             items = records.from_element(element)
             event = identify(record, items).event
-            lines.append((event, canonical_line(record, event, items)))
+            line = canonical_line(record, event, items)
+            lines.append((event, line))
             try:
-                rows.append(self._incoming(record, index, items))
+                rows.append(self._incoming(record, index, items, line))
             except AdapterError as error:
                 raw = msgspec.json.encode(items)
                 held.append(Setback(index, error.code, error.findings, HELD, raw, context))

@@ -97,7 +97,8 @@ def sent(
         " content_digest, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
         " ON CONFLICT (unit, ikkatsuid, direction) DO UPDATE SET source = excluded.source, state = excluded.state,"
         " parts = excluded.parts, records = excluded.records, held = excluded.held,"
-        " key_digest = excluded.key_digest, content_digest = excluded.content_digest WHERE state = ?",
+        " key_digest = excluded.key_digest, content_digest = excluded.content_digest,"
+        " created_at = excluded.created_at WHERE state = ?",
         (
             unit,
             ikkatsuid,
@@ -115,6 +116,16 @@ def sent(
             REQUESTED,
         ),
     )
+
+
+def latest(database: sqlite3.Connection, unit: str) -> str:
+    """The id of the transfer of this unit that was sent last, or ``""``."""
+    row = database.execute(
+        "SELECT ikkatsuid FROM bulk WHERE unit = ? AND direction = ? AND state <> ?"
+        " ORDER BY created_at DESC, rowid DESC LIMIT 1",
+        (unit, OUT, REQUESTED),
+    ).fetchone()
+    return str(row["ikkatsuid"]) if row is not None else ""
 
 
 def confirmed(
