@@ -19,13 +19,14 @@ _NAME = re.compile(r"[^\W\d][\w（）()・－ー]*\Z")
 
 @dataclass(frozen=True, slots=True)
 class GuessedField:
-    """One field; ``bytes`` only for fixed-length records, ``path`` only for JSON."""
+    """One field; ``bytes`` only for fixed-length records, ``path`` and ``number`` only for JSON."""
 
     name: str
     type: str
     bytes: int = 0
     path: str = ""
     pad: str = "right-space"
+    number: bool = False
 
 
 @dataclass(slots=True)
@@ -39,6 +40,7 @@ class Guess:
     quoting: str = "minimal"
     header_line: bool = False
     form: str = "object"
+    absent: str = "empty"
     record_bytes: int = 0
     marks: tuple[str, str, str] = ("", "", "")
     fields: list[GuessedField] = field(default_factory=list)
@@ -92,21 +94,28 @@ def _json(raw: bytes, found: Guess) -> bool:
     if not records or not all(isinstance(one, dict) for one in records):
         return False
     found.kind, found.encoding, found.gaiji = "json", "utf-8", False
-    values: dict[str, list[str]] = {}
+    values: dict[str, list[object]] = {}
     for record in records:
         _leaves(record, "", values)
-    found.fields = [GuessedField(path, _type(texts), path=path) for path, texts in values.items()]
+    for path, seen in values.items():
+        texts = [str(value) for value in seen if isinstance(value, str)]
+        numbers = any(isinstance(value, int | float) and not isinstance(value, bool) for value in seen)
+        found.fields.append(GuessedField(path, "X" if numbers else _type(texts), path=path, number=numbers))
+    if any(len(seen) < len(records) for seen in values.values()):
+        found.absent = "omit"
+    elif any(value is None for seen in values.values() for value in seen):
+        found.absent = "null"
     found.remarks.append(f"種類 json（{found.form}）: {len(records)} 件、{len(values)} 項目")
     return True
 
 
-def _leaves(node: dict[str, object], before: str, values: dict[str, list[str]]) -> None:
+def _leaves(node: dict[str, object], before: str, values: dict[str, list[object]]) -> None:
     for key, value in node.items():
         path = f"{before}.{key}" if before else key
         if isinstance(value, dict):
             _leaves(value, path, values)
         else:
-            values.setdefault(path, []).append(value if isinstance(value, str) else "")
+            values.setdefault(path, []).append(value)
 
 
 def _lines(raw: bytes, found: Guess) -> list[bytes]:

@@ -79,7 +79,7 @@ def _layout(vendor: str, found: Guess, record: RecordType) -> str:
         lines += ['quote = "\\""', f"quoting = {_quote(found.quoting)}"]
         lines += [f"header_line = {str(found.header_line).lower()}"]
     if found.kind == "json":
-        lines += [f"form = {_quote(found.form)}"]
+        lines += [f"form = {_quote(found.form)}", f"absent = {_quote(found.absent)}"]
         lines += [f"line_end = {_quote(found.line_end)}"] if found.form == "lines" else []
     if any(found.marks):
         header, data, trailer = found.marks
@@ -96,7 +96,8 @@ def _field(table: str, one: GuessedField, kind: str) -> list[str]:
     if kind == "fixed":
         lines.append(f"bytes = {one.bytes}")
         lines += [f"pad = {_quote(one.pad)}"] if one.pad != "right-space" else []
-    return lines + ([f"path = {_quote(one.path)}"] if one.path and one.path != one.name else [])
+    lines += ['json = "number"'] if one.number else []
+    return lines + ([f"path = {_quote(one.path)}"] if "." in one.path else [])
 
 
 def _mapping(vendor: str, found: Guess, record: RecordType) -> str:
