@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import configparser
 import re
 from pathlib import Path
 
@@ -37,6 +38,21 @@ def test_every_folder_with_modules_is_a_package() -> None:
     """A folder without ``__init__.py`` would be missing from an installation."""
     folders = {path.parent for path in python_files(*PACKAGES)}
     assert [name_of(folder) for folder in sorted(folders) if not (folder / "__init__.py").is_file()] == []
+
+
+def test_every_data_file_of_a_package_is_part_of_an_installation() -> None:
+    """``package_data`` of setup.cfg covers every file that is no module."""
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read(ROOT / "setup.cfg", encoding="utf-8")
+    patterns = {name: re.split(r",\s*", text) for name, text in parser["options.package_data"].items()}
+    left_out = [
+        name_of(path)
+        for path in tracked_files()
+        if (package := path.relative_to(ROOT).parts[0]) in PACKAGES
+        and path.suffix != ".py"
+        and not any(path.match(f"{package}/{p}") or path.match(p.replace("**/", "")) for p in patterns[package])
+    ]
+    assert left_out == []
 
 
 def test_no_file_names_a_machine_path_or_a_package_source() -> None:
