@@ -1,0 +1,1 @@
+"""Runnable stand-ins of vendor systems with their own proprietary faces."""
