@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from bus.app.parent import PARENT_VARIABLE
 from bus.core import log
 from bus.core.ports import Clock
@@ -50,6 +52,7 @@ class Child:
         self._clock = clock
         self._changed = changed
         self._process: Process | None = None
+        self._last_line = b""
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -87,6 +90,7 @@ class Child:
             self.status.restarts += 1
             pause = BACKOFF_FIRST_S if self._clock.monotonic() - began > STEADY_S else pause
             log.warn("process.ended", process=self.plan.name, exit_code=code, wait_s=pause)
+            _log_reason(self.plan.name, self._last_line)
             self._changed()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
@@ -106,13 +110,29 @@ class Child:
         except OSError as error:
             log.warn("process.not_started", process=self.plan.name, error=type(error).__name__, errno=error.errno)
             return 127
-        self._process = process
+        self._process, self._last_line = process, b""
         self.status.pid, self.status.started_at = process.pid, self._clock.now()
         log.line("process.started", process=self.plan.name, pid=process.pid, restarts=self.status.restarts)
         self._changed()
         if self._stopping.is_set():
             self.send_signal(signal.SIGTERM)
         assert process.stdout is not None
-        while await process.stdout.readline():
+        while line := await process.stdout.readline():
+            self._last_line = line
             self.first_line.set()
         return await process.wait()
+
+
+def _log_reason(process: str, line: bytes) -> None:
+    """The coded error that a program with ``--json`` printed last, if it did."""
+    try:
+        said = msgspec.json.decode(line or b"null")
+    except msgspec.DecodeError:
+        return
+    error = said.get("error", said) if isinstance(said, dict) else {}
+    if not isinstance(error, dict) or "code" not in error:
+        return
+    log.warn("process.reason", process=process, code=error["code"])
+    for finding in error.get("findings", ()):
+        if isinstance(finding, dict):
+            log.warn("process.finding", process=process, **{str(key): value for key, value in finding.items()})

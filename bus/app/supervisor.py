@@ -31,7 +31,8 @@ from bus.core.types import Finding
 BUS: Final = "bus"
 STOP_BUS_S: Final = 15.0
 STOP_ADAPTER_S: Final = 10.0
-READY_S: Final = 60.0
+READY_S: Final = 30.0
+"""An adapter that is not ready by then is left to its restarts, and the site is announced without it."""
 READY_POLL_S: Final = 0.05
 
 Announce = Callable[[dict[str, Any]], None]
@@ -68,10 +69,12 @@ class Supervisor:
         *,
         clock: Clock | None = None,
         plan: Callable[[Site], list[Plan]] = plans,
+        ready_s: float = READY_S,
     ) -> None:
         self._folder = folder
         self._announce = announce
         self._plan = plan
+        self._ready_s = ready_s
         self._clock: Clock = clock or SystemClock()
         self._site = load_site(folder, need_secrets=True)
         self._children: dict[str, Child] = {}
@@ -82,7 +85,7 @@ class Supervisor:
     async def run(self) -> None:
         """Start everything, announce readiness, and stay until SIGTERM or SIGINT.
 
-        Errors: ``EnvironmentFault`` CB9003 when this site runs already or does not get ready in time.
+        Errors: ``EnvironmentFault`` CB9003 when this site runs already or its bus does not get ready in time.
         """
         self._site.run_folder.mkdir(parents=True, exist_ok=True)
         lock = _lock(self._site.run_folder / "up.lock")
@@ -111,14 +114,16 @@ class Supervisor:
         late = set(self._children)
         ready = asyncio.create_task(self._all_ready(late))
         stopped = asyncio.create_task(self._stopped())
-        await asyncio.wait({ready, stopped}, timeout=READY_S, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({ready, stopped}, timeout=self._ready_s, return_when=asyncio.FIRST_COMPLETED)
         for task in (ready, stopped):
             task.cancel()
         if self._stop.is_set():
             return
-        if late:
-            raise EnvironmentFault("CB9003", [Finding("CB9003", path=name, expected="ready") for name in sorted(late)])
-        self._announce(self._ready_event())
+        if BUS in late:
+            raise EnvironmentFault("CB9003", [Finding("CB9003", path=BUS, expected=f"ready in {self._ready_s:g} s")])
+        for name in sorted(late):  # one adapter that cannot start does not keep the others from working
+            log.warn("process.not_ready", process=name, wait_s=self._ready_s)
+        self._announce(self._ready_event(late))
 
     async def _stopped(self) -> None:
         await self._stop.wait()
@@ -132,9 +137,15 @@ class Supervisor:
 
         await asyncio.gather(*(one(child) for child in self._children.values()))
 
-    def _ready_event(self) -> dict[str, Any]:
+    def _ready_event(self, late: Iterable[str]) -> dict[str, Any]:
         addresses = {name: _join(*child.plan.address) for name, child in self._children.items()}
-        return {"event": "ready", "site": str(self._folder), "listen": addresses, "processes": self._status()}
+        return {
+            "event": "ready",
+            "site": str(self._folder),
+            "listen": addresses,
+            "not_ready": sorted(late),
+            "processes": self._status(),
+        }
 
     async def _ready(self, child: Child) -> None:
         if child.plan.name == BUS:

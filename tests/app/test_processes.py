@@ -7,8 +7,9 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +146,7 @@ async def test_the_supervisor_restarts_what_is_killed(tmp_path: Path) -> None:
         os.kill(first["pid"], signal.SIGKILL)
         await until_async(lambda: processes(folder)["bus"]["pid"] not in {0, first["pid"]}, what="another process")
         assert processes(folder)["bus"]["restarts"] == 1
-        again: Callable[[], Awaitable[bool]] = lambda: answers(port)  # noqa: E731 (typed for mypy)
+        again: Any = partial(answers, port)
         await until_async(again, within_s=20, what="the new bus")
         second = processes(folder)["bus"]["pid"]
         assert await site.end() == 0

@@ -9,7 +9,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +67,12 @@ def adapters(folder: Path, *ports: int) -> None:
 
 
 @contextlib.asynccontextmanager
-async def supervised(folder: Path) -> AsyncIterator[tuple[list[dict[str, Any]], asyncio.Task[None]]]:
+async def supervised(
+    folder: Path, plan: Callable[[Site], list[Plan]] = stand_ins, ready_s: float = 30.0
+) -> AsyncIterator[tuple[list[dict[str, Any]], asyncio.Task[None]]]:
     """A supervisor in this loop, and what it announced."""
     announced: list[dict[str, Any]] = []
-    supervisor = Supervisor(folder, announced.append, plan=stand_ins)
+    supervisor = Supervisor(folder, announced.append, plan=plan, ready_s=ready_s)
     task = asyncio.create_task(supervisor.run())
     try:
         await until_async(lambda: announced or task.done(), within_s=20, what="readiness")
@@ -154,6 +157,48 @@ async def test_an_adapter_without_autostart_is_left_alone(folder: Path) -> None:
     text = (folder / "adapters.toml").read_text()
     (folder / "adapters.toml").write_text(text.replace('id = "x1"', 'id = "x1"\nautostart = false'))
     assert [plan.name for plan in plans(load_site(folder))] == [BUS, "x0"]
+
+
+FAILING = """
+print('{"code": "CB7001", "findings": [{"code": "CB7001", "path": "adapters.toml: rest_token"}]}', flush=True)
+raise SystemExit(2)
+"""
+
+
+def one_failing(site: Site) -> list[Plan]:
+    """The stand-ins, with an adapter that ends at once saying why."""
+    return [
+        replace(plan, command=(sys.executable, "-c", FAILING)) if plan.name == "x1" else plan
+        for plan in stand_ins(site)
+    ]
+
+
+async def test_one_adapter_that_cannot_start_does_not_keep_the_site_down(folder: Path) -> None:
+    """The site is announced without it, and the reason it gave is in the log."""
+    written = io.BytesIO()
+    log.configure(stream=written)
+    async with supervised(folder, one_failing, ready_s=1.0) as (announced, _):
+        assert announced[0]["not_ready"] == ["x1"]
+        entries = [json.loads(line) for line in written.getvalue().splitlines()]
+        reasons = [entry for entry in entries if entry["event"] == "process.finding"]
+        assert (reasons[0]["process"], reasons[0]["code"]) == ("x1", "CB7001")
+    structlog.reset_defaults()
+
+
+async def test_a_bus_that_does_not_get_ready_ends_everything(folder: Path) -> None:
+    """CB9003, and no child is left."""
+
+    def silent_bus(site: Site) -> list[Plan]:
+        return [
+            replace(plan, command=(sys.executable, "-c", "import signal; signal.pause()")) if plan.name == BUS else plan
+            for plan in stand_ins(site)
+        ]
+
+    supervisor = Supervisor(folder, lambda _: None, plan=silent_bus, ready_s=1.0)
+    with pytest.raises(EnvironmentFault) as caught:
+        await asyncio.wait_for(supervisor.run(), 30)
+    assert caught.value.code == "CB9003"
+    assert not (folder / "var/run/processes.json").exists()
 
 
 async def test_a_child_that_ignores_its_end_is_killed(tmp_path: Path) -> None:
