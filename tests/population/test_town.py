@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from datetime import date, timedelta
 from itertools import islice
+from pathlib import Path
 from tracemalloc import get_traced_memory, start, stop
 
 import pytest
 
 from adapters.population import Change, Town, residents
+from adapters.population import cases as cases_module
 from adapters.population.cases import FUSHO, all_cases
 from adapters.population.kinds import Kind
 from adapters.population.numbers import kojinbango, modulus_11
@@ -184,3 +186,10 @@ def test_the_household_at_a_base_date_has_only_its_residents(changed: tuple[Town
     found = town.household_state(setaibango)
     assert {record["atenabango"] for record in found} == set(town.households[setaibango])
     assert town.household_state("nobody") == []
+
+
+def test_the_published_list_names_every_case() -> None:
+    """README.md of the population and the program agree."""
+    text = Path(cases_module.__file__).with_name("README.md").read_text("utf-8")
+    for case in all_cases():
+        assert f"| `{case.key}` | {case.name_ja} |" in text
