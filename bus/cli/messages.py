@@ -180,6 +180,9 @@ def parked(site: SiteOption, json: JsonOption = False) -> int:
             ja, en = remedy(row["code"])
             groups.append({**row, "cause": code_text(row["code"]), "action_ja": ja, "action_en": en})
     output.document({"parked": sum(row["count"] for row in groups), "groups": groups})
+    if not groups:
+        output.say("保留はありません。 / Nothing is parked.")
+        return ExitCode.DONE
     headings = ["件数", "宛先 target", "操作", "原因 cause", "最初 first", "最後 last", "対処 remedy"]
     output.table(
         headings,

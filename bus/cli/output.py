@@ -26,6 +26,7 @@ class ExitCode(IntEnum):
     ENVIRONMENT = 3
 
 
+PIPED_WIDTH = 1000
 ENVIRONMENT_CODES = frozenset({"CB4003", "CB5001"})
 
 
@@ -64,10 +65,11 @@ class Output:
             print(text)
 
     def console(self) -> Console:
-        """A rich console on standard output for a person, on standard error with ``--json``."""
+        """A rich console on standard output for a person, on standard error with ``--json``; wide where piped."""
         from rich.console import Console  # noqa: PLC0415
 
-        return Console(stderr=self.json, highlight=False, soft_wrap=True)
+        stream = sys.stderr if self.json else sys.stdout
+        return Console(file=stream, highlight=False, width=None if stream.isatty() else PIPED_WIDTH)
 
     def table(self, headings: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
         """Rows for a person."""
@@ -77,7 +79,9 @@ class Output:
         from rich.table import Table  # noqa: PLC0415
         from rich.text import Text  # noqa: PLC0415
 
-        table = Table(*headings, title=title or None, box=SIMPLE_HEAD, title_justify="left")
+        table = Table(title=title or None, box=SIMPLE_HEAD, title_justify="left")
+        for heading in headings:
+            table.add_column(heading, overflow="fold")  # nothing is cut: numbers are there to be copied
         for row in rows:
             table.add_row(*(Text(str(cell)) for cell in row))
         self.console().print(table)
