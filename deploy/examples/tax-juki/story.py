@@ -210,6 +210,7 @@ def main() -> int:
     work = options.work or Path(tempfile.mkdtemp(prefix="chiikibus-"))
     hall = TownHall(work.resolve(), fixed_ports=not options.free_ports)
     chaos = None if options.chaos is None else Chaos(hall.processes, options.chaos)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end like Ctrl-C: with everything that was started
     story = Story(hall, options.residents, options.changes, options.inquiries, options.seed, console, chaos)
     try:
         return _run(story, options)

@@ -130,8 +130,16 @@ class TownHall:
                 self._start(name, self._simulator(name.removeprefix("sim-"), port))
         self._start("up", ["up", "--site", str(self.site)])
         for name, port in self.ports.items():
-            wait_for(f"{name} ({port}), {self.work / 'log'}", lambda port=port: listens(port), READY_S)
+            wait_for(f"{name} ({port})", lambda port=port: self._none_ended() and listens(port), READY_S)
         wait_for("/health/ready", self.ready, READY_S)
+
+    def _none_ended(self) -> bool:
+        """True while every process started here runs; ``TownHallError`` with its last words when one has ended."""
+        for name, child in self._children.items():
+            if child.poll() is not None:
+                words = (self.work / "log" / f"{name}.log").read_text("utf-8", "replace").strip().splitlines()
+                raise TownHallError(f"{name} が終了しました / ended ({child.returncode}): " + "\n".join(words[-5:]))
+        return True
 
     def _simulator(self, system: str, port: int) -> list[str]:
         folder = self.site / "sim" / system
