@@ -43,8 +43,8 @@ def plans(site: Site) -> list[Plan]:
     base = (sys.executable, "-m", "bus.cli")
     folder = str(site.folder)
     front = (site.front.host, site.front.port)
-    print_of_bus = repr((front, site.front.public_url, site.journal, site.broker, site.edition))
-    found = [Plan(BUS, (*base, "serve", "--site", folder, "--json"), front, print_of_bus)]
+    unchangeable = repr((site.front, site.journal, site.broker))  # what a running bus cannot take over by itself
+    found = [Plan(BUS, (*base, "serve", "--site", folder, "--json"), front, unchangeable)]
     for spec in site.adapters:
         if spec.autostart:
             command = (*base, "adapter", "serve", "--site", folder, "--adapter", spec.id, "--json")
