@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+
 from schemas.catalog import load_edition
 from schemas.model import Edition
-
 from tests.host.fake_bus import FakeBus
 from tests.host.place import Place
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+
 from adapters.host import process
 from adapters.host.process import Host
 from adapters.host.store.status import count
@@ -18,7 +19,6 @@ from adapters.simulators.a_juki_files import IDO, Records
 from adapters.transports.file_drop import write_file
 from bus.core.basic import basic_header
 from schemas.model import Edition
-
 from tests.host.fake_bus import FakeBus
 from tests.support.polling import until_async
 from tests.support.sites import MUNICIPALITY, SITE, write_secret
@@ -53,7 +53,11 @@ SETTINGS: Mapping[str, dict[str, str]] = {
     },
     "b-tax": {"rest": "http://127.0.0.1:9", "rest_token": "secrets/rest.token", "face_token": "secrets/face.token"},
 }
-KINDS = {"a-juki": ("a", "juki", "juki"), "a-tax": ("a", "kojinjuminzei", "tax"), "b-tax": ("b", "kojinjuminzei", "tax")}
+KINDS = {
+    "a-juki": ("a", "juki", "juki"),
+    "a-tax": ("a", "kojinjuminzei", "tax"),
+    "b-tax": ("b", "kojinjuminzei", "tax"),
+}
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "examples" / "tax-juki" / "site" / "gaiji"
 
 
@@ -66,6 +70,7 @@ class Place:
     bus: FakeBus
     settings: dict[str, dict[str, str]] = field(default_factory=lambda: {k: dict(v) for k, v in SETTINGS.items()})
     rights: str = "right = []\n"
+    routes: str = "route = []\n"
     ports: dict[str, int] = field(default_factory=lambda: {"a-juki": 8491, "a-tax": 8492, "b-tax": 8493})
 
     def write(self) -> None:
@@ -73,14 +78,19 @@ class Place:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "site.toml").write_text(SITE.replace("{port}", "0"), "utf-8")
         (self.folder / "endpoints.toml").write_text(ENDPOINTS, "utf-8")
-        (self.folder / "routes.toml").write_text("route = []\n", "utf-8")
+        (self.folder / "routes.toml").write_text(self.routes, "utf-8")
         (self.folder / "rights.toml").write_text(self.rights, "utf-8")
         text = ""
         for name, (vendor, unit, endpoint) in KINDS.items():
             settings = "\n".join(f'{key} = "{value}"' for key, value in self.settings[name].items())
             text += ADAPTER.format(
                 port=self.ports[name],
-                id=name, vendor=vendor, unit=unit, endpoint=endpoint, bus=self.bus.url, settings=settings
+                id=name,
+                vendor=vendor,
+                unit=unit,
+                endpoint=endpoint,
+                bus=self.bus.url,
+                settings=settings,
             )
         (self.folder / "adapters.toml").write_text(text, "utf-8")
         for endpoint in ("juki", "tax"):
