@@ -99,7 +99,7 @@ def tuple_text(value: Any) -> str:
         return "[" + ", ".join(tuple_text(item) for item in value) + "]"
     if isinstance(value, int):
         return str(value)
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def test_paths_are_shown_as_in_the_documents() -> None:
