@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 
+from bus.core.datarules import length
+
+__all__ = ["bare_selectors", "cut", "length", "units"]
+
 _UNIT = re.compile("[^\U000e0100-\U000e01ef\ufe00-\ufe0f][\U000e0100-\U000e01ef\ufe00-\ufe0f]?", re.DOTALL)
 _SELECTOR = re.compile("[\U000e0100-\U000e01ef\ufe00-\ufe0f]")
 
@@ -20,11 +24,6 @@ def units(text: str) -> list[str]:
         found.append(text[position:end])
         position = end
     return found
-
-
-def length(text: str) -> int:
-    """The number of units: an IVS pair and a supplementary-plane character count as one."""
-    return len(units(text)) if _SELECTOR.search(text) else len(text)
 
 
 def cut(text: str, count: int) -> tuple[str, str]:

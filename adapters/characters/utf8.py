@@ -10,7 +10,7 @@ from adapters.characters.units import units
 
 _PRIVATE = "\ue000-\uf8ff\U000f0000-\U0010ffff"
 _CONTROLS = "\x00-\x1f\x7f-\x9f"
-_NOT_TEXT = "\ufffd-\uffff"
+_NOT_TEXT = "\ud800-\udfff\ufffd-\uffff"
 
 
 class Utf8:
