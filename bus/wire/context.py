@@ -21,20 +21,25 @@ CONTEXT: Final = f"{PREFIX}Context"
 MAX_VALUE: Final = 64
 NO_CONTEXT: Final = Context()
 
-_CHILDREN: Final = (
-    "soshinmoto",
-    "soshinsaki",
-    "sosa",
-    "hansu",
-    "riyomokuteki",
-    "sosashaid",
-    "soshin_nichiji",
-    "junjokagi",
-    "shikenfuragu",
-)
+_MOTO: Final = 1
+_SAKI: Final = 5
 _PARTY: Final = ("dantaikodo", "gyomu", "shisutemu")
-_ORDER: Final = {PREFIX + name: place for place, name in enumerate(_CHILDREN)}
-_PARTY_ORDER: Final = {PREFIX + name: place for place, name in enumerate(_PARTY)}
+_TOP: Final = {
+    f"{PREFIX}{name}": place
+    for place, name in (
+        (_MOTO, "soshinmoto"),
+        (_SAKI, "soshinsaki"),
+        (9, "sosa"),
+        (10, "hansu"),
+        (11, "riyomokuteki"),
+        (12, "sosashaid"),
+        (13, "soshin_nichiji"),
+        (14, "junjokagi"),
+        (15, "shikenfuragu"),
+    )
+}
+"""Places in document order; a party's children take the three places after it."""
+_INNER: Final = {f"{PREFIX}{name}": offset for offset, name in enumerate(_PARTY, 1)}
 _CODE: Final = re.compile(r"[0-9]{6}")
 _DATETIME: Final = re.compile(
     r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
@@ -44,36 +49,37 @@ _DATETIME: Final = re.compile(
 
 def read(block: etree._Element) -> Context:
     """The context of a header block. Errors: CB1012 naming the child that is wrong."""
-    values = [""] * len(_CHILDREN)
-    parties: list[tuple[str, str, str]] = [("", "", ""), ("", "", "")]
-    last = -1
-    for child in block:
-        place = _ORDER.get(child.tag, -1)
-        if place <= last:
-            raise _wrong(child, "in the order of the schema" if place >= 0 else "an element of the schema")
-        last = place
-        if place < len(parties):
-            parties[place] = _party(child)
+    v = [""] * 16
+    last = party = tops = inner = 0
+    has_receiver = False
+    found = [(element.tag, element.text) for element in block.iter()]
+    for index in range(1, len(found)):
+        tag, text = found[index]
+        place = _TOP.get(tag, 0)
+        if place:
+            tops += 1
+            party = place if place <= _SAKI else 0
+            has_receiver = has_receiver or place == _SAKI
         else:
-            values[place] = _text(child)
-    sender, receiver = parties
-    if not sender[0]:
-        raise WireError("CB1012", [Finding("CB1012", path="Context/soshinmoto/dantaikodo", expected="1", got="0")])
-    if values[6] and _DATETIME.fullmatch(values[6]) is None:
-        raise _invalid("soshin_nichiji", "YYYY-MM-DDThh:mm:ss")
-    if values[8] not in {"", "0", "1"}:
+            place = party + _INNER.get(tag, -party)
+            inner += 1
+        if place <= last:
+            raise _wrong(list(block.iter())[index], "an element of the schema, in its order")
+        last = place
+        if place != party:
+            v[place] = text = (text or "").strip()
+            if not text or len(text) > MAX_VALUE:
+                raise _wrong(list(block.iter())[index], f"text of 1 to {MAX_VALUE} characters")
+    nested = (len(block[0]) if tops else 0) + (len(block[1]) if has_receiver and tops > 1 else 0)
+    if tops != len(block) or inner != nested:
+        raise _wrong(block, "the nesting of the schema")
+    if _CODE.fullmatch(v[2]) is None or (has_receiver and _CODE.fullmatch(v[6]) is None):
+        raise _invalid("dantaikodo", "6 digits")
+    if v[13] and _DATETIME.fullmatch(v[13]) is None:
+        raise _invalid("soshin_nichiji", "YYYY-MM-DDThh:mm:ss+09:00")
+    if v[15] not in {"", "0", "1"}:
         raise _invalid("shikenfuragu", "0 | 1")
-    return Context(
-        *sender,
-        *receiver,
-        operation=values[2],
-        edition=values[3],
-        purpose=values[4],
-        operator_id=values[5],
-        sent_at=values[6],
-        ordering_key=values[7],
-        test=values[8] == "1",
-    )
+    return Context(v[2], v[3], v[4], v[6], v[7], v[8], v[9], v[10], v[11], v[12], v[13], v[14], v[15] == "1")
 
 
 def write(header: etree._Element, value: Context) -> None:
@@ -102,29 +108,6 @@ def _write_party(block: etree._Element, name: str, values: tuple[str, str, str])
         for child, text in zip(_PARTY, values, strict=True):
             if text:
                 etree.SubElement(party, PREFIX + child).text = text
-
-
-def _party(element: etree._Element) -> tuple[str, str, str]:
-    """Municipality code, unit and system of soshinmoto or soshinsaki."""
-    values = ["", "", ""]
-    last = -1
-    for child in element:
-        place = _PARTY_ORDER.get(child.tag, -1)
-        if place <= last:
-            raise _wrong(child, "in the order of the schema" if place >= 0 else "an element of the schema")
-        last = place
-        values[place] = _text(child)
-    if _CODE.fullmatch(values[0]) is None:
-        raise _wrong(element, "dantaikodo of 6 digits")
-    return values[0], values[1], values[2]
-
-
-def _text(element: etree._Element) -> str:
-    """The text of a leaf: 1 to 64 characters. Errors: CB1012."""
-    text = element.text or ""
-    if len(element) or not text.strip() or len(text) > MAX_VALUE:
-        raise _wrong(element, f"text of 1 to {MAX_VALUE} characters")
-    return text.strip()
 
 
 def _wrong(element: etree._Element, expected: str) -> WireError:

@@ -67,11 +67,13 @@ def read(root: etree._Element) -> Envelope:
     security: etree._Element | None = None
     ours = []
     for block in header:
-        must = block.get(MUST_UNDERSTAND)
-        if must not in {None, "0", "1"}:
-            raise _structure(block, "mustUnderstand 0 | 1")
-        if block.get(_ACTOR) not in _OURS:
-            continue
+        must = None
+        if block.keys():
+            must = block.get(MUST_UNDERSTAND)
+            if must not in {None, "0", "1"}:
+                raise _structure(block, "mustUnderstand 0 | 1")
+            if block.get(_ACTOR) not in _OURS:
+                continue
         ours.append(block)
         tag = str(block.tag)
         if tag.startswith(_WSA_PREFIX):

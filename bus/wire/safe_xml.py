@@ -14,7 +14,7 @@ from lxml import etree
 
 from bus.core.errors import WireError
 from bus.core.types import Finding
-from bus.wire.limits import LIMITS, Limits
+from bus.wire.limits import LIMITS, MAX_DEPTH, MAX_NAME, MAX_TEXT, Limits
 
 UTF8: Final = "utf-8"
 UTF16: Final = "utf-16"
@@ -26,7 +26,10 @@ _DECLARATION: Final = re.compile(
     rb"(?:\s+encoding\s*=\s*[\"'](?P<encoding>[A-Za-z0-9._-]+)[\"'])?[^<>]*\?>"
 )
 _DECLARATION_TEXT: Final = re.compile(r"<\?xml[ \t\r\n][^>]*\?>")
+_SUSPICIOUS: Final = re.compile(rb"<[!?]")
 _MARKUP: Final = re.compile(rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<[!?]", re.DOTALL)
+_PARSER_LIMITS: Final = {110: "name", 114: "depth or text", 63: "text"}
+_OWN_LIMITS: Final = {"name": MAX_NAME, "depth or text": MAX_DEPTH, "text": MAX_TEXT}
 _ATTRIBUTE: Final = rb"\s+[^\s=<>/]+\s*=\s*(?:\"[^\"<]*\"|'[^'<]*')"
 
 
@@ -142,10 +145,9 @@ def _from_utf16(raw: bytes, charset: str) -> bytes:
 
 def _scan(raw: bytes, limits: Limits) -> int:
     """Refuse what must not reach the parser; the answer is the number of ``<``, an upper bound of all markup."""
-    suspicious = _suspicious(limits.max_name)
     start = raw.find(b"?>") + 2 if raw.startswith(b"<?xml") and raw[5:6] in b" \t\r\n" else 0
-    if suspicious.search(raw, start) is not None:
-        _refuse_markup(raw, start, limits)
+    if _SUSPICIOUS.search(raw, start) is not None:
+        _refuse_markup(raw, start)
     tags = raw.count(b"<")
     if tags > limits.max_elements and (elements := tags - raw.count(b"</")) > limits.max_elements:
         raise _over("elements", limits.max_elements, elements)
@@ -160,28 +162,13 @@ def _scan(raw: bytes, limits: Limits) -> int:
     return tags
 
 
-def _refuse_markup(raw: bytes, start: int, limits: Limits) -> None:
-    """Comments and CDATA are fine, whatever they hold; DOCTYPE and processing instructions are not, nor long names."""
-    bare = bytearray()
-    last = start
+def _refuse_markup(raw: bytes, start: int) -> None:
+    """Comments and CDATA are fine, whatever they hold; DOCTYPE and processing instructions are not. Errors: CB1005."""
     for match in _MARKUP.finditer(raw, start):
         if match.end() - match.start() == 2:
             got = "processing instruction" if match[0] == b"<?" else "DOCTYPE"
             line = _line(raw, match.start())
             raise WireError("CB1005", [Finding("CB1005", line=line, expected="none", got=got)])
-        bare += raw[last : match.start()]
-        last = match.end()
-    bare += raw[last:]
-    long_name = _suspicious(limits.max_name).search(bare)
-    if long_name is not None:
-        line = _line(raw, raw.find(long_name[0]))
-        raise _over("name", limits.max_name, limits.max_name + 1, line)
-
-
-@lru_cache(maxsize=8)
-def _suspicious(max_name: int) -> re.Pattern[bytes]:
-    """Finds a declaration, a comment, a processing instruction or a too long name in one pass."""
-    return re.compile(rb"<(?:[!?]|/?[^\s/><!?]{%d})" % (max_name + 1))
 
 
 @lru_cache(maxsize=8)
@@ -201,7 +188,7 @@ def _line(raw: bytes, offset: int) -> int:
     return raw.count(b"\n", 0, max(offset, 0)) + 1
 
 
-def _over(what: str, limit: int, got: int, line: int = 0) -> WireError:
+def _over(what: str, limit: int, got: int | str, line: int = 0) -> WireError:
     """CB1006: the limit ``what`` is exceeded."""
     return WireError("CB1006", [Finding("CB1006", path=what, line=line, expected=f"<= {limit}", got=str(got))])
 
@@ -212,8 +199,14 @@ def _encoding(place: str, got: str, line: int = 0) -> WireError:
 
 
 def _not_parsed(error: etree.XMLSyntaxError) -> WireError:
-    """CB1004 with line, column and the number of libxml2's error; its message may quote content and is left out."""
+    """CB1006 where libxml2 met a limit of its own, else CB1004 with line, column and the number of its error.
+
+    Its message is left out, since it may quote content.
+    """
     line, column = error.position
     number = getattr(error, "code", 0)
+    limit = _PARSER_LIMITS.get(number)
+    if limit is not None:
+        return _over(limit, _OWN_LIMITS[limit], "more", line or 0)
     place = f"column {column}" if column else ""
     return WireError("CB1004", [Finding("CB1004", line=line or 0, place=place, got=f"libxml2 error {number}")])
