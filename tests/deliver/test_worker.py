@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,7 +32,8 @@ async def test_a_message_is_delivered_with_its_bytes_and_recorded(tmp_path: Path
         await bus.until_state(State.DELIVERED, one)
         await bus.until_settled()
         assert bus.sender.posts == [(TAX.address, one.raw, 1)]
-        shown = SqliteReader(bus.path).show(one.exchange_id)
+        with closing(SqliteReader(bus.path)) as reader:
+            shown = reader.show(one.exchange_id)
         assert shown is not None
         (delivery,) = shown["deliveries"]  # type: ignore[misc]
         assert [event["state"] for event in delivery["events"]] == ["PUBLISHED", "DISPATCHING", "DELIVERED"]
@@ -92,7 +94,8 @@ async def test_the_limit_of_attempts_parks(tmp_path: Path) -> None:
         await bus.accept(one)
         await bus.until_state(State.PARKED, one)
         assert [attempt for _, _, attempt in sender.posts] == [1, 2, 3, 4]
-        (group,) = SqliteReader(bus.path).parked()
+        with closing(SqliteReader(bus.path)) as reader:
+            (group,) = reader.parked()
         assert (group["code"], group["target"], group["count"]) == ("CB5007", "tax", 1)
         known = bus.journal.find(MUNICIPALITY, "juki", one.message_id)
         assert known is not None
@@ -150,7 +153,8 @@ async def test_an_operators_resend_is_delivered(tmp_path: Path, on_park: OnPark)
         assert sender.bodies().count(b"bad") == 2
         if on_park is OnPark.BLOCK:
             assert sender.bodies() == [b"bad", b"bad", b"behind"]
-        actors = [event["actor"] for event in SqliteReader(bus.path).iterate_events(bad.exchange_id)]
+        with closing(SqliteReader(bus.path)) as reader:
+            actors = [event["actor"] for event in reader.iterate_events(bad.exchange_id)]
         assert actors.count("operator") == 1
 
 
@@ -307,7 +311,8 @@ async def test_a_defect_in_the_pipeline_parks_the_message(tmp_path: Path) -> Non
         await bus.accept(defect, sound)
         await bus.until_state(State.DELIVERED, sound)
         await bus.until_state(State.PARKED, defect)
-        (group,) = SqliteReader(bus.path).parked()
+        with closing(SqliteReader(bus.path)) as reader:
+            (group,) = reader.parked()
         assert group["code"] == "CB9001"
 
 

@@ -1,0 +1,183 @@
+"""What operators see: pages, filters, one exchange with its timeline, parked groups; and what they may decide."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bus.core.errors import JournalError
+from bus.core.ports import Acceptance
+from bus.core.states import State
+from bus.journal.operator import JournalOperator
+from bus.journal.reader import SqliteReader
+from bus.journal.sqlite import SqliteJournal
+from tests.support.deliveries import MUNICIPALITY, NOW, SteppedClock, acceptance, call, refusal, step
+
+
+@dataclass
+class Stock:
+    """A journal with a bit of everything, still open for writing."""
+
+    path: Path
+    journal: SqliteJournal
+    notices: list[Acceptance]
+    fan_out: Acceptance
+    inquiry: Acceptance
+    refused: Acceptance
+    elsewhere: Acceptance
+
+
+@pytest.fixture
+async def stock(tmp_path: Path) -> AsyncIterator[Stock]:
+    """Five notices (one delivered, two parked), a fan-out, an answered inquiry, a refusal, another municipality."""
+    path = tmp_path / "journal.sqlite"
+    journal = SqliteJournal(path, clock=SteppedClock())
+    await journal.open()
+    notices = [acceptance(received_at=NOW + number) for number in range(5)]
+    fan_out = acceptance(targets=("tax", "kokuho"), received_at=NOW + 10)
+    inquiry, refused = call(received_at=NOW + 20), refusal("urn:refused", received_at=NOW + 30)
+    elsewhere = acceptance(municipality="990027", received_at=NOW + 40)
+    for each in (*notices, fan_out, inquiry, refused, elsewhere):
+        await journal.accept(each)
+    for each, outcome, code in zip(
+        notices, (State.DELIVERED, State.PARKED, State.PARKED), ("", "CB5004", "CB5007"), strict=False
+    ):
+        times = {"attempt": 1, "request_out": NOW + 1, "response_in": NOW + 2}
+        await journal.record([step(each, State.DISPATCHING, at=NOW + 1, attempt=1)])
+        detail = f'[{{"code": "{code}"}}]' if code else ""
+        await journal.record([step(each, outcome, at=NOW + 3, code=code, detail=detail, **times)])
+    await journal.record([step(inquiry, State.REPLIED, at=NOW + 22, reply=b"<kaito/>", reply_status=200)])
+    yield Stock(path, journal, notices, fan_out, inquiry, refused, elsewhere)
+    await journal.close()
+
+
+@pytest.fixture
+def reader(stock: Stock) -> Iterator[SqliteReader]:
+    """A reader beside the open journal."""
+    with closing(SqliteReader(stock.path)) as reader:
+        yield reader
+
+
+@pytest.fixture
+def operator(stock: Stock) -> Iterator[JournalOperator]:
+    """An operator beside the open journal."""
+    with closing(JournalOperator(stock.path, SteppedClock(NOW + 100))) as operator:
+        yield operator
+
+
+def test_deliveries_come_newest_first_page_by_page(stock: Stock, reader: SqliteReader) -> None:
+    """Keyset pages meet every row once, refused messages and each delivery of a fan-out included."""
+    rows, before = [], ""
+    while page := reader.search(before=before, limit=3):
+        rows += page
+        before = str(page[-1]["delivery_id"])
+    ids = [row["delivery_id"] for row in rows]
+    assert len(ids) == len(set(ids)) == 10
+    assert ids[0] == stock.elsewhere.delivery_id(0)
+    assert ids[3:5] == [stock.fan_out.delivery_id(1), stock.fan_out.delivery_id(0)]
+    assert ids[-1] == stock.notices[0].delivery_id(0)
+    assert not any("raw" in row or "body" in row for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("asked", "count"),
+    [
+        ({"municipality": MUNICIPALITY}, 9),
+        ({"municipality": "990027"}, 1),
+        ({"operation": "juki.jumin_shokai"}, 1),
+        ({"endpoint": "kokuho"}, 1),
+        ({"endpoint": "tax"}, 8),
+        ({"state": "PARKED"}, 2),
+        ({"state": "REJECTED"}, 1),
+        ({"since": NOW + 10, "until": NOW + 30}, 3),
+        ({"message_id": "urn:refused"}, 1),
+        ({"message_id": "urn:unknown"}, 0),
+        ({"municipality": "990027", "message_id": "urn:refused"}, 0),
+    ],
+)
+def test_each_filter_narrows(stock: Stock, asked: dict[str, object], count: int, reader: SqliteReader) -> None:
+    """Filters by municipality, operation, endpoint, state, time and message id."""
+    assert len(reader.search(**asked)) == count  # type: ignore[arg-type]
+
+
+def test_an_exchange_is_shown_with_its_timeline_and_four_times(stock: Stock, reader: SqliteReader) -> None:
+    """Request in and out, response in and out, and every transition with its code."""
+    shown = reader.show(stock.inquiry.exchange_id)
+    assert shown is not None
+    (delivery,) = shown["deliveries"]  # type: ignore[misc]
+    assert (shown["received_at"], delivery["response_out"], delivery["state"]) == (NOW + 20, NOW + 22, "REPLIED")
+    parked = reader.show(stock.notices[1].exchange_id)
+    assert parked is not None
+    (delivery,) = parked["deliveries"]  # type: ignore[misc]
+    assert (delivery["request_out"], delivery["response_in"], delivery["attempt"]) == (NOW + 1, NOW + 2, 1)
+    assert [(event["state"], event["code"]) for event in delivery["events"]] == [
+        ("DISPATCHING", ""),
+        ("PARKED", "CB5004"),
+    ]
+    assert delivery["findings"] == [{"code": "CB5004"}]
+    assert [event["state"] for event in reader.iterate_events(stock.refused.exchange_id)] == ["REJECTED"]
+    assert reader.show("unknown") is None
+    assert list(reader.iterate_events("unknown")) == []
+
+
+def test_parked_messages_are_grouped_by_cause(stock: Stock, reader: SqliteReader) -> None:
+    """Causes, not counters: code and target with count and times."""
+    groups = reader.parked()
+    assert {(group["code"], group["target"], group["count"]) for group in groups} == {
+        ("CB5004", "tax", 1),
+        ("CB5007", "tax", 1),
+    }
+    assert all(group["first_at"] == group["last_at"] == NOW + 3 for group in groups)
+
+
+async def test_an_operators_decision_is_seen_by_the_running_bus(stock: Stock, operator: JournalOperator) -> None:
+    """The writer notices that another process changed a state it remembered."""
+    parked = operator.parked_ids(code="CB5004")
+    assert [(each.before, each.state, each.done) for each in operator.resend(parked)] == [
+        ("PARKED", "RETRY_WAIT", True)
+    ]
+    (due,) = stock.journal.due(NOW + 100)
+    assert due.consignment.delivery_id == parked[0]
+    assert due.consignment.attempt == 0
+    await stock.journal.record([step(stock.notices[1], State.DISPATCHING, attempt=1)])
+    with pytest.raises(JournalError):
+        await stock.journal.record([step(stock.notices[2], State.DISPATCHING)])
+
+
+async def test_an_operator_cancels_what_waits_and_nothing_else(
+    stock: Stock, reader: SqliteReader, operator: JournalOperator
+) -> None:
+    """Delivered, answered, refused, direct and unknown ones stay as they are."""
+    ids = [stock.notices[0].delivery_id(0), stock.notices[3].delivery_id(0), stock.inquiry.delivery_id(0), "nonsense"]
+    assert [(each.before, each.done) for each in operator.cancel(ids)] == [
+        ("DELIVERED", False),
+        ("ACCEPTED", True),
+        ("REPLIED", False),
+        ("", False),
+    ]
+    assert stock.journal.counts()[State.CANCELLED] == 1
+    events = list(reader.iterate_events(stock.notices[3].exchange_id))
+    assert (events[-1]["code"], events[-1]["actor"]) == ("CB5009", "operator")
+
+
+async def test_many_decisions_go_in_several_commits(stock: Stock, operator: JournalOperator) -> None:
+    """A large resend reports every delivery and never keeps the bus waiting for long."""
+    many = [acceptance() for _ in range(450)]
+    for each in many:
+        await stock.journal.accept(each)
+    decisions = list(operator.cancel(each.delivery_id(0) for each in many))
+    assert len(decisions) == 450
+    assert all(each.done for each in decisions)
+
+
+def test_there_is_nothing_to_read_without_a_journal(tmp_path: Path) -> None:
+    """Neither reading nor deciding creates one."""
+    for opening in (SqliteReader, lambda path: JournalOperator(path, SteppedClock())):
+        with pytest.raises(JournalError) as caught:
+            opening(tmp_path / "none.sqlite")
+        assert caught.value.code == "CB4003"
+    assert list(tmp_path.iterdir()) == []
