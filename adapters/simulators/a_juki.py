@@ -18,7 +18,7 @@ from typing import Any
 
 from aiohttp import web
 
-from adapters.population import Event, Resident, Town, residents
+from adapters.population import Event, Resident, Town
 from adapters.population.record import Record
 from adapters.simulators.a_juki_files import IDO, SABUN, ZENKEN, Records, write_lines
 from adapters.simulators.a_juki_items import a_items, seireki, wareki
@@ -71,14 +71,15 @@ class AJuki:
 
     def load(self, size: int, seed: int) -> dict[str, int]:
         """Replace everything by a synthetic town."""
-        self._town = None
+        self._town = town = Town.generate(size, seed, municipality=self.municipality)
         self.store.begin(keep=False)
         try:
-            for resident in residents(size, seed, municipality=self.municipality):
+            for resident in town.people.values():
                 self._enter(resident)
             self.store.remember("town", {"size": size, "seed": seed, "portions": []})
             self.store.remember("extracted", self.store.last_entry())
         except BaseException:
+            self._town = None
             self.store.rollback()
             raise
         self.store.commit()

@@ -33,6 +33,8 @@ _USER_AREA = 0xE000
 
 def kanji_bytes(text: str) -> bytes:
     """CP932 with A's own gaiji; UnicodeEncodeError for anything else."""
+    if text.isascii():
+        return text.encode("ascii")
     return _GAIJI.sub(lambda found: chr(_USER_AREA + GAIJI.index(found[0])), text).encode("cp932")
 
 
@@ -107,8 +109,12 @@ def _columns(fields: list[dict[str, Any]]) -> Iterator[Column]:
 def _filled(columns: tuple[Column, ...], items: Mapping[str, str], size: int) -> bytes:
     pieces = []
     for column in columns:
-        data = kanji_bytes(items.get(column.name, ""))
+        text = items.get(column.name, "")
+        if not text:
+            pieces.append(b" " * column.width)
+            continue
+        data = kanji_bytes(text)
         if len(data) > column.width:
             raise ValueError(f"{column.name}: {len(data)} bytes for {column.width}")
-        pieces.append(data.rjust(column.width, b"0") if column.zeros and data else data.ljust(column.width))
+        pieces.append(data.rjust(column.width, b"0") if column.zeros else data.ljust(column.width))
     return b"".join(pieces).ljust(size)
