@@ -108,6 +108,7 @@ class Supervisor:
             child = Child(plan, self._clock, self._write_file)
             self._children[plan.name] = child
             child.start()
+        self._write_file()
 
     async def _until_ready(self) -> None:
         """Wait until the bus has said so and every adapter accepts connections; then announce the site."""
