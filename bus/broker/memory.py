@@ -10,8 +10,8 @@ from typing import Final
 
 from bus.core.ports import Consignment, Lease
 
-WHOLE_TAKEN: Final = 256
-"""Consignments one consumer may hold with their bytes on the broker's side; beyond it only their rows are kept."""
+WHOLE_TAKEN: Final = 8 * 1024 * 1024
+"""Bytes of bodies kept for one consumer's unacknowledged consignments; beyond it only their rows are kept."""
 
 
 class MemoryBroker:
@@ -112,6 +112,7 @@ class MemorySubscription:
         self._broker = broker
         self._queue = queue
         self._taken: dict[int, Consignment] = {}
+        self._taken_bytes = 0
         self._closed = False
 
     async def take(self, limit: int) -> list[Lease]:
@@ -123,21 +124,21 @@ class MemorySubscription:
         leases: list[Lease] = []
         while queue.waiting and len(leases) < limit and not self._closed:
             tag, held = queue.waiting.popleft()
-            self._taken[tag] = held if len(self._taken) < WHOLE_TAKEN else replace(held, raw=b"")
+            self._note(tag, held)
             leases.append(Lease(self._broker.take_out(held), tag))
         return leases
 
     async def acknowledge(self, leases: Sequence[Lease]) -> None:
         """Forget them."""
         for lease in leases:
-            self._taken.pop(lease.tag, None)
+            self._forget(lease.tag)
 
     async def give_back(self, leases: Sequence[Lease]) -> None:
         """Return them to their places at the head of the queue."""
         entries = [
             (lease.tag, self._broker.put_back(lease.consignment))
             for lease in leases
-            if self._taken.pop(lease.tag, None) is not None
+            if self._forget(lease.tag)
         ]
         self._queue.prepend(entries)
 
@@ -148,3 +149,16 @@ class MemorySubscription:
         self._taken.clear()
         self._queue.prepend(entries)
         self._queue.bell.set()
+
+    def _note(self, tag: int, held: Consignment) -> None:
+        if self._taken_bytes + len(held.raw) > WHOLE_TAKEN:
+            held = replace(held, raw=b"")
+        self._taken[tag] = held
+        self._taken_bytes += len(held.raw)
+
+    def _forget(self, tag: int) -> bool:
+        held = self._taken.pop(tag, None)
+        if held is None:
+            return False
+        self._taken_bytes -= len(held.raw)
+        return True

@@ -25,32 +25,18 @@ def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 def store(connection: sqlite3.Connection, index: MessageIndex, first: int, count: int) -> None:
     """Messages as the ledger stores them, and their keys."""
+    connection.execute("BEGIN")
     for n in range(first, first + count):
-        values = (
-            n,
-            f"{n:032x}",
-            CODE,
-            "juki",
-            f"id-{n}",
-            0,
-            "",
-            "",
-            "",
-            "",
-            "",
-            "",
-            "",
-            0.0,
-            0.0,
-            "",
-            "",
-            "",
-            "",
-            0,
-            "",
-        )
-        connection.execute(f"INSERT INTO exchange VALUES ({','.join('?' * len(values))})", values)
+        insert(connection, n)
         index.add(message_key(CODE, f"id-{n}"), n)
+    connection.execute("COMMIT")
+
+
+def insert(connection: sqlite3.Connection, n: int) -> None:
+    """The row of message number ``n``."""
+    head, texts = (n, f"{n:032x}", CODE, "juki", f"id-{n}", 0), ("",) * 7
+    values = (*head, *texts, 0.0, 0.0, "", "", "", "", 0, "")
+    connection.execute(f"INSERT INTO exchange VALUES ({','.join('?' * len(values))})", values)
 
 
 def all_found(connection: sqlite3.Connection, index: MessageIndex, last: int) -> bool:
@@ -123,30 +109,7 @@ def test_two_ids_with_one_key_are_both_candidates(
     monkeypatch.setattr(message_index, "message_key", lambda municipality, message_id: 7)
     index = MessageIndex(connection)
     for n in (1, 2, 3):
-        values = (
-            n,
-            f"{n:032x}",
-            CODE,
-            "juki",
-            f"id-{n}",
-            0,
-            "",
-            "",
-            "",
-            "",
-            "",
-            "",
-            "",
-            0.0,
-            0.0,
-            "",
-            "",
-            "",
-            "",
-            0,
-            "",
-        )
-        connection.execute(f"INSERT INTO exchange VALUES ({','.join('?' * len(values))})", values)
+        insert(connection, n)
         index.add(7, n)
     assert index.candidates(connection, 7) == [1, 2, 3]
     assert index.present([7, 8]) == {7}
