@@ -158,6 +158,7 @@ def all_cases() -> tuple[Case, ...]:
         Case("shibosha", "死亡者", _left(Kind.SHIBO)),
         Case("shokken-shojo", "職権消除", _left(Kind.SHOKKEN_SHOJO)),
         Case("tenkyo-rireki", "転居と軽微な修正の履歴", _with_history),
+        Case("torikeshi-rireki", "転居が取り消された履歴", _with_cancellation),
     ]
     return tuple(cases)
 
@@ -382,4 +383,10 @@ def _with_history(names: Names, rng: Random, today: date) -> Household:
     household.settled = shifted(today, -3000)
     household.moved, household.before = shifted(today, -500), draw_address(rng, names)
     household.touched_up = True
+    return household
+
+
+def _with_cancellation(names: Names, rng: Random, today: date) -> Household:
+    household = _with_history(names, rng, today)
+    household.touched_up, household.taken_back = False, True
     return household

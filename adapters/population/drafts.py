@@ -64,6 +64,7 @@ class Household:
 
     ``settled``: the day it came to the town; ``moved``: the day of its last move inside, from ``before``.
     ``left``: the kind of removal and its day for the whole household (a moved-out or deceased person).
+    ``taken_back``: that last move was cancelled again, and the household lives where it lived before.
     ``kind`` and ``reported`` say how and when it came, where that does not follow from the rest.
     """
 
@@ -76,6 +77,7 @@ class Household:
     misettei: bool = False
     left: tuple[str, date] | None = None
     touched_up: bool = False
+    taken_back: bool = False
     kind: Kind | None = None
     reported: date | None = None
 

@@ -78,7 +78,7 @@ class Registrar:
                 relations[place],
                 kind=kind,
                 on=on,
-                reported=household.reported or shifted(on, 3),
+                reported=household.reported or min(shifted(on, 3), today),
                 origin=household.origin,
                 atenabango=atena[place],
                 setaibango=setaibango,
@@ -108,6 +108,16 @@ class Registrar:
                 address_items(household.address, self.municipality)
                 | {"jushosadame_nengappi": on, "chikukanrikodo1": household.address.choazakodo[:4]},
             )
+            if household.taken_back and household.before:
+                before = history[-2]
+                add(
+                    Kind.TORIKESHI_SHUSEI,
+                    household.moved,
+                    address_items(household.before, self.municipality)
+                    | {"jushosadame_nengappi": before["jushosadame_nengappi"]}
+                    | {"chikukanrikodo1": before["chikukanrikodo1"]}
+                    | {"torikeshi_rirekibango": history[-1]["rirekibango"]},
+                )
         if household.touched_up and draft.birth < latest:
             add(Kind.KEIBI_SHUSEI, latest, {"biko": "表記を整えた"})
         if household.left:
