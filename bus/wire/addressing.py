@@ -34,7 +34,8 @@ _FIELDS: Final = (
     ("ReplyTo", "reply_to"),
     ("FaultTo", "fault_to"),
 )
-_IRI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"{}|\\^`]+")
+_IRI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[!#-;=?-\[\]_a-z~]+")
+"""A URI: an IRI beyond ASCII cannot travel in an HTTP field or in a receipt's messageid (X)."""
 
 
 def read_property(found: dict[str, str], block: etree._Element) -> None:

@@ -20,12 +20,16 @@ UTF8: Final = "utf-8"
 UTF16: Final = "utf-16"
 DEFAULT_CONTENT_TYPE: Final = "text/xml; charset=utf-8"
 
+MAX_DECLARATION: Final = 256
+"""Bytes of an XML declaration; what is longer is no declaration."""
+
 _PARAMETER: Final = re.compile(r'\s*;\s*([!#$%&\'*+.^_`|~0-9A-Za-z-]+)=("(?:[^"\\]|\\.)*"|[^\s;"]+)')
 _DECLARATION: Final = re.compile(
     rb"<\?xml\s+version\s*=\s*[\"'](?P<version>[^\"']*)[\"']"
     rb"(?:\s+encoding\s*=\s*[\"'](?P<encoding>[A-Za-z0-9._-]+)[\"'])?[^<>]*\?>"
 )
 _DECLARATION_TEXT: Final = re.compile(r"<\?xml[ \t\r\n][^>]*\?>")
+_BOM: Final = b"\xef\xbb\xbf"
 _SUSPICIOUS: Final = re.compile(rb"<[!?]")
 _MARKUP: Final = re.compile(rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<[!?]", re.DOTALL)
 _PARSER_LIMITS: Final = {110: "name", 114: "depth or text", 63: "text"}
@@ -65,6 +69,8 @@ def parse(raw: bytes, content_type: str = DEFAULT_CONTENT_TYPE, limits: Limits =
     if len(raw) > limits.max_bytes:
         raise _over("bytes", limits.max_bytes, len(raw))
     raw = _as_utf8(raw, charset_of(content_type))
+    if raw.startswith(_BOM):
+        raise WireError("CB1004", [Finding("CB1004", line=1, got="two byte order marks")])
     start = _scan(raw, limits)
     try:
         root = etree.fromstring(raw, _parsers.parser)
@@ -97,18 +103,15 @@ def charset_of(content_type: str) -> str:
 
 def _as_utf8(raw: bytes, charset: str) -> bytes:
     """``raw`` as UTF-8 without byte order mark, after its three statements of encoding agree. Errors: CB1003."""
-    head = raw[:4]
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return _from_utf16(raw, charset)
-    if charset == UTF16:
+    if not raw.startswith(b"<"):
+        if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+            return _from_utf16(raw, charset)
+        if raw.startswith(_BOM):
+            raw = raw[3:]
+    if charset == UTF16 or b"\x00" in raw[:4]:
         raise _encoding("byte order mark", "absent")
-    if head.startswith(b"\xef\xbb\xbf"):
-        raw = raw[3:]
-        head = raw[:4]
-    if b"\x00" in head:
-        raise _encoding("byte order mark", "absent")
-    if head.startswith(b"<?xm"):
-        _check_declaration(raw, b"utf-8")
+    if raw.startswith(b"<?xml") and raw[5:6].isspace():
+        _check_declaration(raw[: raw.find(b"?>") + 2][:MAX_DECLARATION], b"utf-8")
     if not raw.isascii():
         try:
             raw.decode(UTF8)
@@ -118,9 +121,10 @@ def _as_utf8(raw: bytes, charset: str) -> bytes:
     return raw
 
 
+@lru_cache(maxsize=256)
 def _check_declaration(raw: bytes, encoding: bytes) -> None:
     """The XML declaration is of XML 1.0 and names no other encoding. Errors: CB1003, CB1004."""
-    declaration = _DECLARATION.match(raw)
+    declaration = _DECLARATION.fullmatch(raw)
     if declaration is None or declaration["version"] != b"1.0":
         raise WireError("CB1004", [Finding("CB1004", line=1, path="XML declaration", expected='version="1.0"')])
     named = declaration["encoding"]
@@ -145,7 +149,7 @@ def _from_utf16(raw: bytes, charset: str) -> bytes:
 
 def _scan(raw: bytes, limits: Limits) -> int:
     """Refuse what must not reach the parser; the answer is the number of ``<``, an upper bound of all markup."""
-    start = raw.find(b"?>") + 2 if raw.startswith(b"<?xml") and raw[5:6] in b" \t\r\n" else 0
+    start = raw.find(b"?>") + 2 if raw.startswith(b"<?xml") and raw[5:6].isspace() else 0
     if _SUSPICIOUS.search(raw, start) is not None:
         _refuse_markup(raw, start)
     tags = raw.count(b"<")
