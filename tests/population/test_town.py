@@ -150,7 +150,7 @@ def test_households_stay_consistent(changed: tuple[Town, list[Change]]) -> None:
 def test_a_cancellation_restores_what_was_before(changed: tuple[Town, list[Change]]) -> None:
     """It names the record it takes back, takes its date, and brings the state of the record before that."""
     town = changed[0]
-    seen = Counter()
+    seen: Counter[Kind] = Counter()
     for change in changed[1]:
         for event in change.events:
             if "torikeshi_rirekibango" not in event.record:
