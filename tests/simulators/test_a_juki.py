@@ -16,6 +16,7 @@ from adapters.simulators.a_juki_files import SABUN, ZENKEN, Records
 from adapters.simulators.a_juki_items import a_items, half_width, seireki, wareki
 from adapters.transports.file_drop import write_file
 from adapters.transports.framed_tcp import FramedClient
+from tests.support.polling import until_async
 
 SIZE, SEED = 160, 4
 
@@ -165,9 +166,7 @@ async def test_a_request_for_an_extract_is_answered_with_a_file_that_quotes_it(r
     """CHUSHUTSU_<id>.REQ gives ZEN_<id>.DAT."""
     write_file(running.folder / "irai", "CHUSHUTSU_abc-1.REQ", b"1,,\r\n")
     mark = running.folder / "out" / "ZEN_abc-1.DAT.END"
-    async with asyncio.timeout(10):
-        while not mark.exists():  # noqa: ASYNC110 - a file gives no event
-            await asyncio.sleep(0.02)
+    await until_async(lambda: asyncio.to_thread(mark.exists), what="the extract asked for")
     assert len(lines(running.folder / "out" / "ZEN_abc-1.DAT")) == SIZE + 2
 
 

@@ -16,6 +16,7 @@ from adapters.simulators.b_tax import BTax, flatten
 from adapters.simulators.income import income_of
 from adapters.simulators.ledger import Ledger
 from adapters.transports.file_drop import write_file
+from tests.support.polling import until_async
 
 TOKEN = "synthetic-token"
 A_ROW = {"宛名番号": "000000000001015", "履歴番号": "1", "枝番号": "0", "名前１": "ソウム"}
@@ -23,9 +24,7 @@ B_ROW = {"宛名番号": "000000000001015", "履歴番号": "1", "氏名": {"氏
 
 
 async def _until(path: Path) -> None:
-    async with asyncio.timeout(10):
-        while not await asyncio.to_thread(path.exists):  # noqa: ASYNC110 - a file gives no event
-            await asyncio.sleep(0.02)
+    await until_async(lambda: asyncio.to_thread(path.exists), what=path.name)
 
 
 @pytest.fixture
