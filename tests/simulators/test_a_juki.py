@@ -166,7 +166,7 @@ async def test_a_request_for_an_extract_is_answered_with_a_file_that_quotes_it(r
     """CHUSHUTSU_<id>.REQ gives ZEN_<id>.DAT."""
     write_file(running.folder / "irai", "CHUSHUTSU_abc-1.REQ", b"1,,\r\n")
     mark = running.folder / "out" / "ZEN_abc-1.DAT.END"
-    await until_async(lambda: asyncio.to_thread(mark.exists), what="the extract asked for")
+    await until_async(mark.exists, what="the extract asked for")
     assert len(lines(running.folder / "out" / "ZEN_abc-1.DAT")) == SIZE + 2
 
 

@@ -24,7 +24,7 @@ B_ROW = {"宛名番号": "000000000001015", "履歴番号": "1", "氏名": {"氏
 
 
 async def _until(path: Path) -> None:
-    await until_async(lambda: asyncio.to_thread(path.exists), what=path.name)
+    await until_async(path.exists, what=path.name)
 
 
 @pytest.fixture
