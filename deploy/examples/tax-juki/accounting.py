@@ -68,12 +68,17 @@ class Account:
         """The figures of the last line."""
         return {key: getattr(self, key) for key in KEYS}
 
-    def agrees(self) -> bool:
-        """Whether everything was delivered once, answered rightly, and both ledgers agree."""
-        return (
-            self.notices_sent == self.notices_delivered > 0
-            and self.inquiries == self.inquiries_answered
-            and self.after_switch in {"00", "01"}
-            and not (self.parked or self.lost or self.duplicates or self.switch_differences)
-            and not (self.wrong_answers or self.unfinished)
+    def complaints(self) -> list[str]:
+        """What does not agree, one line each; empty when everything was delivered once and is the same everywhere."""
+        checks = (
+            (self.notices_sent == self.notices_delivered > 0, "通知が届いていません / notices not delivered"),
+            (self.inquiries == self.inquiries_answered, "回答のない照会があります / inquiries without answer"),
+            (not self.wrong_answers, f"回答が住基と違います / wrong answers: {self.wrong_answers}"),
+            (self.after_switch in {"00", "01"}, "乗換え後の照会ができません / no answer after the switch"),
+            (not self.parked, f"保留があります / parked: {self.parked}"),
+            (not self.unfinished, f"終わっていません / unfinished: {self.unfinished}"),
+            (not self.lost, f"失われました / lost: {self.lost}"),
+            (not self.duplicates, f"二重に作用しました / took effect twice: {self.duplicates}"),
+            (not self.switch_differences, f"台帳が違います / ledgers differ: {self.switch_differences}"),
         )
+        return [text for right, text in checks if not right]

@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 BUS = "bus"
-GAP_S = (0.4, 2.5)
+GAP_S = (0.2, 3.0)
+BLOWS = 12
 
 
 @dataclass(slots=True)
 class Chaos:
-    """``processes`` gives the process ids of now; only those are ever killed."""
+    """``processes`` gives the process ids of now; only those are ever killed, ``BLOWS`` times at most."""
 
     processes: Callable[[], Mapping[str, int]]
     seed: int
@@ -31,7 +32,9 @@ class Chaos:
 
     def _run(self) -> None:
         dice = random.Random(self.seed)
-        while not self._stop.wait(dice.uniform(*GAP_S)):
+        for _ in range(BLOWS):
+            if self._stop.wait(dice.uniform(*GAP_S)):
+                return
             running = dict(self.processes())
             adapters = sorted(name for name in running if name != BUS)
             one = dice.choice(adapters) if adapters else BUS

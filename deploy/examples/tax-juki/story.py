@@ -130,12 +130,16 @@ class Story:
         self.hall.panel("a-juki", "/extract", {"kind": "difference", "hold": False})
         self._settle("b-tax")
         question = {"宛名番号": min(self.hall.panel("a-juki", "/versions")), "基準日": BASE_DATE_SLASH}
-        asked = self.hall.panel("b-tax", "/shokai", {"照会": [question]})
-        self.account.after_switch = asked["rows"][0].get("結果", "")
+        wait_for("B社税の照会 an inquiry by the new vendor", lambda: self._new_vendor_asks(question), SETTLE_S)
         return (
             "endpoints.toml の 1 行を変え、昨夜の全件と今日の差分を B社 に渡しました"
             " / one line changed; last night's extract and today's difference went to B"
         )
+
+    def _new_vendor_asks(self, question: dict[str, str]) -> bool:
+        answer = self.hall.panel("b-tax", "/shokai", {"照会": [question]})["rows"][0]
+        self.account.after_switch = str(answer.get("結果", ""))
+        return self.account.after_switch in {"00", "01"}
 
     def _compare(self) -> str:
         if self.chaos:
@@ -235,13 +239,15 @@ def _run(story: Story, options: argparse.Namespace) -> int:
     story.hall.start()
     story.console.print(f"起動しました（{time.monotonic() - started:.1f} s） / started")
     story.tell()
-    agrees = story.account.agrees()
+    agrees = not story.account.complaints()
     mark = (
         "[green]✓ すべて一致しました / everything agrees[/green]"
         if agrees
         else "[red]✗ 一致しません / something differs[/red]"
     )
     story.console.print(f"{mark}  [dim]{time.monotonic() - started:.1f} s[/dim]")
+    for text in story.account.complaints():
+        story.console.print(f"   {text}", style="red")
     if story.chaos:
         story.console.print(f"   強制終了 killed: {len(story.chaos.kills)} {dict(Counter(story.chaos.kills))}")
     if not options.once:
