@@ -74,7 +74,7 @@ class Connection(asyncio.Protocol):
         self._deaf = False
         self._ended = False
         self._lingering = False
-        self._malformed = False
+        self._malformed = self._resumed = False
         self._in_message = False
         self._in_head = False
         self._continue_due = False
@@ -135,13 +135,14 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """A request starts: its head has a deadline."""
-        if not self._deaf:
+        if not self._deaf and not self._resumed:
             self._in_message = self._in_head = True
             self.deadline = self._loop.time() + self._settings.header_timeout_s
 
     def on_url(self, url: bytes) -> None:
         """The request target, possibly in pieces."""
-        self._target += url
+        if not self._resumed:
+            self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One field; those that must be unique make the request malformed when they are not. Trailers are dropped."""
@@ -159,7 +160,7 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """Judge the head; reserve room for the body; tell a waiting client to go on."""
-        if self._deaf:
+        if self._deaf or self._resumed:
             return
         self._in_head = False
         self._head_size = 0
@@ -173,7 +174,7 @@ class Connection(asyncio.Protocol):
         length = int(headers.get("content-length") or 0)
         self.deadline = self._loop.time() + self._settings.body_timeout_s
         if self._malformed or not self._within_limits() or not self._well_addressed(version):
-            self._refuse(error_response(WireError("CB1014")), length)
+            self._end_with(error_response(WireError("CB1014")))
         elif length > self._settings.max_body:
             self._refuse(error_response(WireError("CB1006")), length)
         else:
@@ -211,7 +212,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """The request is whole: it takes its turn."""
-        if self._deaf:
+        if self._deaf or (self._parser.should_upgrade() and not self._resumed):
             return
         request = None
         if self._refusal is None:
@@ -236,6 +237,7 @@ class Connection(asyncio.Protocol):
         self._size = self._announced = self._reserved = 0
         self._head_size = 0
         self._refusal: Response | None = None
+        self._resumed = False
         self._in_message = self._in_head = self._continue_due = False
         self.deadline = float("inf")
 
@@ -266,10 +268,22 @@ class Connection(asyncio.Protocol):
                 self._transport.write(CONTINUE)
 
     def _ignore_upgrade(self, data: bytes, upgrade: httptools.HttpParserUpgrade) -> None:
-        """A client may offer another protocol (Java offers h2c); the bus stays with HTTP/1.1 (RFC 9110, 7.8)."""
-        rest = data[upgrade.args[0] :]
+        """A client may offer another protocol (Java offers h2c); the bus stays with HTTP/1.1 (RFC 9110, 7.8).
+
+        The parser leaves off after such a head. A new one is brought to the same place by a head without the offer,
+        of which it tells nothing, and reads the body.
+        """
         self._parser = httptools.HttpRequestParser(self)
-        if rest and not self._deaf:
+        if self._deaf:
+            return
+        chunked = "transfer-encoding" in self._headers
+        coding = (
+            "Transfer-Encoding: chunked" if chunked else f"Content-Length: {self._headers.get('content-length', 0)}"
+        )
+        self._resumed = True
+        self._parser.feed_data(f"POST / HTTP/1.1\r\nHost: h\r\n{coding}\r\n\r\n".encode("ascii"))
+        rest = data[upgrade.args[0] :]
+        if rest:
             self.data_received(rest)
 
     def _end_with(self, response: Response) -> None:
