@@ -62,6 +62,7 @@ class App:
                 outgoing=HouseOutgoing(self.house),
                 breakers=self._breakers,
                 clock=self.clock,
+                taken=self._relay.taken,
                 settled=self._relay.settled,
                 log=log.line,
                 random=random.SystemRandom().random,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Final
 
 from bus.core.ports import Consignment, Lease
@@ -63,7 +62,7 @@ class MemoryBroker:
     def _fitted(self, consignment: Consignment) -> Consignment:
         size = len(consignment.raw)
         if self._resident + size > self._max_resident:
-            return replace(consignment, raw=b"")
+            return consignment.carrying(b"", consignment.attempt)
         self._resident += size
         return consignment
 
@@ -72,7 +71,7 @@ class MemoryBroker:
         if consignment.raw:
             self._resident -= len(consignment.raw)
             return consignment
-        return replace(consignment, raw=self._load_body(consignment.exchange_id))
+        return consignment.carrying(self._load_body(consignment.exchange_id), consignment.attempt)
 
     def put_back(self, consignment: Consignment) -> Consignment:
         """The consignment as it may stand in a queue again."""
@@ -135,11 +134,7 @@ class MemorySubscription:
 
     async def give_back(self, leases: Sequence[Lease]) -> None:
         """Return them to their places at the head of the queue."""
-        entries = [
-            (lease.tag, self._broker.put_back(lease.consignment))
-            for lease in leases
-            if self._forget(lease.tag)
-        ]
+        entries = [(lease.tag, self._broker.put_back(lease.consignment)) for lease in leases if self._forget(lease.tag)]
         self._queue.prepend(entries)
 
     async def close(self) -> None:
@@ -152,7 +147,7 @@ class MemorySubscription:
 
     def _note(self, tag: int, held: Consignment) -> None:
         if self._taken_bytes + len(held.raw) > WHOLE_TAKEN:
-            held = replace(held, raw=b"")
+            held = held.carrying(b"", held.attempt)
         self._taken[tag] = held
         self._taken_bytes += len(held.raw)
 

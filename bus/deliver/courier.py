@@ -44,7 +44,7 @@ class Courier:
         """
         breaker = self._breakers.of(endpoint.key)
         raw = consignment.raw or self._journal.body(consignment.exchange_id)
-        sending = replace(consignment, raw=raw, attempt=attempt)
+        sending = consignment.carrying(raw, attempt)
         request_out = 0.0
         try:
             body, headers = self._outgoing.request(sending, endpoint)

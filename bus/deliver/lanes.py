@@ -10,7 +10,7 @@ import hashlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,6 @@ class _Entry:
     held: bool = False
 
 
-@dataclass(slots=True)
-class _Lane:
-    line: deque[_Entry] = field(default_factory=deque)
-
-
 def keyed_hash() -> Callable[[str], str]:
     """A hash of keys under a secret of this process, so that what is shown cannot be turned back into a number."""
     secret = os.urandom(32)
@@ -52,7 +47,7 @@ class Lanes:
     def __init__(self, hash_key: Callable[[str], str] | None = None) -> None:
         self._hash_key = hash_key or keyed_hash()
         self._entries: dict[str, _Entry] = {}
-        self._lanes: dict[str, _Lane] = {}
+        self._lanes: dict[str, deque[_Entry]] = {}
         self._ready: deque[_Entry] = deque()
         self._held: dict[str, _Entry] = {}
 
@@ -73,12 +68,12 @@ class Lanes:
             return False
         entry = self._entries[delivery_id] = _Entry(delivery_id, tuple(dict.fromkeys(keys)))
         for key in entry.keys:
-            lane = self._lanes.get(key)
-            if lane is None:
-                lane = self._lanes[key] = _Lane()
-            elif lane.line:
+            line = self._lanes.get(key)
+            if line is None:
+                self._lanes[key] = deque((entry,))
+            else:
                 entry.ahead += 1
-            lane.line.append(entry)
+                line.append(entry)
         if not entry.ahead:
             self._ready.append(entry)
         return True
@@ -123,7 +118,7 @@ class Lanes:
             return
         self._held.pop(delivery_id, None)
         for key in entry.keys:
-            line = self._lanes[key].line
+            line = self._lanes[key]
             if line[0] is not entry:
                 line.remove(entry)
                 continue
@@ -136,10 +131,10 @@ class Lanes:
     def blocked(self) -> list[BlockedKey]:
         """The keys whose oldest delivery is held, the longest first. Keys appear as keyed hashes."""
         found = [
-            BlockedKey(self._hash_key(key), entry.id, entry.cause, entry.since, len(self._lanes[key].line) - 1)
+            BlockedKey(self._hash_key(key), entry.id, entry.cause, entry.since, len(self._lanes[key]) - 1)
             for entry in self._held.values()
             for key in entry.keys
-            if self._lanes[key].line[0] is entry
+            if self._lanes[key][0] is entry
         ]
         return sorted(found, key=lambda each: (each.since, each.delivery_id))
 

@@ -38,7 +38,9 @@ WATCHED: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Kit:
-    """What every worker works with. ``settled`` tells the relay what left memory; ``random`` is in [0, 1),
+    """What every worker works with.
+
+    ``taken`` and ``settled`` tell the relay what is about to be sent and what left memory; ``random`` is in [0, 1),
     ``log`` writes one line (``bus.core.log.line``)."""
 
     journal: Journal
@@ -47,6 +49,7 @@ class Kit:
     outgoing: Outgoing
     breakers: Breakers
     clock: Clock
+    taken: Callable[[Iterable[str]], None]
     settled: Callable[[Iterable[str]], None]
     log: Callable[..., None]
     random: Callable[[], float]
@@ -222,6 +225,7 @@ class DeliveryWorker:
     async def _stage(self, ids: Sequence[str]) -> bool:
         """Record DISPATCHING and queue for sending; false when the journal cannot record now."""
         now = self._kit.clock.now()
+        self._kit.taken(ids)
         transitions: dict[str, Transition] = {}
         for delivery_id in ids:
             parcel = self._parcels[delivery_id]

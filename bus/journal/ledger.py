@@ -65,11 +65,12 @@ _UPDATE = (
 
 @dataclass(slots=True)
 class _Place:
-    """Where a delivery stands: its row number, its state, and whether a direct caller waits for it."""
+    """Where a delivery stands: row number, state, whether a direct caller waits for it, how many events it has."""
 
     n: int
     state: State
     direct: bool
+    events: int = 0
 
 
 class Ledger:
@@ -84,6 +85,7 @@ class Ledger:
         self._clock = clock
         self.messages = MessageIndex(connection)
         self._places: dict[str, _Place] = {}
+        self._finished: list[str] = []
         self._data_version = -1
         self._next_n = 1 + int(connection.execute("SELECT coalesce(max(n), 0) FROM exchange").fetchone()[0])
         self._exchanges = _insert(
@@ -94,7 +96,7 @@ class Ledger:
         self._bodies = _insert("body", "n,raw")
         self._deliveries = _insert("delivery", "n,target,state,open,updated_at")
         self._replies = _insert("reply", "n,status,content_type,raw")
-        self._events = _insert("event", "delivery,at,state,attempt,code,detail,actor")
+        self._events = _insert("event", "delivery,n,at,state,attempt,code,detail,actor")
         self._moves = RowWriter(_UPDATE.format(more=""), 9)
         self._turns = RowWriter(_UPDATE.format(more=", open=v.column10, next_attempt_at=v.column11"), 11)
 
@@ -117,9 +119,14 @@ class Ledger:
             connection.execute("COMMIT")
         except BaseException:
             self._places.clear()
+            self._finished.clear()
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+        # Not earlier: a second caller of the same batch must meet the new state, which the tables show only now.
+        for delivery_id in self._finished:
+            self._places.pop(delivery_id, None)
+        self._finished.clear()
         if len(self._places) > PLACES_KEPT:
             self._places.clear()
         return outcomes
@@ -224,11 +231,12 @@ class Ledger:
                 place = self._place(t.delivery_id)
                 assert place is not None
                 self._note(t, place, pending, turned)
-                events += (place.n, t.at, t.state.value, t.attempt, t.code, t.detail, "")
+                place.events += 1
+                events += (place.n, place.events, t.at, t.state.value, t.attempt, t.code, t.detail, "")
                 if t.reply or t.reply_status:
                     replies += (place.n, t.reply_status, t.reply_content_type, t.reply)
-                if t.state in FINAL and t.state is not State.DELIVERED:
-                    self._places.pop(t.delivery_id, None)
+                if t.state in FINAL:
+                    self._finished.append(t.delivery_id)
         moves: list[object] = []
         turns: list[object] = []
         for n, row in pending.items():
@@ -263,13 +271,13 @@ class Ledger:
             if not index.isdecimal() or int(index) >= FAN_OUT:
                 return None
             row = self._connection.execute(
-                "SELECT d.n, d.state, e.mode FROM exchange e JOIN delivery d ON d.n = e.n * ? + ?"
-                " WHERE e.exchange_id = ?",
+                "SELECT d.n, d.state, e.mode, (SELECT coalesce(max(v.n), 0) FROM event v WHERE v.delivery = d.n)"
+                " FROM exchange e JOIN delivery d ON d.n = e.n * ? + ? WHERE e.exchange_id = ?",
                 (FAN_OUT, int(index), exchange_id),
             ).fetchone()
             if row is None:
                 return None
-            place = _Place(row[0], State(row[1]), row[2] == Mode.DIRECT.value)
+            place = _Place(row[0], State(row[1]), row[2] == Mode.DIRECT.value, row[3])
             self._places[delivery_id] = place
         return place
 

@@ -126,7 +126,8 @@ class JournalOperator:
             (new.value, OPEN_CLASS.get(new), due, now, code, attempt, n),
         )
         self._connection.execute(
-            "INSERT INTO event (delivery, at, state, attempt, code, detail, actor) VALUES (?,?,?,?,?,'',?)",
+            "INSERT INTO event (delivery, n, at, state, attempt, code, detail, actor)"
+            " SELECT ?1, coalesce(max(n), 0) + 1, ?, ?, ?, ?, '', ? FROM event WHERE delivery = ?1",
             (n, now, new.value, attempt, code, self._actor),
         )
         return Decision(delivery_id, old, new.value)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -133,10 +136,12 @@ class SqliteReader:
         first = exchange["n"] * FAN_OUT
         rows = self._connection.execute(
             "SELECT v.delivery, v.at, v.state, v.attempt, v.code, v.detail, v.actor FROM event v"
-            " WHERE v.delivery BETWEEN ? AND ? ORDER BY v.n",
+            " WHERE v.delivery BETWEEN ? AND ? ORDER BY v.delivery, v.n",
             (first, first + FAN_OUT - 1),
         )
-        for row in rows:
+        # By time across deliveries, by recording within one: a clock that jumped cannot turn a story round.
+        stories = [list(story) for _, story in groupby(rows.fetchall(), key=itemgetter("delivery"))]
+        for row in heapq.merge(*stories, key=itemgetter("at")):
             yield {
                 "delivery_id": f"{exchange_id}-{row['delivery'] % FAN_OUT}",
                 "at": row["at"],

@@ -27,7 +27,10 @@ BATCH: Final = 256
 """Consignments published and recorded together."""
 
 RETRY_S: Final = 0.5
-"""Pause after the broker or the journal could not take a batch."""
+"""Pause after the broker could not take a batch."""
+
+LINGER_S: Final = 0.5
+"""What is taken out of the broker within this time goes from ACCEPTED to DISPATCHING without a row in between."""
 
 
 def no_log(event: str, /, **fields: Any) -> None:
@@ -45,6 +48,7 @@ class Relay:
         clock: Clock,
         sweep_s: float = 1.0,
         max_open: int = 100_000,
+        linger_s: float = LINGER_S,
         log: Log = no_log,
     ) -> None:
         self._journal = journal
@@ -52,10 +56,13 @@ class Relay:
         self._clock = clock
         self._sweep_s = sweep_s
         self._max_open = max_open
+        self._linger_s = linger_s
         self._log = log
         self._held: set[str] = set()
         self._buffer: deque[tuple[Consignment, bool]] = deque()
         self._bell = asyncio.Event()
+        self._waiting: dict[str, None] = {}
+        self._published_bell = asyncio.Event()
         self._behind = True
         self._cursor = ""
         self._tasks: list[asyncio.Task[None]] = []
@@ -76,6 +83,7 @@ class Relay:
         await self._catch_up()
         self._tasks = [
             asyncio.create_task(self._publish_forever(), name="relay-publish"),
+            asyncio.create_task(self._record_forever(), name="relay-record"),
             asyncio.create_task(self._sweep_forever(), name="relay-sweep"),
         ]
 
@@ -94,6 +102,11 @@ class Relay:
         for consignment in consignments:
             if consignment.delivery_id not in self._held:
                 self._hold(consignment, fresh=True)
+
+    def taken(self, delivery_ids: Iterable[str]) -> None:
+        """The delivery is about to record DISPATCHING for these: PUBLISHED would come too late."""
+        for delivery_id in delivery_ids:
+            self._waiting.pop(delivery_id, None)
 
     def settled(self, delivery_ids: Iterable[str]) -> None:
         """The delivery is done with these: final, or parked without blocking. Makes room."""
@@ -168,8 +181,9 @@ class Relay:
                 self._bell.clear()
                 await self._bell.wait()
             batch = [self._buffer.popleft() for _ in range(min(BATCH, len(self._buffer)))]
+            self._waiting.update((consignment.delivery_id, None) for consignment, fresh in batch if fresh)
             await self._publish([consignment for consignment, _ in batch])
-            await self._record_published([consignment.delivery_id for consignment, fresh in batch if fresh])
+            self._published_bell.set()
 
     async def _publish(self, batch: Sequence[Consignment]) -> None:
         """Publish, however long the broker takes to come back; meanwhile ``hand_over`` fills up and falls behind."""
@@ -182,16 +196,31 @@ class Relay:
                 return
             await asyncio.sleep(RETRY_S)
 
+    async def _record_forever(self) -> None:
+        """PUBLISHED for what stays in the broker: it says where a message waits, so it is written when it waits."""
+        while True:
+            await self._published_bell.wait()
+            self._published_bell.clear()
+            known = list(self._waiting)
+            if self._linger_s:
+                await asyncio.sleep(self._linger_s)
+            for start in range(0, len(known), BATCH):
+                still = [each for each in known[start : start + BATCH] if each in self._waiting]
+                self.taken(still)
+                await self._record_published(still)
+            if self._waiting:
+                self._published_bell.set()
+
     async def _record_published(self, delivery_ids: Sequence[str]) -> None:
         now = self._clock.now()
-        fresh = [Transition(each, State.PUBLISHED, now) for each in delivery_ids]
+        published = [Transition(each, State.PUBLISHED, now) for each in delivery_ids]
         try:
-            await self._journal.record(fresh)
+            await self._journal.record(published)
         except JournalError as error:
             # A row that already moved on, or a disk that is full: the delivery itself does not depend on this row.
-            self._log("relay_record_failed", count=len(fresh), code=error.code)
+            self._log("relay_record_failed", count=len(published), code=error.code)
             if error.code == "CB4004":
-                await self._record_one_by_one(fresh)
+                await self._record_one_by_one(published)
 
     async def _record_one_by_one(self, transitions: Sequence[Transition]) -> None:
         results = await asyncio.gather(*(self._journal.record([each]) for each in transitions), return_exceptions=True)

@@ -88,16 +88,16 @@ CREATE TABLE reply (
     raw BLOB NOT NULL
 ) STRICT;
 CREATE TABLE event (
-    n INTEGER PRIMARY KEY,           -- order of recording, whoever recorded it
     delivery INTEGER NOT NULL,
+    n INTEGER NOT NULL,              -- 1, 2, ... in order of recording, whoever recorded it
     at REAL NOT NULL,
     state TEXT NOT NULL,
     attempt INTEGER NOT NULL,
     code TEXT NOT NULL,
     detail TEXT NOT NULL,
-    actor TEXT NOT NULL
-) STRICT;
-CREATE INDEX event_delivery ON event (delivery);
+    actor TEXT NOT NULL,
+    PRIMARY KEY (delivery, n)
+) STRICT, WITHOUT ROWID;
 """
 
 MIGRATIONS: Final[tuple[str, ...]] = (VERSION_1,)

@@ -214,12 +214,20 @@ async def main(folder: Path, port: int, messages: int, step: int, hit: int) -> N
     journal = FusedJournal(folder / "journal.sqlite", fuse)
     await journal.open()
     broker = FusedBroker(journal, fuse)
-    relay = Relay(journal, broker, clock=CLOCK, sweep_s=settings.sweep_s, max_open=50)
+    relay = Relay(journal, broker, clock=CLOCK, sweep_s=settings.sweep_s, max_open=50, linger_s=0.0)
     await relay.start()
     kit = Kit(
-        journal, broker, FusedSender(fuse), PlainOutgoing(), Breakers(CLOCK, settings), CLOCK, relay.settled, no_log,
-        random.random,
-    )  # fmt: skip
+        journal=journal,
+        broker=broker,
+        sender=FusedSender(fuse),
+        outgoing=PlainOutgoing(),
+        breakers=Breakers(CLOCK, settings),
+        clock=CLOCK,
+        taken=relay.taken,
+        settled=relay.settled,
+        log=no_log,
+        random=random.random,
+    )
     desk = DeliveryDesk(kit, settings)
     await desk.start([Endpoint("tax", "990019", "kojinjuminzei", address=f"http://127.0.0.1:{port}/", concurrency=8)])
     noted = folder / "acknowledged"

@@ -152,7 +152,7 @@ async def room(
     def log(event: str, /, **fields: Any) -> None:
         lines.append({"event": event, **fields})
 
-    kit = Kit(journal, broker, sender, outgoing, breakers, CLOCK, relay.settled, log, lambda: 0.5)
+    kit = Kit(journal, broker, sender, outgoing, breakers, CLOCK, relay.taken, relay.settled, log, lambda: 0.5)
     desk = DeliveryDesk(kit, settings)
     await relay.start()
     await desk.start(endpoints)

@@ -25,7 +25,7 @@ FAULT = HttpReply(500, "text/xml", b"<fault/>")
 
 
 async def test_a_message_is_delivered_with_its_bytes_and_recorded(tmp_path: Path) -> None:
-    """ACCEPTED, PUBLISHED, DISPATCHING, DELIVERED stand in the journal with times, attempt and receipt."""
+    """ACCEPTED, DISPATCHING, DELIVERED stand in the journal with times, attempt and receipt."""
     async with room(tmp_path) as bus:
         one = acceptance()
         await bus.accept(one)
@@ -36,7 +36,7 @@ async def test_a_message_is_delivered_with_its_bytes_and_recorded(tmp_path: Path
             shown = reader.show(one.exchange_id)
         assert shown is not None
         (delivery,) = shown["deliveries"]  # type: ignore[misc]
-        assert [event["state"] for event in delivery["events"]] == ["PUBLISHED", "DISPATCHING", "DELIVERED"]
+        assert [event["state"] for event in delivery["events"]] == ["DISPATCHING", "DELIVERED"]
         assert 0 < delivery["request_out"] <= delivery["response_in"] <= delivery["updated_at"]
         known = bus.journal.find(MUNICIPALITY, "juki", one.message_id)
         assert known is not None

@@ -121,6 +121,15 @@ async def test_transitions_of_one_call_stand_or_fall_together(journal: Journal) 
     assert journal.states([first.delivery_id(0)]) == {first.delivery_id(0): State.ACCEPTED}
 
 
+async def test_two_callers_that_end_the_same_delivery_do_not_both_succeed(journal: Journal) -> None:
+    """In one commit or in two: the first outcome stands."""
+    many = [acceptance() for _ in range(20)]
+    await asyncio.gather(*(journal.accept(each) for each in many))
+    calls = [journal.record([step(each, State.CANCELLED)]) for each in many for _ in range(3)]
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert [getattr(outcome, "code", "") for outcome in outcomes] == ["", "CB4004", "CB4004"] * 20
+
+
 async def test_transitions_of_one_delivery_may_follow_each_other_in_one_call(journal: Journal) -> None:
     """They are applied in order: the last one stands."""
     first = acceptance()
