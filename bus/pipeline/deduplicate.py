@@ -19,6 +19,9 @@ from bus.wire.fault import read_fault
 MAX_CALLS: Final = 100
 """So often may one failed call be sent again under its id; then the stored answer stands."""
 
+FORGOTTEN_S: Final = 600.0
+"""A call that is still out after this long (more than any deadline) ended without its outcome being stored."""
+
 _INTERRUPTED: Final = frozenset({"", "CB9001"})
 """Codes of a call whose outcome nobody was told, since the bus itself ended."""
 
@@ -38,19 +41,20 @@ def deduplicate(house: House, exchange: Exchange) -> Known | None:
         known = house.journal.find(sender.municipality, sender.id, exchange.journal_id)
         if known is None:
             return None
-        check(exchange, known)
-        if call > MAX_CALLS or not _may_call_again(known):
+        check(house, exchange, known)
+        if call > MAX_CALLS or exchange.answers is not None or not _may_call_again(known):
             return known
         exchange.journal_id = f"{message.id}#{call}"
     return known
 
 
-def check(exchange: Exchange, known: Known) -> None:
+def check(house: House, exchange: Exchange, known: Known) -> None:
     """The known message is the same one, and finished or safely stored. Errors: CB3001, CB3002."""
     assert exchange.message is not None
     if known.sha256 != exchange.message.sha256:
         raise DuplicateError("CB3001", [Finding("CB3001", path="wsa:MessageID", got=f"exchange {known.exchange_id}")])
-    if known.mode is Mode.DIRECT and known.state is State.DISPATCHING:
+    out = known.mode is Mode.DIRECT and known.state is State.DISPATCHING
+    if out and exchange.answers is None and house.clock.now() - known.received_at < FORGOTTEN_S:
         raise DuplicateError("CB3002", retry_after_s=1)
 
 
@@ -60,7 +64,7 @@ def _may_call_again(known: Known) -> bool:
         return False
     if known.state is State.REPLIED:
         return not known.reply or (bool(known.code) and _passes(_fault_code(known.reply)))
-    return known.code in _INTERRUPTED or _passes(known.code)
+    return known.state is State.DISPATCHING or known.code in _INTERRUPTED or _passes(known.code)
 
 
 def _fault_code(reply: bytes) -> str:

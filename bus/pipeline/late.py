@@ -95,9 +95,9 @@ async def finish(house: House, exchange: Exchange) -> Response:
     assert known is not None
     assert message is not None
     own = [] if exchange.mode is Mode.QUEUED else [_transition(f"{exchange.id}-0", State.DELIVERED, house)]
-    await _record(house, exchange, own)
     if exchange.mode is Mode.QUEUED:
         relay.hand_over(house, exchange)
+    await _record(house, exchange, own)
     house.log(
         "answered_late",
         exchange_id=exchange.id,
@@ -112,10 +112,12 @@ async def finish(house: House, exchange: Exchange) -> Response:
     return Response(202)
 
 
-async def repeat(house: House, exchange: Exchange) -> Response:
+async def repeat(house: House, exchange: Exchange, known: Known) -> Response:
     """The provider sends its answer again: make up for a record that is missing, then the same 202."""
+    unfinished = known.mode is Mode.DIRECT and known.state is State.DISPATCHING
+    own = [_transition(known.delivery_id(0), State.DELIVERED, house)] if unfinished else []
     if exchange.answers is not None and exchange.answers.state is not State.REPLIED:
-        await _record(house, exchange, [])
+        await _record(house, exchange, own)
     return Response(202)
 
 

@@ -19,7 +19,7 @@ async def repeat(house: House, exchange: Exchange, known: Known) -> Response:
 
     Errors: CB3001 other content, CB3002 still in process.
     """
-    check(exchange, known)
+    check(house, exchange, known)
     house.log(
         "repeated",
         exchange_id=known.exchange_id,
@@ -29,7 +29,7 @@ async def repeat(house: House, exchange: Exchange, known: Known) -> Response:
         state=known.state,
     )
     if exchange.answers is not None:
-        return await late.repeat(house, exchange)
+        return await late.repeat(house, exchange, known)
     if known.mode is Mode.QUEUED:
         return queued(exchange, known.exchange_id, known.received_at)
     if known.state is State.DELIVERED:

@@ -8,6 +8,7 @@ from bus.core.errors import DeliveryError, WireError
 from bus.core.ports import Acceptance, HttpReply
 from bus.core.states import State
 from bus.pipeline import process
+from bus.pipeline.deduplicate import FORGOTTEN_S
 from bus.wire import envelope, safe_xml
 from bus.wire.fault import fault_bytes, read_fault
 from bus.wire.http import XML, Response
@@ -195,6 +196,23 @@ async def test_a_call_that_the_end_of_the_bus_interrupted_may_be_sent_again() ->
     town.journal.rows[exchange_id].last[0] = None
     assert (await process(town.house, request(call()))).status == 200
     assert len(town.sender.sent) == 2
+
+
+async def test_a_call_whose_answer_could_not_be_stored_may_be_sent_again_once_it_is_surely_over() -> None:
+    """Until then it counts as being in process."""
+    town = world()
+
+    def provider(sent: Sent) -> HttpReply:
+        town.journal.failing = True
+        return HttpReply(200, XML, resident_reply())
+
+    town.sender.provider = provider
+    assert code_of(await process(town.house, request(call()))) == "CB4001"
+    town.journal.failing = False
+    assert code_of(await process(town.house, request(call()))) == "CB3002"
+    town.clock.at += FORGOTTEN_S
+    town.sender.provider = always(HttpReply(200, XML, resident_reply()))
+    assert (await process(town.house, request(call()))).status == 200
 
 
 async def test_a_refused_message_may_come_again_under_its_id() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from bus.core.errors import WireError
-from bus.core.ports import HttpReply
+from bus.core.ports import Acceptance, HttpReply, Known
 from bus.core.states import State
 from bus.core.types import Mode, Right, Route
 from bus.deliver.outgoing import HouseOutgoing
@@ -133,6 +134,48 @@ async def test_a_record_that_a_crash_left_out_is_made_up_for() -> None:
     town.journal.rows[exchange_id].states[0] = State.DELIVERED
     assert (await give(town, answer())).status == 202
     assert town.journal.state(exchange_id) is State.REPLIED
+
+
+def fail_after_accepting(town: World) -> Callable[[], None]:
+    """The journal stores the next message and then fails; the result mends it."""
+    accept = town.journal.accept
+
+    async def accept_then_fail(acceptance: Acceptance) -> Known | None:
+        known = await accept(acceptance)
+        town.journal.failing = True
+        return known
+
+    def mend() -> None:
+        town.journal.accept, town.journal.failing = accept, False  # type: ignore[method-assign]
+
+    town.journal.accept = accept_then_fail  # type: ignore[method-assign]
+    return mend
+
+
+async def test_an_answer_whose_record_fails_is_on_its_way_all_the_same() -> None:
+    """The provider is asked to come again, and the second time makes up for the record alone."""
+    town = world()
+    exchange_id = await asked(town)
+    mend = fail_after_accepting(town)
+    assert (await give(town, answer())).status == 503
+    mend()
+    assert (await give(town, answer())).status == 202
+    assert town.journal.state(exchange_id) is State.REPLIED
+    assert len(town.outbox.handed) == 1
+
+
+async def test_an_answer_to_be_polled_whose_record_fails_is_made_up_for_too() -> None:
+    """Nothing stays in process."""
+    town = world()
+    town.sender.provider = lambda sent: HttpReply(202, "", b"")
+    raw = envelope.build(tax_inquiry(), addressing=addressing("urn:uuid:q", ACTION))
+    await process(town.house, request(raw, caller="kokuho", unit="kojinjuminzei"))
+    mend = fail_after_accepting(town)
+    assert (await give(town, answer())).status == 503
+    mend()
+    assert (await give(town, answer())).status == 202
+    assert town.journal.interrupted_calls() == []
+    assert {row.states[0] for row in town.journal.rows.values()} == {State.REPLIED, State.DELIVERED}
 
 
 @pytest.mark.parametrize(
