@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -11,11 +12,11 @@ from adapters.mapping.conversions import Setup, make_conversion
 from adapters.mapping.engine import DIRECTIONS, Mapping
 from adapters.mapping.item_check import item_check
 from adapters.mapping.rules import ConstantRule, ItemRule, Rule, UnmappedRule
-from adapters.sdk.layout import Layout
+from adapters.sdk.layout import Layout, LayoutField
 from adapters.sdk.problems import Problems
 from adapters.sdk.toml import TomlFile, read_toml
 from adapters.sdk.types import LossPolicy, Side
-from schemas.model import Edition, RecordType, Unit
+from schemas.model import Edition, Item, RecordType, Unit
 
 _POLICIES = ("forbid", "record", "allow")
 _SIDES = ("vendor", "standard")
@@ -53,12 +54,16 @@ class _Reading:
     problems: Problems
     rules: list[Rule] = field(default_factory=list)
     seen: dict[Side, dict[str, int]] = field(default_factory=lambda: {"vendor": {}, "standard": {}})
+    fields: dict[str, LayoutField] = field(init=False)
+    items: dict[str, Item] = field(init=False)
 
-    def known(self, side: Side) -> list[str]:
+    def __post_init__(self) -> None:
+        self.fields = {one.name: one for one in self.layout.items}
+        self.items = {item.name: item for item in self.record.items}
+
+    def known(self, side: Side) -> Iterable[str]:
         """The names of one side."""
-        if side == "vendor":
-            return [one.name for one in self.layout.items]
-        return [item.name for item in self.record.items]
+        return self.fields if side == "vendor" else self.items
 
     def take(self, side: Side, name: str, line: int) -> bool:
         """Note that ``name`` is spoken of; unknown and double names are problems."""
@@ -166,8 +171,8 @@ def _items(reading: _Reading) -> None:
         loss = _policy(reading, where, line, table.get("loss", "forbid"))
         if not vendor or not standard or not all(taken):
             continue
-        fields = tuple(reading.layout.field(one) for one in vendor)
-        items = tuple(reading.record.item(one) for one in standard)
+        fields = tuple(reading.fields[one] for one in vendor)
+        items = tuple(reading.items[one] for one in standard)
         setup = Setup(file.path, line, reading.folder, fields, items, reading.unit.codes, options, problems)
         conversion = make_conversion(name, setup)
         if conversion is not None:
@@ -203,7 +208,7 @@ def _unmapped(reading: _Reading, direction: str) -> None:
             assert side is not None
             if not reading.take(side, name, line):
                 continue
-            if side == "standard" and direction != "to_vendor" and reading.record.item(name).mandatory:
+            if side == "standard" and direction != "to_vendor" and reading.items[name].mandatory:
                 expected = "a mapping or constant for a mandatory item"
                 problems.add(file.path, f"standard.{name}", line=line, expected=expected, got="unmapped")
             reading.rules.append(UnmappedRule(side, name, reason, loss, line))
@@ -224,7 +229,7 @@ def _constants(reading: _Reading) -> None:
         if side is None or not reading.take(side, name, line):
             continue
         if side == "standard":
-            fault = item_check(reading.record.item(name), reading.unit).fault(value)
+            fault = item_check(reading.items[name], reading.unit).fault(value)
             if fault is not None:
                 problems.add(file.path, f"{where}.value", line=line, expected=fault.expected, got=value)
         reading.rules.append(ConstantRule(side, name, value, reason, loss, line))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from collections.abc import Mapping as Table
 from random import Random
 
 from adapters.mapping.conversions.base import ConversionError
@@ -11,40 +12,33 @@ from adapters.mapping.conversions.code import Code
 from adapters.mapping.rules import ItemRule
 from adapters.mapping.slow import Walk
 from adapters.sdk.types import BadRecord
-from adapters.suite.generate import Carried, carried, records
+from adapters.suite.generate import Carried, records
 from adapters.suite.subject import Pair, Subject
 from adapters.suite.verdict import Verdict, fault, verdict
 from bus.core.errors import AdapterError
 from bus.core.types import Finding
 
 
-def check_values(subject: Subject, seed: int, count: int) -> Iterator[Verdict]:
-    """``inverse``, ``round-trip`` and ``code-table`` for every mapping."""
+def check_values(subject: Subject, known: Table[str, list[Carried]], seed: int, count: int) -> Iterator[Verdict]:
+    """``inverse``, ``round-trip`` and ``code-table`` for every mapping; ``known`` are its values, by mapping."""
     for pair in subject.pairs:
-        found, known = _inverse(pair, seed)
-        yield found
-        yield _round_trip(pair, known, seed, count)
+        yield _inverse(pair, known[pair.name])
+        yield _round_trip(pair, known[pair.name], seed, count)
         yield from _codes(pair)
 
 
-def _inverse(pair: Pair, seed: int) -> tuple[Verdict, list[Carried]]:
-    codec = pair.codec()
-    known: list[Carried] = []
+def _inverse(pair: Pair, known: list[Carried]) -> Verdict:
     findings: list[Finding] = []
-    for rule in pair.mapping.rules:
-        if isinstance(rule, ItemRule):
-            one = carried(pair.mapping, codec, rule, Random(f"{seed} {rule.vendor}"))  # noqa: S311
-            known.append(one)
-            if not one.values:
-                path = "・".join(rule.standard)
-                findings.append(fault(path, "a value that comes back unchanged", f"{one.refused} refused"))
-            if one.silent:
-                path = "・".join(rule.standard)
-                findings.append(fault(path, "no silent change", f"{one.silent} values", code="CB6016"))
+    for one in known:
+        path = "・".join(one.rule.standard)
+        if not one.values:
+            findings.append(fault(path, "a value that comes back unchanged", f"{one.refused} refused"))
+        if one.silent:
+            findings.append(fault(path, "no silent change", f"{one.silent} values", code="CB6016"))
     passed = sum(len(one.values) for one in known)
     refused = sum(one.refused for one in known)
     detail = f"{len(known)} rules, {passed} values unchanged, {refused} refused with a code"
-    return verdict("inverse", pair.name, findings, detail), known
+    return verdict("inverse", pair.name, findings, detail)
 
 
 def _round_trip(pair: Pair, known: list[Carried], seed: int, count: int) -> Verdict:

@@ -54,6 +54,12 @@ def carried(mapping: Mapping, codec: Codec, rule: ItemRule, random: Random) -> C
     return Carried(rule, tuple(kept), refused, silent)
 
 
+def all_carried(mapping: Mapping, codec: Codec, seed: int) -> list[Carried]:
+    """The values of every converting rule."""
+    rules = (rule for rule in mapping.rules if isinstance(rule, ItemRule))
+    return [carried(mapping, codec, rule, Random(f"{seed} {rule.vendor}")) for rule in rules]  # noqa: S311
+
+
 def _reported(mapping: Mapping, rule: ItemRule, values: tuple[str, ...]) -> bool:
     """Whether the mapping says that these values do not come back as they went."""
     present = {name: value for name, value in zip(rule.standard, values, strict=True) if value}

@@ -9,6 +9,7 @@ from adapters.suite.check_errors import check_errors
 from adapters.suite.check_itself import check_itself
 from adapters.suite.check_samples import check_samples
 from adapters.suite.check_values import check_values
+from adapters.suite.generate import all_carried
 from adapters.suite.subject import Subject
 from adapters.suite.verdict import Verdict
 
@@ -50,6 +51,7 @@ def _verdicts(subject: Subject, seed: int, records: int) -> Iterator[Verdict]:
     detail = f"{len(subject.samples)} samples, {len(golden)} golden pairs"
     yield Verdict("samples", subject.folder.name, bool(golden), detail)
     yield from check_samples(subject)
-    yield from check_values(subject, seed, records)
-    yield from check_errors(subject, seed)
+    known = {pair.name: all_carried(pair.mapping, pair.codec(), seed) for pair in subject.pairs}
+    yield from check_values(subject, known, seed, records)
+    yield from check_errors(subject, known, seed)
     yield from check_itself(subject)

@@ -140,7 +140,7 @@ def _samples(
         if layout is None:
             problems.add(path, f"{where}.layout", line=line, expected="a layout", got=str(table.get("layout", "")))
         mapping = str(table.get("mapping", ""))
-        if mapping and mapping not in pairs:
+        if mapping and not (folder / mapping).is_file():
             problems.unknown(path, f"{where}.mapping", mapping, pairs, line=line)
         if layout is None or not (path.parent / str(table.get("file", ""))).is_file():
             continue

@@ -141,6 +141,8 @@ def _delimited(lines: list[bytes], found: Guess) -> bool:
             counts = Counter(len(cells(text, delimiter, '"')) for text in texts)
         except CellError:
             continue
+        if not counts:
+            return False
         count, times = counts.most_common(1)[0]
         if count > columns and count > 1 and times >= len(texts) - 2:
             best, columns = delimiter, count
@@ -247,4 +249,6 @@ def _cut(lines: list[bytes], size: int, first: int) -> list[int]:
     starts = {0, first}
     starts |= {at for at in range(1, size) if blank[at - 1] and not blank[at]}
     ordered = sorted(start for start in starts if start < size)
+    if not ordered:
+        return []
     return [end - start for start, end in zip(ordered, [*ordered[1:], size], strict=True)]
