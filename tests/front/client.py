@@ -11,7 +11,8 @@ from bus.core.basic import basic_header
 from bus.core.settings import FrontSettings
 from bus.front.desk import Handler
 from bus.front.server import Server, serve
-from tests.pipeline.fakes import TOWN, World
+from tests.pipeline.fakes import World
+from tests.pipeline.messages import TOWN
 
 ANSWER_WITHIN_S = 10.0
 

@@ -14,7 +14,8 @@ from bus.wire import envelope
 from bus.wire.http import Request, Response
 from schemas.catalog import load_edition
 from tests.front.client import connected, get, post, running
-from tests.pipeline.fakes import TOWN, edition, inquiry, site, world
+from tests.pipeline.fakes import site, world
+from tests.pipeline.messages import TOWN, edition, inquiry
 
 MESSAGE = envelope.build(inquiry())
 ADDRESS = re.compile(rb'location="([^"]*)"')

@@ -14,7 +14,8 @@ from bus.wire import envelope, safe_xml
 from bus.wire.fault import read_fault
 from bus.wire.http import XML, Request, Response
 from tests.front.client import Got, Line, chunks, connected, get, post, running
-from tests.pipeline.fakes import JUKI, TOWN, Sent, addressing, inquiry, resident_reply, world
+from tests.pipeline.fakes import Sent, world
+from tests.pipeline.messages import JUKI, TOWN, addressing, inquiry, resident_reply
 from tests.support.polling import until_async
 
 MESSAGE = envelope.build(inquiry())

@@ -13,22 +13,8 @@ from bus.pipeline import process
 from bus.wire import envelope, safe_xml
 from bus.wire.fault import fault_bytes, read_fault
 from bus.wire.http import XML, Response
-from tests.pipeline.fakes import (
-    ENDPOINTS,
-    JUKI,
-    RIGHTS,
-    ROUTES,
-    TOWN,
-    Provider,
-    Sent,
-    addressing,
-    context,
-    inquiry,
-    request,
-    resident_reply,
-    site,
-    world,
-)
+from tests.pipeline.fakes import ENDPOINTS, RIGHTS, ROUTES, Provider, Sent, site, world
+from tests.pipeline.messages import JUKI, TOWN, addressing, context, inquiry, request, resident_reply
 
 ACTION = f"{JUKI}/jumin_shokai"
 

@@ -12,18 +12,8 @@ from bus.pipeline.deduplicate import FORGOTTEN_S
 from bus.wire import envelope, safe_xml
 from bus.wire.fault import fault_bytes, read_fault
 from bus.wire.http import XML, Response
-from tests.pipeline.fakes import (
-    JUKI,
-    Provider,
-    Sent,
-    World,
-    addressing,
-    inquiry,
-    notice,
-    request,
-    resident_reply,
-    world,
-)
+from tests.pipeline.fakes import Provider, Sent, World, world
+from tests.pipeline.messages import JUKI, addressing, inquiry, notice, request, resident_reply
 
 
 def code_of(response: Response) -> str:

@@ -16,22 +16,8 @@ from bus.pipeline import ANSWER_SUFFIX, judge_delivery, outgoing_body, process
 from bus.wire import envelope, safe_xml
 from bus.wire.fault import fault_bytes, read_fault
 from bus.wire.http import XML, Response
-from tests.pipeline.fakes import (
-    ENDPOINTS,
-    RIGHTS,
-    ROUTES,
-    TAX,
-    TOWN,
-    World,
-    addressing,
-    edition,
-    endpoint,
-    request,
-    site,
-    tax_answer,
-    tax_inquiry,
-    world,
-)
+from tests.pipeline.fakes import ENDPOINTS, RIGHTS, ROUTES, World, endpoint, site, world
+from tests.pipeline.messages import TAX, TOWN, addressing, edition, request, tax_answer, tax_inquiry
 
 ACTION = f"{TAX}/shotoku_shokai"
 REPLY_TO = "http://kokuho.example/soap"

@@ -15,7 +15,8 @@ from bus.wire import envelope, safe_xml
 from bus.wire.context import PREFIX
 from bus.wire.fault import fault_bytes
 from bus.wire.http import XML
-from tests.pipeline.fakes import JUKI, addressing, compiled, context, edition, inquiry, notice, request, world
+from tests.pipeline.fakes import world
+from tests.pipeline.messages import JUKI, addressing, compiled, context, edition, inquiry, notice, request
 
 ACTION = f"{JUKI}/ido_tsuchi"
 

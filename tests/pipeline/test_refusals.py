@@ -14,21 +14,8 @@ from bus.pipeline.security import Policy, secure
 from bus.wire import envelope, safe_xml
 from bus.wire.fault import read_fault
 from bus.wire.http import Response
-from tests.pipeline.fakes import (
-    ENDPOINTS,
-    JUKI,
-    RIGHTS,
-    ROUTES,
-    TOWN,
-    World,
-    addressing,
-    context,
-    inquiry,
-    notice,
-    request,
-    site,
-    world,
-)
+from tests.pipeline.fakes import ENDPOINTS, RIGHTS, ROUTES, World, site, world
+from tests.pipeline.messages import JUKI, TOWN, addressing, context, inquiry, notice, request
 
 ACTION = f"{JUKI}/jumin_shokai"
 PLAIN = envelope.build(inquiry())

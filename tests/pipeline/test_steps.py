@@ -11,7 +11,8 @@ from typing import Any
 from bus import pipeline
 from bus.pipeline import STEPS, process
 from bus.wire import envelope
-from tests.pipeline.fakes import JUKI, addressing, inquiry, request, world
+from tests.pipeline.fakes import world
+from tests.pipeline.messages import JUKI, addressing, inquiry, request
 
 DOCUMENTED = (
     "identify",
