@@ -14,6 +14,7 @@ from bus.core.errors import JournalError
 from bus.core.ports import Acceptance, Clock, Known, OpenDelivery, Transition
 from bus.core.states import State
 from bus.core.types import Finding
+from bus.journal.checkpoint import Checkpointer
 from bus.journal.ledger import Ledger, Outcome, Work
 from bus.journal.message_index import MessageIndex, message_key
 from bus.journal.owner import OwnerLock
@@ -31,14 +32,8 @@ from bus.journal.schema import (
 )
 from bus.journal.writer import GroupWriter
 
-CHECKPOINT_IDLE_BYTES: Final = 1 << 20
-"""In a gap the log is copied back when about this much was written since."""
-
-CHECKPOINT_FORCED_BYTES: Final = 64 << 20
-"""Without a gap it is copied back at this size, so that the log stays bounded."""
-
 ROW_ESTIMATE: Final = 2000
-"""Bytes of log per entry besides its body; only steers checkpoints."""
+"""Bytes of log per row besides its body."""
 
 _PAGE = f"SELECT {OPEN_COLUMNS} FROM {OPEN_FROM} WHERE d.open = ? {{when}} AND d.n > ? ORDER BY d.n LIMIT ?"  # noqa: S608 (constants)
 _PAGES: Final = (
@@ -64,22 +59,20 @@ class _SqliteStore:
         self._max_pages = max_pages
         self._connection: sqlite3.Connection | None = None
         self._ledger: Ledger | None = None
-        self._written = 0
+        self._checkpointer = Checkpointer(path, make)
 
     def open(self) -> None:
-        self.close()
+        self._disconnect()
         connection = open_for_writing(self._path, self._make, max_pages=self._max_pages)
         connection.execute("PRAGMA cache_size=-65536")
         connection.execute("PRAGMA temp_store=MEMORY")
         self._connection, self._ledger = connection, Ledger(connection, self._clock)
+        self._checkpointer.start()
 
     def apply(self, batch: Sequence[Work]) -> list[Outcome]:
         assert self._ledger is not None
         outcomes = self._ledger.apply(batch)
-        self._written += sum(
-            ROW_ESTIMATE + (len(work.raw) if isinstance(work, Acceptance) else sum(len(t.reply) for t in work))
-            for work in batch
-        )
+        self._checkpointer.written(sum(map(_log_bytes, batch)))
         return outcomes
 
     @property
@@ -93,16 +86,25 @@ class _SqliteStore:
             return False
         if self._ledger.messages.merge(idle=idle):
             return True
-        if self._written >= (CHECKPOINT_IDLE_BYTES if idle else CHECKPOINT_FORCED_BYTES):
-            self._written = 0
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        self._checkpointer.tend(self._connection, idle=idle)
         return False
 
     def close(self) -> None:
+        self._checkpointer.stop()
+        self._disconnect()
+
+    def _disconnect(self) -> None:
         if self._connection is not None:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.close()
         self._connection = None
+
+
+def _log_bytes(work: Work) -> int:
+    """About what an entry adds to the write-ahead log; only steers checkpoints."""
+    if isinstance(work, Acceptance):
+        return ROW_ESTIMATE + len(work.raw)
+    return sum(ROW_ESTIMATE + len(transition.reply) for transition in work)
 
 
 class SqliteJournal:
