@@ -1,7 +1,7 @@
 """The quick way through a mapping: compiled per direction, for records without any trouble.
 
 Anything out of the ordinary (a refused value, a loss, a missing item) gives ``None``, and the engine then goes through
-the rules one by one and says what is wrong. Conversions of single items are remembered: dates, codes and flags repeat.
+the rules one by one and says what is wrong. What was converted is remembered: dates, codes and flags repeat.
 What is remembered stays in this process.
 """
 
@@ -53,15 +53,16 @@ class Single:
 
 @dataclass(slots=True)
 class Several:
-    """Several items on at least one side."""
+    """Several items on at least one side; ``known`` as with ``Single``."""
 
     sources: tuple[str, ...]
     targets: tuple[str, ...]
     there: Translate
     back: Translate | None
     accepts: tuple[Accept, ...]
+    known: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
 
-    def convert(self, values: tuple[str, ...]) -> tuple[str, ...] | None:
+    def learn(self, values: tuple[str, ...]) -> tuple[str, ...] | None:
         """Convert, try the way back, check; ``None`` when anything is not as it should be."""
         try:
             found = self.there(values)
@@ -72,6 +73,9 @@ class Several:
         for result, accept in zip(found, self.accepts, strict=True):
             if result and not accept(result):
                 return None
+        if len(self.known) >= REMEMBER:
+            self.known.clear()
+        self.known[values] = found
         return found
 
 
@@ -143,8 +147,9 @@ class FastPath:
 
     def _several(self, get: Callable[..., str], out: dict[str, str]) -> bool:
         for rule in self.several:
-            found = rule.convert(tuple([get(name, "") for name in rule.sources]))
-            if found is None:
+            sources = tuple([get(name, "") for name in rule.sources])
+            found = rule.known.get(sources)
+            if found is None and (found := rule.learn(sources)) is None:
                 return False
             out.update({target: result for target, result in zip(rule.targets, found, strict=True) if result})
         return True
