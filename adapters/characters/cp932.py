@@ -48,6 +48,7 @@ class Cp932:
     name = "cp932"
 
     def __init__(self, register: GaijiRegister = EMPTY, *, gaiji: bool = True) -> None:
+        register = register.of_kind(private_use=False)
         self._register = register
         self._gaiji = gaiji
         registered = re.escape(register.first_characters)

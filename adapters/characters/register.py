@@ -72,6 +72,10 @@ class GaijiRegister:
         """The vendor code that stands for exactly this text, ``""`` when there is none."""
         return self.to_code.get(sequence, "")
 
+    def of_kind(self, *, private_use: bool) -> GaijiRegister:
+        """Only the rows whose code is a private-use ``U+…``, or only those that are CP932 codes."""
+        return GaijiRegister(tuple(row for row in self.rows if row.code.startswith("U+") == private_use))
+
     @property
     def first_characters(self) -> str:
         """The characters with which a registered sequence can begin."""

@@ -19,6 +19,7 @@ class Utf8:
     name = "utf-8"
 
     def __init__(self, register: GaijiRegister = EMPTY, *, gaiji: bool = True) -> None:
+        register = register.of_kind(private_use=True)
         self._register = register
         self._gaiji = gaiji
         self.watch = re.compile(f"[{_CONTROLS}{_PRIVATE}{_NOT_TEXT}{re.escape(register.first_characters)}]")

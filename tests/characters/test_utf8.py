@@ -38,6 +38,13 @@ def test_a_private_use_character_goes_through_the_register() -> None:
     assert characters.encode("山\u845b\U000e0101") == "山\ue000".encode()
 
 
+def test_a_code_of_another_character_set_is_not_used() -> None:
+    """A CP932 code means nothing in UTF-8, a private-use code nothing in CP932."""
+    register = GaijiRegister((Gaiji("F040", "\u9ad9"), Gaiji("U+E001", "\u6a4b")))
+    assert charset("utf-8", register).encode("\u9ad9") == "\u9ad9".encode()
+    assert charset("cp932", register).encode("\u6a4b") == "\u6a4b".encode("cp932")
+
+
 @pytest.mark.parametrize("text", ["\ue000", "\ufffd", "\x07", "\ud840"])
 def test_what_may_not_be_written_is_refused(text: str) -> None:
     """CB6007."""
