@@ -31,10 +31,8 @@ class Translator:
         return self.mapping.to_standard(record)
 
     def to_vendor(self, values: Table[str, str]) -> Converted:
-        """The vendor's items; AdapterError with every problem, those of the vendor's character set included."""
-        converted = self.mapping.to_vendor(values)
-        self.encode(converted.values)
-        return converted
+        """The vendor's items; AdapterError with every problem but those of widths and characters (``encode``)."""
+        return self.mapping.to_vendor(values)
 
     def encode(self, values: Table[str, str]) -> bytes:
         """One vendor record; AdapterError with the standard's item names beside the vendor's."""

@@ -52,9 +52,10 @@ async def processed(place: Place, files: int = 1) -> dict[str, int]:
     return found
 
 
-def error_rows(place: Place, name: str) -> list[dict[str, str]]:
-    """The error list of a file."""
+async def error_rows(place: Place, name: str) -> list[dict[str, str]]:
+    """The error list of a file, as soon as it is there: it is written after the counts are durable."""
     path = place.path("a-juki", "out") / "error" / f"{name}.ERR.csv"
+    await until_async(path.exists, what=path.name)
     return list(csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8-sig"))))
 
 
@@ -143,7 +144,7 @@ async def test_a_truncated_file_goes_to_error_and_its_whole_records_go_on(place:
     status = place.status("a-juki", detail=True)
     assert status["file_list"][0]["code"] == "CB6001"
     assert len(place.bus.taken) == 7
-    assert {row["コード"] for row in error_rows(place, "IDO_0001.DAT")} == {"CB6001"}
+    assert {row["コード"] for row in await error_rows(place, "IDO_0001.DAT")} == {"CB6001"}
 
 
 async def test_a_wrong_record_is_refused_with_its_place_and_the_rest_goes_on(place: Place) -> None:
@@ -158,7 +159,7 @@ async def test_a_wrong_record_is_refused_with_its_place_and_the_rest_goes_on(pla
     status = place.status("a-juki")
     assert status["refused"] == 2
     assert status["outbox"] == {"sent": 8}
-    found = error_rows(place, "IDO_0001.DAT")
+    found = await error_rows(place, "IDO_0001.DAT")
     assert {row["レコード番号"] for row in found} == {"4", "6"}
     assert {row["コード"] for row in found} == {"CB6014"}
     assert all("IDO_0001.DAT" in row["位置"] and row["対処"] for row in found)
@@ -177,7 +178,7 @@ async def test_an_unknown_gaiji_holds_its_record_until_the_register_knows_it(pla
         status = place.status("a-juki", detail=True)
         assert (status["held"], len(place.bus.taken)) == (1, 5)
         assert [(row["character"], row["state"]) for row in status["worklist_list"]] == [("F9FC", "open")]
-        assert error_rows(place, "IDO_0001.DAT")[0]["状態"] == "保留"
+        assert (await error_rows(place, "IDO_0001.DAT"))[0]["状態"] == "保留"
         text = register.read_text("utf-8-sig")
         register.write_text(text + "F9FC,U+845B U+E0101,,字形一致,試験,文字同定担当,2026-01-01,\r\n", "utf-8")
         await until_async(lambda: len(place.bus.taken) == 6, what="the held record")
@@ -237,7 +238,9 @@ async def test_a_notice_that_the_bus_refuses_is_listed_and_the_others_go(place: 
     assert status["outbox"] == {"refused": 1, "sent": 7}
     assert status["refused"] == 1
     assert [row["code"] for row in status["refused_list"]] == ["CB2002"]
-    assert [(row["レコード番号"], row["コード"]) for row in error_rows(place, "IDO_0001.DAT")] == [("2", "CB2002")]
+    assert [(row["レコード番号"], row["コード"]) for row in await error_rows(place, "IDO_0001.DAT")] == [
+        ("2", "CB2002")
+    ]
 
 
 async def test_a_refusal_for_now_is_repeated_with_the_same_id_and_bytes(place: Place) -> None:
@@ -246,8 +249,7 @@ async def test_a_refusal_for_now_is_repeated_with_the_same_id_and_bytes(place: P
     place.bus.refusals = {rows[0]["atenabango"]: "CB4002"}
     async with place.running("a-juki"):
         place.drop("IDO_0001.DAT", ido_file(rows))
-        await until_async(lambda: len(place.bus.taken) == 2)
-        assert place.status("a-juki")["outbox"] == {"sent": 2, "waiting": 1}
+        await until_async(lambda: place.status("a-juki")["outbox"] == {"sent": 2, "waiting": 1})
         place.bus.refusals = {}
         await until_async(lambda: place.status("a-juki")["outbox"] == {"sent": 3})
     assert place.bus.changed == 0
@@ -263,9 +265,9 @@ async def test_a_hostile_file_is_refused_and_the_next_one_goes(place: Place) -> 
         place.drop("IDO_0004.DAT", good)
         states = await processed(place, files=4)
     assert states == {"done": 2, "error": 2}
-    assert {row["コード"] for row in error_rows(place, "IDO_0001.DAT")} <= {"CB6001", "CB6014"}
-    assert {row["コード"] for row in error_rows(place, "IDO_0002.DAT")} == {"CB6001"}
-    assert {row["コード"] for row in error_rows(place, "IDO_0003.DAT")} <= {"CB6002", "CB6014"}
-    assert len({row["レコード番号"] for row in error_rows(place, "IDO_0003.DAT")}) == 4
+    assert {row["コード"] for row in await error_rows(place, "IDO_0001.DAT")} <= {"CB6001", "CB6014"}
+    assert {row["コード"] for row in await error_rows(place, "IDO_0002.DAT")} == {"CB6001"}
+    assert {row["コード"] for row in await error_rows(place, "IDO_0003.DAT")} <= {"CB6002", "CB6014"}
+    assert len({row["レコード番号"] for row in await error_rows(place, "IDO_0003.DAT")}) == 4
     assert len(place.bus.taken) == 4
     assert {one.records[0]["atenabango"] for one in place.bus.taken} == {row["atenabango"] for row in residents(4)}

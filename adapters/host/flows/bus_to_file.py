@@ -113,6 +113,11 @@ async def _wait(what: Coroutine[Any, Any, object], seconds: float) -> None:
         await asyncio.wait_for(what, seconds)
 
 
+def _items(items: dict[str, str], _raw: bytes) -> tuple[bytes, str]:
+    """A file is encoded as a whole when it is written."""
+    return msgspec.json.encode(items), ""
+
+
 @dataclass(slots=True)
 class BusToFile:
     """One flow of kind ``bus-to-file``."""
@@ -125,7 +130,7 @@ class BusToFile:
 
     def __post_init__(self) -> None:
         self._writer = BatchWriter(self.spec, self.environment)
-        self._receiving = Receiving(self.spec, self.environment, self.composer, self._writer.wake)
+        self._receiving = Receiving(self.spec, self.environment, self.composer, self._writer.wake, _items)
 
     @property
     def id(self) -> str:

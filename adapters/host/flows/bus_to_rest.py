@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import msgspec
-
 from adapters.host.compose import Composer
 from adapters.host.definition import FlowSpec
 from adapters.host.flows.base import Environment, Reply, Request
@@ -41,7 +39,7 @@ class BusToRest:
         concurrency = int(self.spec.number("concurrency", 16))
         self._client = client(self.spec, self.environment, concurrency)
         self._lanes = Lanes(self._load, lambda row: (row.lane,), self._put, concurrency)
-        self._receiving = Receiving(self.spec, self.environment, self.composer, self._lanes.wake)
+        self._receiving = Receiving(self.spec, self.environment, self.composer, self._lanes.wake, self._pack)
 
     @property
     def id(self) -> str:
@@ -73,7 +71,7 @@ class BusToRest:
 
     async def _put(self, row: Waiting, attempt: int) -> float | None:
         try:
-            await self._call(msgspec.json.decode(row.payload))
+            await self._call(row)
             await self.environment.store.write(received.done, [row.seq], self.environment.clock.now())
         except AdapterError as error:
             return await self._failed(row, attempt, error)
@@ -82,9 +80,12 @@ class BusToRest:
             log.line("vendor_back", flow=self.id)
         return None
 
-    async def _call(self, values: dict[str, str]) -> None:
-        body = self._receiving.translator().codec.encode_record(values)
-        reply = await self._client.request(self.spec.text("method"), fill(self.spec.text("path"), values), body)
+    def _pack(self, items: dict[str, str], raw: bytes) -> tuple[bytes, str]:
+        """What is sent is made at acceptance: the body, and the address that its items fill."""
+        return raw, fill(self.spec.text("path"), items)
+
+    async def _call(self, row: Waiting) -> None:
+        reply = await self._client.request(self.spec.text("method"), row.context, row.payload)
         if reply.status in {401, 403, 408}:
             raise AdapterError("CB6009", [Finding("CB6009", path=self._client.base_url, got=f"HTTP {reply.status}")])
         if not 200 <= reply.status < 300:

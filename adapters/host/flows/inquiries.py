@@ -63,7 +63,9 @@ class Inquiries:
 
     def vendor_request(self, request: Request) -> dict[str, str]:
         """The bus's request in the vendor's items; AdapterError when the vendor cannot express it."""
-        return self.asked().to_vendor(records.from_element(request.payload)).values
+        values = self.asked().to_vendor(records.from_element(request.payload)).values
+        self.asked().encode(values)
+        return values
 
     def reply(self, rows: Iterable[VendorRecord]) -> etree._Element:
         """The standard's reply from the vendor's records, checked by the contract.
@@ -116,6 +118,11 @@ class Inquiries:
         deadline_s = self.spec.number("deadline_s", self.operation.deadline_s)
         return await self.environment.bus.post(self.operation.unit, self.operation.action, body, deadline_s)
 
+    def _vendor_row(self, values: dict[str, str]) -> dict[str, str]:
+        items = self.told().to_vendor(values).values
+        self.told().encode(items)
+        return items
+
     def _outcome(self, answer: Answer) -> Outcome:
         if not answer.taken:
             return Outcome(code=answer.code, findings=answer.findings)
@@ -123,7 +130,7 @@ class Inquiries:
             return Outcome(code="CB1017")
         try:
             rows = [
-                self.told().to_vendor(records.from_element(one)).values
+                self._vendor_row(records.from_element(one))
                 for one in records.carried_elements(answer.envelope.body, self.operation)
             ]
         except AdapterError as error:

@@ -49,12 +49,16 @@ class _Part:
 
 @dataclass(slots=True)
 class Receiving:
-    """Takes notices and bulk parts into the flow's queue; ``queued`` is called when something came."""
+    """Takes notices and bulk parts into the flow's queue; ``queued`` is called when something came.
+
+    ``pack`` makes a queue row's payload and context from the vendor's items and their bytes.
+    """
 
     spec: FlowSpec
     environment: Environment
     composer: Composer
     queued: Callable[[], None]
+    pack: Callable[[dict[str, str], bytes], tuple[bytes, str]]
 
     def translator(self) -> Translator:
         """The present translator of the flow."""
@@ -87,7 +91,9 @@ class Receiving:
 
     def _incoming(self, record: RecordType, number: int, values: dict[str, str], line: str = "") -> Incoming:
         """A record as the vendor will have it; AdapterError when the vendor cannot."""
-        converted = self.translator().to_vendor(values)
+        translator = self.translator()
+        items = translator.to_vendor(values).values
+        payload, context = self.pack(items, translator.encode(items))
         identity = identify(record, values)
         return Incoming(
             record_no=number,
@@ -96,7 +102,8 @@ class Receiving:
             rireki=identity.rireki,
             eda=identity.eda,
             digest=digest(line or canonical_line(record, identity.event, values)),
-            payload=msgspec.json.encode(converted.values),
+            payload=payload,
+            context=context,
         )
 
     def _part(

@@ -21,7 +21,7 @@ class Incoming:
     """One record for the vendor. ``record`` is ``<unit>.<record type>``; ``digest`` is that of its content.
 
     Of one key only the highest (``rireki``, ``eda``) is ever handed on after the first, so that notices out of
-    order and repeated ones end in the same state.
+    order and repeated ones end in the same state. ``payload`` and ``context`` are the flow's own.
     """
 
     record_no: int
@@ -31,6 +31,7 @@ class Incoming:
     eda: int
     digest: str
     payload: bytes = field(repr=False)
+    context: str = field(repr=False, default="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def take(
         if verdict in {"superseded", "duplicate"}:
             continue
         queued += 1
-        enqueue(database, flow, operation, message_id, row.record_no, row.key, row.payload, now)
+        enqueue(database, flow, operation, message_id, row.record_no, row.key, row.payload, now, row.context)
         database.execute(
             "INSERT INTO versions (record, key, rireki, eda, digest) VALUES (?,?,?,?,?) ON CONFLICT (record, key)"
             " DO UPDATE SET rireki = excluded.rireki, eda = excluded.eda, digest = excluded.digest",
@@ -158,7 +159,7 @@ def find(database: sqlite3.Connection, flow: str, seq: int) -> Waiting | None:
 def done(database: sqlite3.Connection, seqs: Sequence[int], now: float) -> None:
     """The vendor has them: their bytes need not stay."""
     database.executemany(
-        "UPDATE received SET state = ?, payload = NULL, finished_at = ? WHERE seq = ?",
+        "UPDATE received SET state = ?, payload = NULL, context = '', finished_at = ? WHERE seq = ?",
         [(DONE, now, seq) for seq in seqs],
     )
 
