@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from pathlib import Path
 from typing import Any
 
+from adapters.host.store import files
 from adapters.host.store.schema import connect
 from bus.core.errors import AdapterError
 from bus.core.types import Finding
+
+FILES = (
+    "SELECT flow, name, sha256, source, state, records, code, detail AS findings, seen_at, finished_at"
+    " FROM files ORDER BY seen_at"
+)
 
 
 def _by(database: sqlite3.Connection, sql: str) -> dict[str, int]:
@@ -33,6 +40,13 @@ def count(path: Path, *, detail: bool = False) -> dict[str, Any]:
             database.close()
     except sqlite3.Error as error:
         raise AdapterError("CB6012", [Finding("CB6012", path=path.name, got=str(error))]) from error
+
+
+def _counted(database: sqlite3.Connection, file: dict[str, Any]) -> dict[str, Any]:
+    """A file with what became of its records: ``records`` = waiting + sent + held + refused."""
+    found = files.counts(database, file["flow"], file["source"])
+    parts = {"waiting": found.waiting, "sent": found.sent, "held": found.held, "refused": found.refused}
+    return {**file, **parts, "findings": json.loads(file["findings"]) if file["findings"] else []}
 
 
 def _count(database: sqlite3.Connection, *, detail: bool) -> dict[str, Any]:
@@ -68,12 +82,12 @@ def _count(database: sqlite3.Connection, *, detail: bool) -> dict[str, Any]:
         "idle": not (outbox.get("waiting") or outbox.get("staged") or received.get("new") or received.get("batched")),
     }
     if detail:
-        status["file_list"] = _rows(
-            database,
-            "SELECT flow, name, sha256, state, records, code, seen_at, finished_at FROM files ORDER BY seen_at",
-        )
+        status["file_list"] = [_counted(database, one) for one in _rows(database, FILES)]
         status["worklist_list"] = _rows(
             database, "SELECT character, place, count, state FROM worklist ORDER BY first_at"
+        )
+        status["held_list"] = _rows(
+            database, "SELECT flow, source, record_no, code, detail FROM held WHERE state = 'held' ORDER BY id"
         )
         status["refused_list"] = _rows(
             database,
