@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS ledger (atena TEXT PRIMARY KEY, row TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ledger (atena TEXT PRIMARY KEY, rireki TEXT NOT NULL, row TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS effect (
     atena TEXT NOT NULL, rireki TEXT NOT NULL, times INTEGER NOT NULL, PRIMARY KEY (atena, rireki)
 ) WITHOUT ROWID;
@@ -32,6 +32,8 @@ class Ledger:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = sqlite3.connect(self.path, isolation_level=None)
         self._connection.execute("PRAGMA journal_mode=WAL")
+        # a stand-in: it survives the end of its process, not of the machine
+        self._connection.execute("PRAGMA synchronous=OFF")
         self._connection.executescript(_SCHEMA)
 
     def apply(self, unit: str, rows: Iterable[Mapping[str, str]]) -> bool:
@@ -56,7 +58,9 @@ class Ledger:
             version = f"{row['履歴番号']}.{row.get('枝番号', '')}"
             text = json.dumps(dict(row), ensure_ascii=False)
             self._connection.execute(
-                "INSERT INTO ledger VALUES (?, ?) ON CONFLICT (atena) DO UPDATE SET row = excluded.row", (atena, text)
+                "INSERT INTO ledger VALUES (?, ?, ?)"
+                " ON CONFLICT (atena) DO UPDATE SET rireki = excluded.rireki, row = excluded.row",
+                (atena, row["履歴番号"], text),
             )
             self._connection.execute(
                 "INSERT INTO effect VALUES (?, ?, 1) ON CONFLICT (atena, rireki) DO UPDATE SET times = times + 1",
@@ -86,7 +90,7 @@ class Ledger:
 
     def versions(self) -> dict[str, str]:
         """The 履歴番号 held for each 宛名番号."""
-        return {row["宛名番号"]: row["履歴番号"] for row in self.rows()}
+        return dict(self._connection.execute("SELECT atena, rireki FROM ledger").fetchall())
 
     def close(self) -> None:
         """Close the database."""

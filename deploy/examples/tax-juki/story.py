@@ -29,6 +29,7 @@ from townhall import TownHall, TownHallError, wait_for
 EXIT_DIFFERS, EXIT_ENVIRONMENT = 1, 3
 SETTLE_S = 240.0
 INQUIRY_BATCH = 50
+LEDGER_POLL_S = 0.3
 BASE_DATE = "2026-01-01"
 BASE_DATE_WAREKI = "R08.01.01"
 BASE_DATE_SLASH = "2026/01/01"
@@ -192,6 +193,7 @@ class Story:
             f"{system}: 台帳の追付き ledger catches up",
             lambda: self.hall.panel(system, "/versions") == register,
             SETTLE_S,
+            every_s=LEDGER_POLL_S,
         )
 
 

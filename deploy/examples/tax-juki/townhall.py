@@ -31,13 +31,13 @@ class TownHallError(Exception):
     """Something did not start or did not happen in time; the text says what and where to look."""
 
 
-def wait_for(what: str, ready: Callable[[], bool], deadline_s: float) -> None:
+def wait_for(what: str, ready: Callable[[], bool], deadline_s: float, every_s: float = POLL_S) -> None:
     """Poll until ``ready``; ``TownHallError`` naming ``what`` when the deadline passes."""
     end = time.monotonic() + deadline_s
     while not ready():
         if time.monotonic() > end:
             raise TownHallError(f"{deadline_s:g} 秒以内に完了しません / not done in {deadline_s:g} s: {what}")
-        time.sleep(POLL_S)
+        time.sleep(every_s)
 
 
 def free_ports(count: int) -> list[int]:
