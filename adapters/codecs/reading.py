@@ -103,8 +103,7 @@ class FileReading:
                 yield self._bad("CB6014", origin, b"", "file", f"a header record ({layout.header_mark})", mark)
             first = False
             if mark == layout.trailer_mark and layout.trailer and not self.trailer:
-                yield from self._edge(chunk, layout.trailer, self.trailer)
-                yield from self._check_count(chunk)
+                yield from self._trailer(chunk)
                 continue
             yield self._data(chunk, mark)
         if layout.trailer and not self.trailer:
@@ -136,6 +135,18 @@ class FileReading:
             if one.value and into[one.name] != one.value:
                 found = finding("CB6014", origin, one.name, expected=one.value, got=into[one.name])
                 yield BadRecord(adapter_error((found,)), origin, chunk.raw, scope="file")
+
+    def _trailer(self, chunk: Chunk) -> Iterator[BadRecord]:
+        """A record marked as trailer that cannot be one is a damaged record; the real trailer may still come."""
+        origin = Origin(self.file, self.count + 1, chunk.offset, len(chunk.raw))
+        try:
+            self.codec.decode_fields(chunk.raw, self.codec.layout.trailer, origin)
+        except AdapterError as error:
+            self.count += 1
+            yield BadRecord(error, origin, chunk.raw)
+            return
+        yield from self._edge(chunk, self.codec.layout.trailer, self.trailer)
+        yield from self._check_count(chunk)
 
     def _check_count(self, chunk: Chunk) -> Iterator[BadRecord]:
         name = self.codec.layout.count_field

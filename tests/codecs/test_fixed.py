@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from adapters.characters.register import Gaiji, GaijiRegister
@@ -273,6 +273,8 @@ def test_any_bytes_are_read_exactly_or_refused(raw: bytes) -> None:
     assert (made.encode_record(record.values) == b"2" + raw) is (not record.losses)
 
 
+@example(b"9", 0)
+@example(b"9", 4)
 @given(st.binary(max_size=300), st.integers(0, 6))
 def test_any_damage_in_a_file_leaves_the_other_records(noise: bytes, where: int) -> None:
     """Bytes without a line end pushed in at a record's start: the records before and after are as they were."""
