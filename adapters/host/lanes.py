@@ -57,6 +57,7 @@ class Lanes(Generic[N]):
     _running: set[asyncio.Task[None]] = field(default_factory=set, init=False)
     _after: int = field(default=0, init=False)
     _event: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _failure: BaseException | None = field(default=None, init=False)
 
     def wake(self) -> None:
         """Something was put into the queue."""
@@ -68,12 +69,14 @@ class Lanes(Generic[N]):
         return len(self._entries)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until ``stop``; then let what has begun come to its end."""
+        """Work until ``stop``; then let what has begun come to its end. Raises what ``work`` raised."""
         waiter = asyncio.ensure_future(stop.wait())
         waiter.add_done_callback(lambda _: self._event.set())
         try:
             while not stop.is_set():
                 self._event.clear()
+                if self._failure is not None:
+                    raise self._failure
                 self._fill()
                 self._dispatch(stop)
                 try:
@@ -118,8 +121,8 @@ class Lanes(Generic[N]):
     def _over(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         self._event.set()
-        if not task.cancelled():
-            task.result()
+        if not task.cancelled() and task.exception() is not None:
+            self._failure = task.exception()
 
     async def _one(self, entry: _Entry[N]) -> None:
         entry.attempts += 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 from collections.abc import Callable, Coroutine, Mapping
@@ -17,7 +16,7 @@ from adapters.host.bus_client import BusClient
 from adapters.host.compose import Composer
 from adapters.host.definition import Definition, FlowSpec, definition_folder, load_definition
 from adapters.host.face import Face
-from adapters.host.flows.base import Answering, Environment, Flow, Releasing
+from adapters.host.flows.base import Answering, Environment, Flow
 from adapters.host.flows.bulk_desk import BulkDesk
 from adapters.host.flows.bus_to_file import BusToFile
 from adapters.host.flows.bus_to_file_exchange import BusToFileExchange
@@ -29,7 +28,8 @@ from adapters.host.flows.file_to_bus import FileToBus
 from adapters.host.flows.request_file_to_bus import RequestFileToBus
 from adapters.host.flows.rest_to_bus import RestToBus
 from adapters.host.sender import Sender
-from adapters.host.store import Store, files, inbox, outbox
+from adapters.host.site_watch import SiteWatch, withheld
+from adapters.host.store import Store, inbox, outbox
 from adapters.host.store.outbox import Waiting
 from adapters.host.store.schema import lock
 from adapters.host.translate import Translators
@@ -38,7 +38,7 @@ from adapters.transports.rest import HttpSite
 from bus.core import log
 from bus.core.clock import SystemClock
 from bus.core.config import load_site
-from bus.core.errors import ConfigurationError, EnvironmentFault
+from bus.core.errors import AdapterError, ConfigurationError, EnvironmentFault
 from bus.core.ids import SystemIds
 from bus.core.settings import AdapterSpec, Site
 from bus.core.types import Endpoint, Finding
@@ -62,7 +62,6 @@ FLOWS: Mapping[str, Callable[[FlowSpec, Environment, Composer], Flow]] = Mapping
 INBOX_KEPT_S = 14 * 24 * 3600.0
 """Twice the longest life of a message on the bus: no repeat of an older one can come."""
 
-REGISTER_LOOK_S = 1.0
 DRAIN_S = 10.0
 
 
@@ -85,14 +84,6 @@ def bus_url(site: Site, spec: AdapterSpec) -> str:
     host = "127.0.0.1" if site.front.host in {"", "0.0.0.0", "::"} else site.front.host  # noqa: S104
     own = str(spec.settings.get("bus", "")) or site.front.public_url or f"http://{host}:{site.front.port}"
     return own.rstrip("/")
-
-
-def _withheld(site: Site, endpoint: Endpoint) -> dict[str, frozenset[str]]:
-    found: dict[str, frozenset[str]] = {}
-    for right in site.rights:
-        if (right.municipality, right.endpoint) == (endpoint.municipality, endpoint.id):
-            found[right.operation] = found.get(right.operation, frozenset()) | right.withhold
-    return found
 
 
 @dataclass(slots=True)
@@ -141,7 +132,7 @@ class Host:
             ids=ids,
             translators=translators,
             posted=self.sender.wake,
-            withheld=_withheld(site, endpoint),
+            withheld=withheld(site, endpoint),
         )
         composer = Composer(endpoint, self.edition, clock, url)
         self.flows = [FLOWS[flow.kind](flow, self._environment, composer) for flow in definition.flows]
@@ -186,7 +177,7 @@ class Host:
     def _letter_refused(self, letter: Waiting) -> None:
         for flow in self.flows:
             if flow.id == letter.flow and letter.source and isinstance(flow, FileToBus | FileToBulk):
-                self._spawn(flow.refresh(letter.source))
+                self._spawn(_refreshed(flow, letter.source))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
@@ -219,8 +210,10 @@ class Host:
             raise EnvironmentFault("CB9003", [finding]) from error
 
     async def _work(self, stop: asyncio.Event) -> None:
+        releasing = [one for one in self.flows if isinstance(one, FileToBus | FileToBulk | BusToFile | BusToRest)]
+        watch = SiteWatch(self.site, self._endpoint(), self._environment, releasing)
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self.sender.run(stop)), group.create_task(self._watch_register(stop))]
+            tasks = [group.create_task(self.sender.run(stop)), group.create_task(watch.run(stop))]
             tasks += [group.create_task(flow.run(stop)) for flow in self.flows]
             tasks += [group.create_task(desk.run(stop)) for desk in self.desks]
             self._running = True
@@ -235,32 +228,12 @@ class Host:
         await self.store.write(inbox.forget, before)
         await self.store.write(outbox.forget, before)
 
-    async def _watch_register(self, stop: asyncio.Event) -> None:
-        """Try held records once at the start and whenever the register's file changes."""
-        await self._release()
-        while not stop.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), REGISTER_LOOK_S)
-            translators = self._environment.translators
-            if stop.is_set() or not await asyncio.to_thread(translators.changed):
-                continue
-            try:
-                await asyncio.to_thread(translators.reload)
-            except ConfigurationError as error:
-                log.warn("register_refused", adapter=self.spec.id, code=error.code, problems=len(error.findings))
-                continue
-            log.line("register_read", adapter=self.spec.id, count=len(translators.register.rows))
-            await self._release()
 
-    async def _release(self) -> None:
-        for flow in self.flows:
-            if isinstance(flow, FileToBus | FileToBulk | BusToFile | BusToRest):
-                await _released(flow)
-        await self.store.write(files.settle_worklist, self._environment.clock.now())
-
-
-async def _released(flow: Releasing) -> None:
-    await flow.release()
+async def _refreshed(flow: FileToBus | FileToBulk, source: str) -> None:
+    try:
+        await flow.refresh(source)
+    except AdapterError as error:
+        log.warn("error_list_put_off", flow=flow.id, code=error.code)
 
 
 def load(site_folder: Path, adapter_id: str) -> Host:

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bus.core import log
 from bus.core.errors import AdapterError
 from bus.core.types import Finding
 
@@ -170,10 +171,11 @@ async def watch(drops: Sequence[FileDrop], stop: asyncio.Event) -> AsyncIterator
     A folder that cannot be read is looked at again: the vendor's share may be away for a while.
     """
     pause = POLL_FIRST_S
+    away: set[Path] = set()
     while not stop.is_set():
         moved = False
         for drop in drops:
-            for path in await _listing(drop):
+            for path in await _listing(drop, away):
                 if stop.is_set():
                     return
                 yield drop, path
@@ -185,8 +187,16 @@ async def watch(drops: Sequence[FileDrop], stop: asyncio.Event) -> AsyncIterator
             continue
 
 
-async def _listing(drop: FileDrop) -> list[Path]:
+async def _listing(drop: FileDrop, away: set[Path]) -> list[Path]:
+    """The complete files; none while the folder cannot be read, which is said once when it begins and ends."""
     try:
-        return await asyncio.to_thread(drop.complete)
-    except AdapterError:
+        found = await asyncio.to_thread(drop.complete)
+    except AdapterError as error:
+        if drop.folder not in away:
+            away.add(drop.folder)
+            log.warn("folder_away", file=drop.folder.name, code=error.code)
         return []
+    if drop.folder in away:
+        away.discard(drop.folder)
+        log.line("folder_back", file=drop.folder.name)
+    return found

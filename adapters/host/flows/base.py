@@ -105,7 +105,7 @@ class Environment:
     ids: Ids
     translators: Translators
     posted: Callable[[], None]
-    withheld: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    withheld: dict[str, frozenset[str]] = field(default_factory=dict)
     web: list[tuple[str, str, Callable[[web.Request], Awaitable[web.StreamResponse]]]] = field(default_factory=list)
 
     def operation(self, key: str) -> Operation:

@@ -23,8 +23,13 @@ from bus.core.types import Finding
 HOLDABLE = frozenset({"CB6003", "CB6007"})
 """A decision in the gaiji register lets such a record go on; everything else needs other bytes or another mapping."""
 
-ERROR_COLUMNS = ("レコード番号", "状態", "コード", "項目名", "位置", "理由", "対処")
+ERROR_COLUMNS = (
+    "レコード番号", "状態", "コード", "項目名", "位置", "理由", "対処", "期待 expected", "実際 got", "reason", "remedy"
+)  # fmt: skip
 _STATES = {HELD: "保留", REFUSED: "拒否"}
+_WHOLE_FILE = "ファイル全体"
+OWNER = "shikuchosonkodo"
+"""The item that says whose record it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,7 @@ class RecordReader:
     translator: Translator
     data: bytes = field(repr=False)
     name: str
+    owners: frozenset[str] = frozenset()
     count: int = 0
     problems: list[Finding] = field(default_factory=list)
     problem_code: str = ""
@@ -94,7 +100,7 @@ class RecordReader:
                 continue
             self.count += 1
             try:
-                converted = self.translator.to_standard(record)
+                values = owned(self.translator.to_standard(record), self.owners)
             except AdapterError as error:
                 yield setback(self.count, error, record.raw)
             except Exception as error:
@@ -102,12 +108,26 @@ class RecordReader:
                 log.logger().exception("record_failed", file=self.name, record=self.count)
                 yield Setback(self.count, "CB9001", (Finding("CB9001", got=type(error).__name__, place=self.name),))
             else:
-                yield Good(self.count, converted.values)
+                yield Good(self.count, values)
 
 
-def again(translator: Translator, raw: bytes, name: str, record_no: int) -> dict[str, str]:
+def owned(converted: Converted, owners: frozenset[str]) -> dict[str, str]:
+    """The items of a record; AdapterError CB6017 when it belongs to a municipality that is none of ``owners``."""
+    code = converted.values.get(OWNER, "")
+    if not owners or not code or code in owners:
+        return converted.values
+    source = next((step.sources[0] for step in converted.lineage if step.target == OWNER and step.sources), None)
+    item, span = (source.item, (source.offset, source.length)) if source is not None else (OWNER, None)
+    place = converted.origin.place(item, span)
+    finding = Finding("CB6017", OWNER, 0, " | ".join(sorted(owners)), code, name_ja="市区町村コード", place=place)
+    raise AdapterError("CB6017", [finding])
+
+
+def again(
+    translator: Translator, raw: bytes, name: str, record_no: int, owners: frozenset[str] = frozenset()
+) -> dict[str, str]:
     """A held record's items, tried again; raises AdapterError when it still cannot go on."""
-    return translator.to_standard(translator.decode(raw, name, record_no)).values
+    return owned(translator.to_standard(translator.decode(raw, name, record_no)), owners)
 
 
 def error_list(rows: Sequence[tuple[int, str, str, tuple[Finding, ...]]]) -> bytes:
@@ -118,15 +138,20 @@ def error_list(rows: Sequence[tuple[int, str, str, tuple[Finding, ...]]]) -> byt
     for record_no, state, code, findings in rows:
         for finding in findings or (Finding(code),):
             entry = error_entry(finding.code or code)
-            reason = entry.title_ja
-            if finding.expected:
-                reason += f"（期待: {finding.expected}）"
-            if finding.got:
-                reason += f"（実際: {finding.got}）"
             item = finding.name_ja or finding.path
             place = finding.place or (f"line={finding.line}" if finding.line else "")
-            number = record_no or ""
-            row = (number, _STATES.get(state, state), entry.code, item, place, reason, entry.action_ja)
+            row = (
+                *((record_no, _STATES.get(state, state)) if record_no else ("", _WHOLE_FILE)),
+                entry.code,
+                item,
+                place,
+                entry.title_ja,
+                entry.action_ja,
+                finding.expected,
+                finding.got,
+                entry.title_en,
+                entry.action_en,
+            )
             writer.writerow([_inert(str(cell)) for cell in row])
     return out.getvalue().encode("utf-8-sig")
 
