@@ -1,7 +1,8 @@
 """The outbox relay: every accepted queued delivery reaches the broker, from memory or from the journal.
 
-Fresh deliveries go straight from memory. When more are open than memory may hold, the relay falls behind on
-purpose: new ones stay in the journal and are read back in their order as room appears.
+Fresh deliveries go straight from memory. When more are open for one endpoint than memory may hold, that endpoint
+falls behind on purpose: its new ones stay in the journal and are read back in their order as room appears. An
+endpoint that is down with a long backlog costs the others nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from bus.core.errors import ChiikibusError, JournalError
@@ -37,8 +38,17 @@ def no_log(event: str, /, **fields: Any) -> None:
     """Say nothing."""
 
 
+@dataclass(slots=True)
+class _Shelf:
+    """One endpoint's share of memory. ``behind``: the journal has more, all of it after ``cursor``."""
+
+    held: int = 0
+    behind: bool = False
+    cursor: str = ""
+
+
 class Relay:
-    """Implements ``bus.core.ports.Outbox``. ``max_open`` bounds the deliveries held outside the journal."""
+    """Implements ``bus.core.ports.Outbox``. ``max_open`` bounds the deliveries of one endpoint outside the journal."""
 
     def __init__(
         self,
@@ -47,7 +57,7 @@ class Relay:
         *,
         clock: Clock,
         sweep_s: float = 1.0,
-        max_open: int = 100_000,
+        max_open: int = 50_000,
         linger_s: float = LINGER_S,
         log: Log = no_log,
     ) -> None:
@@ -58,13 +68,14 @@ class Relay:
         self._max_open = max_open
         self._linger_s = linger_s
         self._log = log
-        self._held: set[str] = set()
+        self._held: dict[str, _Shelf] = {}
+        self._shelves: dict[str, _Shelf] = {}
+        self._refilled = False
+        self._room = asyncio.Event()
         self._buffer: deque[tuple[Consignment, bool]] = deque()
         self._bell = asyncio.Event()
         self._waiting: dict[str, None] = {}
         self._published_bell = asyncio.Event()
-        self._behind = True
-        self._cursor = ""
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -75,17 +86,13 @@ class Relay:
     @property
     def behind(self) -> bool:
         """Whether accepted deliveries wait in the journal for room in memory."""
-        return self._behind
+        return not self._refilled or any(shelf.behind for shelf in self._shelves.values())
 
     async def start(self) -> None:
-        """Close interrupted direct calls, begin to refill the broker from the journal, then keep relaying."""
+        """Close interrupted direct calls, then refill the broker from the journal and keep relaying."""
         await self._close_interrupted()
-        await self._catch_up()
-        self._tasks = [
-            asyncio.create_task(self._publish_forever(), name="relay-publish"),
-            asyncio.create_task(self._record_forever(), name="relay-record"),
-            asyncio.create_task(self._sweep_forever(), name="relay-sweep"),
-        ]
+        loops = (self._publish_forever, self._record_forever, self._sweep_forever)
+        self._tasks = [asyncio.create_task(loop(), name=f"relay {loop.__name__}") for loop in loops]
 
     async def stop(self) -> None:
         """Stop relaying; what was not published stays in the journal."""
@@ -96,12 +103,16 @@ class Relay:
 
     def hand_over(self, consignments: Sequence[Consignment]) -> None:
         """Take over freshly accepted deliveries; never blocks, never fails."""
-        if self._behind or len(self._held) + len(consignments) > self._max_open:
-            self._behind = True
+        if not self._refilled:
             return
         for consignment in consignments:
-            if consignment.delivery_id not in self._held:
-                self._hold(consignment, fresh=True)
+            shelf = self._shelf(consignment)
+            if shelf.behind or consignment.delivery_id in self._held:
+                continue
+            if shelf.held < self._max_open:
+                self._hold(consignment, shelf, fresh=True)
+            else:
+                shelf.behind, shelf.cursor = True, ""
 
     def taken(self, delivery_ids: Iterable[str]) -> None:
         """The delivery is about to record DISPATCHING for these: PUBLISHED would come too late."""
@@ -110,20 +121,40 @@ class Relay:
 
     def settled(self, delivery_ids: Iterable[str]) -> None:
         """The delivery is done with these: final, or parked without blocking. Makes room."""
-        self._held.difference_update(delivery_ids)
+        for delivery_id in delivery_ids:
+            self._waiting.pop(delivery_id, None)
+            shelf = self._held.pop(delivery_id, None)
+            if shelf is not None:
+                shelf.held -= 1
+                if shelf.behind and shelf.held <= self._max_open // 2:
+                    self._room.set()
 
     async def sweep(self) -> None:
         """Fetch what is due and not in memory (an operator's resends), and go on catching up."""
+        if not self._refilled:
+            await self._read_back(None)
+            self._refilled = True
         for found in self._journal.due(self._clock.now(), known=self._held, limit=PAGE):
-            self._hold(_marked(found), fresh=False)
-        if self._behind and len(self._held) < self._max_open:
-            await self._catch_up()
+            shelf = self._shelf(found.consignment)
+            if shelf.held < self._max_open:
+                self._hold(_marked(found), shelf, fresh=False)
+        for shelf in list(self._shelves.values()):
+            if shelf.behind and shelf.held <= self._max_open // 2:
+                await self._read_back(shelf)
 
     # -- inside -----------------------------------------------------------------------------------------------
 
-    def _hold(self, consignment: Consignment, *, fresh: bool) -> None:
+    def _shelf(self, consignment: Consignment) -> _Shelf:
+        key = f"{consignment.municipality}/{consignment.target}"
+        shelf = self._shelves.get(key)
+        if shelf is None:
+            shelf = self._shelves[key] = _Shelf()
+        return shelf
+
+    def _hold(self, consignment: Consignment, shelf: _Shelf, *, fresh: bool) -> None:
         """Queue for publishing; ``fresh`` when the journal still has it as ACCEPTED."""
-        self._held.add(consignment.delivery_id)
+        self._held[consignment.delivery_id] = shelf
+        shelf.held += 1
         self._buffer.append((consignment, fresh))
         self._bell.set()
 
@@ -136,43 +167,44 @@ class Relay:
         if calls:
             self._log("interrupted_calls_closed", count=len(calls), code="CB5003")
 
-    async def _catch_up(self) -> None:
-        """Read open deliveries in order until memory is full or none is left.
+    async def _read_back(self, only: _Shelf | None) -> None:
+        """Read open deliveries in order of acceptance, of one endpoint or of all, until memory is full or none is left.
 
-        The end is reached only by a whole pass from the beginning that found nothing new; it is then declared
+        Rows appear in the journal in their order, so one way through is enough. That the end is reached is declared
         without giving way to anybody, so that nothing can be accepted unseen in between.
         """
-        added = 0
-        while len(self._held) < self._max_open:
-            page = self._page()
+        cursor = only.cursor if only is not None else ""
+        full: set[int] = set()
+        while True:
+            page = self._page(cursor)
             for found in page:
                 consignment = found.consignment
-                if consignment.delivery_id in self._held:
+                shelf = self._shelf(consignment)
+                if (only is not None and shelf is not only) or consignment.delivery_id in self._held:
                     continue
-                if len(self._held) >= self._max_open:
-                    return
-                self._hold(_marked(found), fresh=found.state is State.ACCEPTED)
-                added += 1
-                self._cursor = consignment.delivery_id
-            if len(page) == PAGE:
-                self._cursor = page[-1].consignment.delivery_id
-                await asyncio.sleep(0)
-                continue
-            self._cursor = ""
-            if not added:
-                self._behind = False
+                if id(shelf) in full or shelf.held >= self._max_open:
+                    # From here on everything of this endpoint waits, or a later one could overtake.
+                    shelf.behind = True
+                    full.add(id(shelf))
+                    if only is not None:
+                        return
+                    continue
+                self._hold(_marked(found), shelf, fresh=found.state is State.ACCEPTED)
+                shelf.cursor = consignment.delivery_id
+            if len(page) < PAGE:
+                if only is not None:
+                    only.behind = False
                 return
-            added = 0
+            cursor = page[-1].consignment.delivery_id
             await asyncio.sleep(0)
 
-    def _page(self) -> Sequence[OpenDelivery]:
+    def _page(self, cursor: str) -> Sequence[OpenDelivery]:
         try:
-            return self._journal.open_deliveries(after=self._cursor, limit=PAGE)
+            return self._journal.open_deliveries(after=cursor, limit=PAGE)
         except JournalError as error:
-            if error.code != "CB4004" or not self._cursor:
+            if error.code != "CB4004" or not cursor:
                 raise
-            # The row at the cursor is gone (retention): start a new pass.
-            self._cursor = ""
+            # The row at the cursor is gone (retention): read from the beginning, what is held is passed over.
             return self._journal.open_deliveries(limit=PAGE)
 
     async def _publish_forever(self) -> None:
@@ -230,9 +262,12 @@ class Relay:
 
     async def _sweep_forever(self) -> None:
         while True:
-            await asyncio.sleep(self._sweep_s)
             with contextlib.suppress(JournalError):
                 await self.sweep()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._sweep_s):
+                    await self._room.wait()
+            self._room.clear()
 
 
 def _marked(found: OpenDelivery) -> Consignment:

@@ -222,3 +222,44 @@ async def test_a_delivery_that_moved_on_does_not_disturb_the_others(journal: Sql
     await until_async(lambda: journal.counts()[State.PUBLISHED] == 2)
     assert journal.states([many[1].delivery_id(0)]) == {many[1].delivery_id(0): State.CANCELLED}
     await relay.stop()
+
+
+async def test_an_endpoint_with_a_long_backlog_costs_the_others_nothing(journal: SqliteJournal) -> None:
+    """One endpoint is behind; another still gets its messages from memory, at once and after a restart."""
+    broker = MemoryBroker(1 << 20, journal.body)
+    relay = Relay(journal, broker, clock=SteppedClock(), sweep_s=0.01, max_open=10)
+    await relay.start()
+    await until_async(lambda: not relay.behind)
+    await accept(journal, relay, *(acceptance() for _ in range(40)))
+    assert relay.behind
+    other = acceptance(targets=("kokuho",))
+    await accept(journal, relay, other)
+    await until_async(lambda: broker.depth(f"{MUNICIPALITY}/kokuho") == 1)
+    assert broker.depth(TAX) == 10
+    await relay.stop()
+
+    broker = MemoryBroker(1 << 20, journal.body)
+    relay = Relay(journal, broker, clock=SteppedClock(), sweep_s=0.01, max_open=10)
+    await relay.start()
+    await until_async(lambda: broker.depth(f"{MUNICIPALITY}/kokuho") == 1)
+    assert broker.depth(TAX) == 10
+    later = acceptance(targets=("kokuho",))
+    await accept(journal, relay, later)
+    await until_async(lambda: broker.depth(f"{MUNICIPALITY}/kokuho") == 2)
+    await relay.stop()
+
+
+async def test_what_is_handed_over_before_the_refill_is_found_by_it(journal: SqliteJournal) -> None:
+    """Between start and the end of the first pass nothing falls through, and nothing is published twice."""
+    before = [acceptance() for _ in range(450)]
+    await asyncio.gather(*(journal.accept(each) for each in before))
+    broker = MemoryBroker(1 << 20, journal.body)
+    relay = Relay(journal, broker, clock=SteppedClock())
+    await relay.start()
+    during = [acceptance() for _ in range(50)]
+    await accept(journal, relay, *during)
+    found = await taken(broker, 500)
+    assert ids(found) == [each.delivery_id(0) for each in [*before, *during]]
+    await until_async(lambda: not relay.behind)
+    assert broker.depth(TAX) == 0
+    await relay.stop()
