@@ -29,6 +29,11 @@ def run(site: Site, announce: Announce) -> None:
 
 async def _serve(site: Site, announce: Announce) -> None:
     loop = asyncio.get_running_loop()
+    with log.gathering(loop):
+        await _until_stopped(loop, site, announce)
+
+
+async def _until_stopped(loop: asyncio.AbstractEventLoop, site: Site, announce: Announce) -> None:
     loop.set_exception_handler(_unexpected)
     stop, again = asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -7,11 +7,13 @@ characters. Exceptions are written as type and place, never with their message.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import msgspec
@@ -20,6 +22,9 @@ import structlog
 from bus.core.log_keys import ID_KEYS, LOG_KEYS
 
 MASK = "***"
+GATHER_S = 0.05
+"""While lines are gathered, one waits at most this long; warnings and errors never wait."""
+
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 _LONG_NUMBER = re.compile(r"(?<![0-9])[0-9]{11,12}(?![0-9])")
 _LONG_WIDE_NUMBER = re.compile(r"[0-9０-９]{11,}|(?:[0-9０-９]{4}[-‐－ ]){2}[0-9０-９]{3,4}")
@@ -119,23 +124,40 @@ def _render_console(_logger: Any, _method: str, event: MutableMapping[str, Any])
 class Sink:
     """Where lines go: structlog's logger factory and, for ``line``, the short way past its wrappers."""
 
-    __slots__ = ("_lock", "_render", "_stream", "_threshold")
+    __slots__ = ("_gathered", "_lock", "_loop", "_render", "_stream", "_thread", "_threshold")
 
     def __init__(self, stream: BinaryIO, threshold: int, render: Callable[..., bytes]) -> None:
         self._stream = stream
         self._threshold = threshold
         self._render = render
         self._lock = threading.Lock()
+        self._gathered: list[bytes] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0
 
     def __call__(self, *_args: Any) -> Sink:
         """structlog asks its factory for a logger: the sink itself."""
         return self
 
     def msg(self, message: bytes) -> None:
-        """Write one rendered line."""
+        """Write one rendered line, after those that were gathered."""
         with self._lock:
-            self._stream.write(message + b"\n")
+            gathered, self._gathered = self._gathered, []
+            self._stream.write(b"\n".join([*gathered, message, b""]))
             self._stream.flush()
+
+    def gather(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        """From now on ``line`` writes what the thread of ``loop`` says together; ``None``: each line at once."""
+        self._loop, self._thread = loop, threading.get_ident()
+        if loop is None:
+            self._write_gathered()
+
+    def _write_gathered(self) -> None:
+        with self._lock:
+            gathered, self._gathered = self._gathered, []
+            if gathered:
+                self._stream.write(b"\n".join([*gathered, b""]))
+                self._stream.flush()
 
     debug = info = warning = error = critical = exception = msg
 
@@ -144,7 +166,14 @@ class Sink:
         if _LEVELS[level] < self._threshold:
             return
         whole = {"ts": round(time.time(), 6), "level": level, "event": event, **fields}
-        self.msg(self._render(None, level, redact(None, level, whole)))
+        rendered = self._render(None, level, redact(None, level, whole))
+        loop = self._loop
+        if loop is None or level != "info" or self._thread != threading.get_ident():
+            self.msg(rendered)
+            return
+        self._gathered.append(rendered)
+        if len(self._gathered) == 1:
+            loop.call_later(GATHER_S, self._write_gathered)
 
 
 def configure(level: str = "info", *, json: bool = True, stream: BinaryIO | None = None) -> None:
@@ -172,6 +201,20 @@ def line(event: str, /, level: str = "info", **fields: Any) -> None:
     sink = structlog.get_config()["logger_factory"]
     if isinstance(sink, Sink):
         sink.line(level, event, fields)
+
+
+@contextmanager
+def gathering(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Inside this block the lines of the loop's thread are written together: one write instead of hundreds."""
+    sink = structlog.get_config()["logger_factory"]
+    if not isinstance(sink, Sink):
+        yield
+        return
+    sink.gather(loop)
+    try:
+        yield
+    finally:
+        sink.gather(None)
 
 
 def warn(event: str, /, **fields: Any) -> None:
