@@ -4,12 +4,65 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import cast
+from typing import Final, cast
 
 import httptools
 
 from bus.core.errors import DeliveryError
 from bus.core.types import Finding
+
+EARLY_S: Final = 0.002
+"""The loop's clock moves in milliseconds: a timer may find that it is this much too early."""
+
+
+class Deadlines:
+    """One timer for all requests under way: it stands at the earliest deadline that it knows of.
+
+    Most requests come back in time, so that starting and stopping a timer for each costs more than the rare look
+    at all of them.
+    """
+
+    __slots__ = ("_alarm", "_at", "_loop", "_waiting")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._waiting: set[ClientConnection] = set()
+        self._at = float("inf")
+        self._alarm: asyncio.TimerHandle | None = None
+
+    def watch(self, connection: ClientConnection) -> None:
+        """Tell the connection when its ``deadline`` has passed, unless it is forgotten before."""
+        self._waiting.add(connection)
+        if connection.deadline < self._at:
+            self._set(connection.deadline)
+
+    def forget(self, connection: ClientConnection) -> None:
+        """Its request has ended."""
+        self._waiting.discard(connection)
+
+    def rest(self) -> None:
+        """Give up the timer if nothing waits for it."""
+        if not self._waiting:
+            self._clear()
+
+    def _clear(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        self._at = float("inf")
+
+    def _set(self, when: float) -> None:
+        self._clear()
+        self._at = when
+        self._alarm = self._loop.call_at(when, self._look)
+
+    def _look(self) -> None:
+        now = self._loop.time() + EARLY_S
+        for connection in [each for each in self._waiting if each.deadline <= now]:
+            connection.too_late()
+        self._clear()
+        if self._waiting:
+            self._set(min(each.deadline for each in self._waiting))
 
 
 class Answer:
@@ -31,7 +84,11 @@ class ClientConnection(asyncio.Protocol):
     """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, max_reply: int, on_free: Callable[[ClientConnection], None]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        max_reply: int,
+        on_free: Callable[[ClientConnection], None],
+        deadlines: Deadlines,
     ) -> None:
         """``on_free`` is told when the connection may take the next request or has closed."""
         self._loop = loop
@@ -40,7 +97,7 @@ class ClientConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._future: asyncio.Future[Answer | None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._deadlines = deadlines
         self._chunks: list[bytes] = []
         self._size = 0
         self._content_type = ""
@@ -51,21 +108,27 @@ class ClientConnection(asyncio.Protocol):
         self.closed = False
         self.requests = 0
         self.idle_since = 0.0
+        self.deadline = 0.0
 
     # -- towards the sender -----------------------------------------------------------------------------------
 
-    def request(self, parts: list[bytes], deadline_s: float) -> asyncio.Future[Answer | None]:
-        """Write one request; at most one may be under way."""
+    def request(self, parts: list[bytes], deadline: float) -> asyncio.Future[Answer | None]:
+        """Write one request; at most one may be under way. ``deadline`` is on the loop's clock."""
         assert self._transport is not None
         self.requests += 1
         future = self._future = self._loop.create_future()
         self._answering = False
-        self._timer = self._loop.call_later(deadline_s, self._too_late)
+        self.deadline = deadline
+        self._deadlines.watch(self)
         if len(parts) == 1:
             self._transport.write(parts[0])
         else:
             self._transport.writelines(parts)
         return future
+
+    def too_late(self) -> None:
+        """The deadline has passed."""
+        self._fail("CB5002", "deadline")
 
     def abort(self) -> None:
         """Close at once; an answer under way is given up."""
@@ -163,24 +226,15 @@ class ClientConnection(asyncio.Protocol):
         self._framed = False
         self._headers_done = False
 
-    def _too_late(self) -> None:
-        self._timer = None
-        self._fail("CB5002", "deadline")
-
     def _fail(self, code: str, why: str) -> None:
         future, self._future = self._future, None
-        self._stop_timer()
+        self._deadlines.forget(self)
         self.abort()
         if future is not None and not future.done():
             future.set_exception(DeliveryError(code, [Finding(code, got=why)]))
 
     def _settle(self, answer: Answer | None) -> None:
         future, self._future = self._future, None
-        self._stop_timer()
+        self._deadlines.forget(self)
         if future is not None and not future.done():
             future.set_result(answer)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None

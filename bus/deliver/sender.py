@@ -1,4 +1,4 @@
-"""The bus's own HTTP/1.1 client: a bounded pool of kept connections per origin, one write and one timer per call."""
+"""The bus's own HTTP/1.1 client: a bounded pool of kept connections per origin, one write per call."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from bus.core.errors import DeliveryError
 from bus.core.ports import Clock, HttpReply
 from bus.core.types import Endpoint, Finding
-from bus.deliver.connection import ClientConnection
+from bus.deliver.connection import ClientConnection, Deadlines
 
 ONE_WRITE: Final = 64 * 1024
 """Bodies up to this size are joined with the head into one write."""
@@ -70,6 +70,7 @@ class PooledSender:
         self._origins: dict[tuple[str, int, bool], _Origin] = {}
         self._targets: dict[str, _Target] = {}
         self._sweep: asyncio.TimerHandle | None = None
+        self._deadlines: Deadlines | None = None
 
     async def post(
         self, endpoint: Endpoint, body: bytes, headers: Sequence[tuple[str, str]], deadline_s: float
@@ -79,15 +80,14 @@ class PooledSender:
         origin = target.origin
         parts = _request(target.head, headers, body)
         sent_at = self._clock.now()
-        deadline = asyncio.get_running_loop().time() + deadline_s
-        connection = self._idle(origin)
-        left = deadline_s
+        now = asyncio.get_running_loop().time()
+        deadline = now + deadline_s
+        connection = self._idle(origin, now) if origin.idle else None
         while True:
             if connection is None:
                 connection = await self._open(origin, endpoint, deadline)
-                left = deadline - asyncio.get_running_loop().time()
             try:
-                answer = await connection.request(parts, left)
+                answer = await connection.request(parts, deadline)
             except asyncio.CancelledError:
                 # An answer that still comes must not be taken for that of the next request.
                 connection.abort()
@@ -106,6 +106,8 @@ class PooledSender:
         if self._sweep is not None:
             self._sweep.cancel()
             self._sweep = None
+        if self._deadlines is not None:
+            self._deadlines.rest()
         for origin in self._origins.values():
             while origin.idle:
                 origin.idle.pop().abort()
@@ -128,8 +130,8 @@ class PooledSender:
         target = self._targets[endpoint.address] = _Target(origin, f"POST {path} HTTP/1.1\r\nHost: {host}\r\n")
         return target
 
-    def _idle(self, origin: _Origin) -> ClientConnection | None:
-        oldest = asyncio.get_running_loop().time() - self._idle_s
+    def _idle(self, origin: _Origin, now: float) -> ClientConnection | None:
+        oldest = now - self._idle_s
         while origin.idle:
             connection = origin.idle.pop()
             if connection.closed:
@@ -150,14 +152,17 @@ class PooledSender:
                     await waiter
             except TimeoutError:
                 raise _error("CB5002", endpoint, "no free connection") from None
-            freed = self._idle(origin)
+            freed = self._idle(origin, loop.time())
             if freed is not None:
                 return freed
         origin.count += 1
+        deadlines = self._deadlines
+        if deadlines is None:
+            deadlines = self._deadlines = Deadlines(loop)
         try:
             async with asyncio.timeout_at(min(deadline, loop.time() + self._connect_s)):
                 _, connection = await loop.create_connection(
-                    lambda: ClientConnection(loop, self._max_reply, lambda each: self._free(origin, each)),
+                    lambda: ClientConnection(loop, self._max_reply, lambda each: self._free(origin, each), deadlines),
                     origin.host,
                     origin.port,
                     ssl=self._context() if origin.tls else None,
