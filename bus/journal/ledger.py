@@ -24,8 +24,8 @@ Work = Acceptance | tuple[Transition, ...]
 
 Outcome = Known | JournalError | None
 
-CHUNKS: Final = (64, 16, 4, 1)
-"""Rows per statement; few different sizes, so that all stay prepared."""
+MOST_ROWS: Final = 32
+"""Rows of one statement; statements of all sizes up to this one stay prepared."""
 
 PLACES_KEPT: Final = 200_000
 """Open deliveries whose state is remembered between batches (about 300 bytes each)."""
@@ -40,16 +40,19 @@ class RowWriter:
         """``statement`` holds ``{rows}`` where the list of value rows belongs."""
         row = f"({','.join('?' * columns)})"
         self._columns = columns
-        self._statements = tuple((size, statement.format(rows=",".join([row] * size))) for size in CHUNKS)
+        self._statements = tuple(statement.format(rows=",".join([row] * size)) for size in range(MOST_ROWS + 1))
 
     def write(self, connection: sqlite3.Connection, values: list[object]) -> None:
         """Write all rows; ``values`` is their concatenation."""
-        start, end, columns = 0, len(values), self._columns
-        for size, statement in self._statements:
-            width = size * columns
-            while end - start >= width:
-                connection.execute(statement, values[start : start + width])
-                start += width
+        rows, columns = len(values) // self._columns, self._columns
+        if rows <= MOST_ROWS:
+            if rows:
+                connection.execute(self._statements[rows], values)
+            return
+        width = MOST_ROWS * columns
+        for start in range(0, len(values), width):
+            part = values[start : start + width]
+            connection.execute(self._statements[len(part) // columns], part)
 
 
 def _insert(table: str, names: str) -> RowWriter:
