@@ -71,11 +71,11 @@ class Endpoint:
     concurrency: int = 16
     timeout_s: float = 30.0
     secret: str = field(default="", repr=False)
+    key: str = field(init=False, repr=False, compare=False)
 
-    @property
-    def key(self) -> str:
-        """``<municipality>/<id>``."""
-        return f"{self.municipality}/{self.id}"
+    def __post_init__(self) -> None:
+        """Every message asks for the key several times: it is put together once."""
+        object.__setattr__(self, "key", f"{self.municipality}/{self.id}")
 
 
 @dataclass(frozen=True, slots=True)
