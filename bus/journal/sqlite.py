@@ -129,6 +129,7 @@ class SqliteJournal:
             await self._writer.start()
             self._reading = open_for_reading(self._path, self._make)
         except JournalError:
+            await self._writer.stop()
             self._lock.release()
             raise
 

@@ -68,6 +68,7 @@ class GroupWriter:
     async def start(self) -> None:
         """Start the thread and wait until it has opened the store. Errors: CB4003."""
         self._loop = asyncio.get_running_loop()
+        self._queue = queue.SimpleQueue()
         opened: asyncio.Future[None] = self._loop.create_future()
         self._thread = threading.Thread(target=self._run, args=(self._loop, opened), name="journal-writer", daemon=True)
         self._thread.start()
