@@ -55,6 +55,11 @@ def serve(site: SiteOption, adapter: AdapterOption, as_json: JsonOption = False)
         process.run(host)
     except ChiikibusError as error:
         raise _fail(error, as_json) from error
+    except ExceptionGroup as group:
+        # a defect ended one of the parts; its messages stay out of the log, they might quote data
+        for error in group.exceptions:
+            log.logger().error("adapter_failed", exc_info=error)
+        raise typer.Exit(ENVIRONMENT) from None
 
 
 def status(

@@ -109,10 +109,11 @@ def _judge(status: int, headers: Mapping[str, str], raw: bytes) -> Answer:
 
 
 def _plain(status: int, raw: bytes, wait_s: float) -> Answer:
-    """An HTTP-level refusal: its text begins with the code."""
+    """An HTTP-level refusal: its text begins with the code. What has none was not said by the bus (a proxy, say)."""
     words = raw[:200].decode("utf-8", "replace").split()
-    code = words[0] if words and words[0].startswith(("CB", "E0")) else "CB5004"
-    retryable = code in WAIT_FOR or status in {401, 404, 429} or status >= 500
+    known = bool(words) and words[0].startswith(("CB", "E0"))
+    code = words[0] if known else "CB5004"
+    retryable = not known or code in WAIT_FOR or status in {401, 404, 429} or status >= 500
     return Answer(code, retryable, wait_s, (Finding(code, got=f"HTTP {status}"),))
 
 
