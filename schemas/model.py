@@ -91,6 +91,11 @@ class Condition:
     op: str
     values: tuple[str, ...] = ()
 
+    @property
+    def needs_no_item(self) -> bool:
+        """Whether the term holds where its items are absent."""
+        return self.op in {"absent", "not in", "unlike"}
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -148,11 +153,11 @@ class Operation:
     record: str = ""
     repeats: bool = False
     request_record: str = ""
-    key: str = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        """Every message asks for the key several times: it is put together once."""
-        object.__setattr__(self, "key", f"{self.unit}.{self.name}")
+    @property
+    def key(self) -> str:
+        """``<unit>.<name>``."""
+        return f"{self.unit}.{self.name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,10 @@ MUNICIPALITY = "990019"
 PREFECTURE = "架空県"
 CITY = "地域市"
 SPACE = "\u3000"
+PROTECTION_UNKNOWN = "9"
+"""支援措置区分 of somebody whose addresses are given to nobody, since protection may have been asked for."""
+_WHERE = ("jusho_", "tennyumaejusho_", "tenshutsusaki", "chikukanrikodo1")
+"""How the names of the items begin that tell where somebody lives, lived or will live."""
 _FOREIGNER_LAW = date(2012, 7, 9)
 
 
@@ -217,7 +221,9 @@ def successor(before: Mapping[str, str], updates: Mapping[str, str]) -> Record:
 
 
 def clean(record: Mapping[str, str]) -> Record:
-    """The record without empty items."""
+    """The record without empty items, and without addresses while it is unknown whether they may be given out."""
+    if record.get("shiensochi_kubun") == PROTECTION_UNKNOWN:
+        return {name: value for name, value in record.items() if value and not name.startswith(_WHERE)}
     return {name: value for name, value in record.items() if value}
 
 

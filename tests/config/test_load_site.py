@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from bus.core.config import load_site
 from bus.core.errors import ConfigurationError
 from bus.core.types import Finding, Mode
+from schemas.catalog import load_edition
 from tests.support.sites import change, write_secret, write_site
 
 
@@ -56,6 +58,15 @@ def test_the_hash_follows_every_file_but_not_the_secrets(folder: Path) -> None:
     with (folder / "rights.toml").open("a") as rights:
         rights.write("# a comment\n")
     assert load_site(folder).tables_hash != first
+
+
+def test_a_whole_address_may_be_withheld(folder: Path) -> None:
+    """A rule asks for an address in full; where none of it is left, the rule has nothing to ask for."""
+    names = [
+        item.name for item in load_edition().units["juki"].records["jumin"].items if item.name.startswith("jusho_")
+    ]
+    change(folder / "rights.toml", 'purposes = ["jumin"]', f'purposes = ["jumin"], withhold = {json.dumps(names)}')
+    assert problems(folder) == []
 
 
 def test_an_adapter_gives_its_endpoint_the_address(folder: Path) -> None:
@@ -193,6 +204,14 @@ CASES: dict[str, tuple[str, str, str, str, str, int]] = {
         "rights.toml",
         'purposes = ["jumin"]',
         'purposes = ["jumin"], withhold = ["atenabango"]',
+        "CB7024",
+        "right[1].withhold",
+        3,
+    ),
+    "part of an address withheld": (
+        "rights.toml",
+        'purposes = ["jumin"]',
+        'purposes = ["jumin"], withhold = ["jusho_choaza"]',
         "CB7024",
         "right[1].withhold",
         3,

@@ -83,6 +83,21 @@ def test_a_tax_vendor_gives_back_every_item_it_holds(vendor: str, unit: str, peo
         assert back == {name: value for name, value in record.items() if name in held}
 
 
+@pytest.mark.parametrize(("vendor", "unit"), [("a", "juki"), *TAX])
+def test_somebody_whose_protection_is_unknown_comes_without_any_address(
+    vendor: str, unit: str, people: list[Record]
+) -> None:
+    """支援措置区分 9: the register gives no address, and no vendor makes one up."""
+    made = definition(vendor, unit)
+    record = next(one for one in people if one["shiensochi_kubun"] == "9")
+    back = made.mapping.to_standard(
+        made.codec.decode_record(made.codec.encode_record(made.mapping.to_vendor(record).values))
+    )
+    items = edition().units["juki"].records["jumin"].items
+    assert not {item.name for item in items if item.sensitivity == "address"} & back.values.keys()
+    assert back.values["shiensochi_kubun"] == "9"
+
+
 def test_both_tax_vendors_hold_the_same_items() -> None:
     """So that their ledgers can be compared item by item."""
     assert held_items("a") == held_items("b")

@@ -12,7 +12,7 @@ from bus.core.config.files import Entry, SiteFile, secret_path
 from bus.core.config.reader import CONTRADICTION, TWICE, UNKNOWN_NAME, WRONG_VALUE, Table, one_of
 from bus.core.settings import AdapterSpec
 from bus.core.types import Endpoint, Mode, Right, Route
-from schemas.model import Edition, Operation
+from schemas.model import Edition, Operation, Rule
 
 NO_RIGHT, NO_ROUTE, NO_TARGET, NO_ADDRESS = "CB7017", "CB7018", "CB7019", "CB7020"
 BAD_PURPOSE, NO_SECRET, NOT_WRITABLE, OPEN_SECRET = "CB7021", "CB7022", "CB7023", "CB7025"
@@ -234,14 +234,26 @@ def _purposes(table: Table, right: Right, operation: Operation) -> None:
 
 
 def _withheld(parts: Parts, table: Table, right: Right, operation: Operation) -> None:
+    """What is left after withholding must still be a message of the standard: the receiver validates it too."""
     unit = parts.edition.units[operation.unit]
     records = [unit.records.get(name) for name in (operation.record, operation.request_record)]
     items = {item.name: item for record in records if record for item in record.items}
+    names = {record.name for record in records if record}
     for name in sorted(right.withhold):
         if name not in items:
             table.report(UNKNOWN_NAME, "withhold", expected=one_of(name, items, "item of the record"), got=name)
         elif items[name].mandatory:
             table.report(CONTRADICTION, "withhold", expected="an item that is not mandatory", got=name)
+    for rule in unit.rules:
+        if rule.record in names and _needs(rule, right.withhold):
+            expected = f"{rule.name}: {rule.text_ja} / {rule.text_en}"
+            table.report(CONTRADICTION, "withhold", expected=expected, got=" ".join(sorted(right.withhold)))
+
+
+def _needs(rule: Rule, withheld: frozenset[str]) -> bool:
+    """Whether the rule may ask for an item that is withheld, because what triggers it is not withheld."""
+    triggered = all(one.needs_no_item or not withheld.issuperset(one.items) for one in rule.when)
+    return triggered and any(not one.needs_no_item and not withheld.isdisjoint(one.items) for one in rule.then)
 
 
 def _listens(parts: Parts) -> None:
