@@ -86,7 +86,7 @@ class Cp932:
         if lead in (0x80, 0xA0) or lead > 0xFC:
             raise CharacterError("CB6002", position, f"{lead:02X}", "not a CP932 byte")
         if position + 1 >= len(raw):
-            raise CharacterError("CB6002", position, f"{lead:02X}", "half of a double-byte character")
+            raise CharacterError("CB6002", position, f"{lead:02X}", "a whole character of CP932")
         return 2
 
     def _char(self, code: bytes, position: int) -> str:
@@ -96,7 +96,7 @@ class Cp932:
         if len(code) == 2 and 0xF0 <= code[0] <= 0xF9 and code[1] != 0x7F and 0x40 <= code[1] <= 0xFC:
             sequence = self._register.sequence(shown) if self._gaiji else ""
             if not sequence:
-                raise CharacterError("CB6003", position, shown, "not in the gaiji register")
+                raise CharacterError("CB6003", position, shown, "a row of the gaiji register")
             return sequence
         try:
             return code.decode("cp932")
@@ -125,11 +125,11 @@ class Cp932:
     def _plain(unit: str, position: int) -> bytes:
         shown = " ".join(f"U+{ord(char):04X}" for char in unit)
         if len(unit) > 1 or unit in LOOK_ALIKES or _NOT_TEXT.match(unit):
-            raise CharacterError("CB6007", position, shown, "not in CP932 and not in the gaiji register")
+            raise CharacterError("CB6007", position, shown, "in CP932 or a row of the gaiji register")
         try:
             return unit.encode("cp932")
         except UnicodeEncodeError as error:
-            reason = "not in CP932 and not in the gaiji register"
+            reason = "in CP932 or a row of the gaiji register"
             raise CharacterError("CB6007", position, shown, reason) from error
 
 

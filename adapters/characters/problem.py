@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 class CharacterError(ValueError):
-    """A character that cannot be read or written; nothing was replaced.
+    """A character that cannot be read or written; nothing was replaced. ``reason`` says what would be right.
 
     ``position`` is a byte offset when decoding and a character index when encoding, from the start of what was given.
     ``subject`` are the bytes in hexadecimal, or the code points (``U+845B U+E0101``).

@@ -49,7 +49,7 @@ class Utf8:
             if re.match(f"[{_PRIVATE}]", unit):
                 sequence = self._register.sequence(shown) if self._gaiji else ""
                 if not sequence:
-                    raise CharacterError("CB6003", position, shown, "not in the gaiji register")
+                    raise CharacterError("CB6003", position, shown, "a row of the gaiji register")
             if self.encode(sequence) != unit.encode("utf-8"):
                 losses.append(CharacterLoss(position, shown, "the character is written with other bytes"))
             pieces.append(sequence)

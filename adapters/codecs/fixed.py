@@ -115,11 +115,11 @@ class FixedCodec:
     def decode_record(self, raw: bytes, origin: Origin | None = None) -> VendorRecord:
         """One record without line end; raises AdapterError CB6014, CB6002, CB6003 or E0002."""
         origin = origin or Origin(byte_length=len(raw))
+        if self._cp932 and not raw.isascii() and looks_like_utf8(raw):
+            raise utf8_error(raw, origin)
         if len(raw) != self._size:
             got = f"{len(raw)} bytes"
             raise adapter_error((finding("CB6014", origin, expected=f"{self._size} bytes", got=got),))
-        if self._cp932 and not raw.isascii() and looks_like_utf8(raw):
-            raise utf8_error(raw, origin)
         values = self._quickly(raw)
         if values is None:
             return self._decode_carefully(raw, origin)

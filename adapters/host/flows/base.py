@@ -108,6 +108,16 @@ class Environment:
     withheld: dict[str, frozenset[str]] = field(default_factory=dict)
     web: list[tuple[str, str, Callable[[web.Request], Awaitable[web.StreamResponse]]]] = field(default_factory=list)
 
+    @property
+    def owners(self) -> frozenset[str]:
+        """Whose records this adapter may carry: its municipality, and the codes (wards) of the setting ``dantaikodo``.
+
+        The setting is a list, or a text with the codes separated by commas.
+        """
+        more = self.spec.settings.get("dantaikodo", ())
+        codes = more.split(",") if isinstance(more, str) else [str(one) for one in more]
+        return frozenset({self.spec.municipality, *(one.strip() for one in codes if one.strip())})
+
     def operation(self, key: str) -> Operation:
         """The operation of the edition (the definition was checked: it exists)."""
         found = self.edition.operation(key)

@@ -25,6 +25,7 @@ from adapters.host.flows.reading import (
     VendorFile,
     again,
     error_list_of,
+    list_name,
     log_file,
     put_away,
     setback,
@@ -115,7 +116,7 @@ class FileToBulk:
         previous = bulk.latest(store.reader, self.operation.unit) if self.shubetsu == DIFFERENCE else ""
         ikkatsuid = self._ikkatsuid(file)
         kijun = datetime_text(file.path.stat().st_mtime)
-        reader = RecordReader(self._translator(), file.data, file.name)
+        reader = RecordReader(self._translator(), file.data, file.name, self.environment.owners)
         if self.shubetsu == DIFFERENCE and not previous:
             expected = "a full transfer before the first difference"
             reader.broken("E0004", Finding("E0004", "zenkai_ikkatsuid", 0, expected, name_ja="前回一括ID"))
@@ -138,7 +139,8 @@ class FileToBulk:
         await store.write(_finish, finished, reader, clock.now())
         self.environment.posted()
         errors = error_list_of(store.reader, self.id, file.source, reader.problems)
-        await asyncio.to_thread(put_away, file, ERROR if reader.problems else DONE, errors)
+        number_of = files.number_of(store.reader, self.id, file.name, file.source)
+        await asyncio.to_thread(put_away, file, ERROR if reader.problems else DONE, errors, number_of)
         log_file(store.reader, self.id, file, before is not None, reader.problem_code)
 
     def _ikkatsuid(self, file: VendorFile) -> str:
@@ -238,7 +240,7 @@ class FileToBulk:
         chunk: list[Good | Setback] = []
         for one in held:
             try:
-                chunk.append(Good(one.record_no, again(self._translator(), one.raw, name, one.record_no)))
+                chunk.append(Good(one.record_no, self._again(one, name)))
             except AdapterError as error:
                 chunk.append(setback(one.record_no, error, one.raw))
         part = self._part(chunk)
@@ -261,13 +263,17 @@ class FileToBulk:
                 await store.write(files.still_held, one.id, bad.code, bad.findings, final=bad.state != HELD, now=now)
         await self.refresh(source)
 
+    def _again(self, held: HeldRecord, name: str) -> dict[str, str]:
+        return again(self._translator(), held.raw, name, held.record_no, self.environment.owners)
+
     async def refresh(self, source: str) -> None:
         """Write a file's error list anew."""
         reader = self.environment.store.reader
         named = files.name_of(reader, source)
         errors = error_list_of(reader, self.id, source)
         if named is not None and errors is not None:
-            await asyncio.to_thread(self.drop.write_beside, ERROR, f"{named[1]}.ERR.csv", errors)
+            listed = list_name(named[1], files.number_of(reader, self.id, named[1], source))
+            await asyncio.to_thread(self.drop.write_beside, ERROR, listed, errors)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from adapters.host.flows.reading import (
     again,
     error_list,
     error_list_of,
+    list_name,
     log_file,
     put_away,
     setback,
@@ -79,7 +80,7 @@ class FileToBus:
         store, now = environment.store, environment.clock.now()
         key = (self.id, file.name, file.sha256)
         known = await store.write(files.begin, *key, file.source, len(file.data), now)
-        reader = RecordReader(self._translator(), file.data, file.name)
+        reader = RecordReader(self._translator(), file.data, file.name, environment.owners)
         outcomes = self._outcomes(reader, file.source)
         while chunk := await asyncio.to_thread(_next, outcomes):
             await store.write(_keep, self.id, file.source, chunk, now)
@@ -95,7 +96,8 @@ class FileToBus:
             findings=reader.problems,
         )
         errors = error_list_of(store.reader, self.id, file.source, reader.problems)
-        await asyncio.to_thread(put_away, file, state, errors)
+        number = files.number_of(store.reader, self.id, file.name, file.source)
+        await asyncio.to_thread(put_away, file, state, errors, number)
         log_file(store.reader, self.id, file, known is not None, reader.problem_code)
 
     def _outcomes(self, reader: RecordReader, source: str) -> Iterator[Outcome]:
@@ -127,7 +129,9 @@ class FileToBus:
         for one in files.held(store.reader, self.id):
             named = files.name_of(store.reader, one.source)
             try:
-                values = again(self._translator(), one.raw, named[1] if named else "", one.record_no)
+                values = again(
+                    self._translator(), one.raw, named[1] if named else "", one.record_no, self.environment.owners
+                )
                 outcome = self._outcome(Good(one.record_no, values), one.source)
             except AdapterError as error:
                 outcome = setback(one.record_no, error, one.raw)
@@ -143,7 +147,8 @@ class FileToBus:
         named = files.name_of(reader, source)
         if named is not None:
             errors = error_list_of(reader, self.id, source) or error_list([])
-            await asyncio.to_thread(self.drop.write_beside, ERROR, f"{named[1]}.ERR.csv", errors)
+            listed = list_name(named[1], files.number_of(reader, self.id, named[1], source))
+            await asyncio.to_thread(self.drop.write_beside, ERROR, listed, errors)
 
 
 def _keep(database: sqlite3.Connection, flow: str, source: str, chunk: list[Outcome], now: float) -> None:

@@ -14,7 +14,7 @@ from adapters.host.identity import uuid_of
 from adapters.host.store import files
 from adapters.host.store.files import HELD, REFUSED, Setback
 from adapters.host.translate import Translator
-from adapters.sdk.types import BadRecord
+from adapters.sdk.types import BadRecord, Converted
 from adapters.transports.file_drop import ERROR, FileDrop
 from bus.core import log
 from bus.core.errors import AdapterError, ChiikibusError, error_entry
@@ -116,9 +116,11 @@ def owned(converted: Converted, owners: frozenset[str]) -> dict[str, str]:
     code = converted.values.get(OWNER, "")
     if not owners or not code or code in owners:
         return converted.values
-    source = next((step.sources[0] for step in converted.lineage if step.target == OWNER and step.sources), None)
-    item, span = (source.item, (source.offset, source.length)) if source is not None else (OWNER, None)
-    place = converted.origin.place(item, span)
+    place = ""
+    for step in converted.lineage:
+        if step.target == OWNER and step.sources:
+            source = step.sources[0]
+            place = step.origin.place(source.item, (source.offset, source.length))
     finding = Finding("CB6017", OWNER, 0, " | ".join(sorted(owners)), code, name_ja="市区町村コード", place=place)
     raise AdapterError("CB6017", [finding])
 
@@ -156,6 +158,11 @@ def error_list(rows: Sequence[tuple[int, str, str, tuple[Finding, ...]]]) -> byt
     return out.getvalue().encode("utf-8-sig")
 
 
+def list_name(name: str, number: int = 1) -> str:
+    """The error list's name of the ``number``-th file of this name."""
+    return f"{name}.ERR.csv" if number == 1 else f"{name}.{number}.ERR.csv"
+
+
 def _inert(text: str) -> str:
     """A cell that no spreadsheet takes for a formula."""
     return f"'{text}" if text[:1] in {"=", "+", "-", "@"} else text
@@ -171,10 +178,10 @@ def error_list_of(
     return error_list(rows) if rows else None
 
 
-def put_away(file: VendorFile, into: str, errors: bytes | None) -> None:
-    """Write the error list beside the files in ``error/``, then move the file itself."""
+def put_away(file: VendorFile, into: str, errors: bytes | None, number: int = 1) -> None:
+    """Write the error list into ``error/``, then move the file itself; ``number`` tells files of one name apart."""
     if errors is not None:
-        file.drop.write_beside(ERROR, f"{file.name}.ERR.csv", errors)
+        file.drop.write_beside(ERROR, list_name(file.name, number), errors)
     file.drop.finish(file.path, into)
 
 

@@ -221,6 +221,16 @@ def counts(database: sqlite3.Connection, flow: str, source: str) -> Counts:
     )
 
 
+def number_of(database: sqlite3.Connection, flow: str, name: str, source: str) -> int:
+    """The how-manieth file of this name it is, from 1: a vendor may use a name twice."""
+    row = database.execute(
+        "SELECT COUNT(*) AS n FROM files WHERE flow = ? AND name = ? AND rowid <="
+        " (SELECT MIN(rowid) FROM files WHERE flow = ? AND name = ? AND source = ?)",
+        (flow, name, flow, name, source),
+    ).fetchone()
+    return max(1, int(row["n"]))
+
+
 def name_of(database: sqlite3.Connection, source: str) -> tuple[str, str] | None:
     """Flow and name of the file that a source stands for."""
     row = database.execute("SELECT flow, name FROM files WHERE source = ? ORDER BY seen_at", (source,)).fetchone()
