@@ -153,11 +153,11 @@ class Operation:
     record: str = ""
     repeats: bool = False
     request_record: str = ""
+    key: str = field(init=False, repr=False, compare=False)
 
-    @property
-    def key(self) -> str:
-        """``<unit>.<name>``."""
-        return f"{self.unit}.{self.name}"
+    def __post_init__(self) -> None:
+        """Every message asks for the key several times: it is put together once."""
+        object.__setattr__(self, "key", f"{self.unit}.{self.name}")
 
 
 @dataclass(frozen=True, slots=True)
