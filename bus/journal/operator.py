@@ -127,7 +127,7 @@ class JournalOperator:
         )
         self._connection.execute(
             "INSERT INTO event (delivery, n, at, state, attempt, code, detail, actor)"
-            " SELECT ?1, coalesce(max(n), 0) + 1, ?, ?, ?, ?, '', ? FROM event WHERE delivery = ?1",
-            (n, now, new.value, attempt, code, self._actor),
+            " SELECT ?, coalesce(max(n), 0) + 1, ?, ?, ?, ?, '', ? FROM event WHERE delivery = ?",
+            (n, now, new.value, attempt, code, self._actor, n),
         )
         return Decision(delivery_id, old, new.value)
