@@ -37,6 +37,7 @@ from adapters.host.store.bulk import Totals
 from adapters.host.store.files import DONE, ERROR, HELD, HeldRecord, Setback
 from adapters.host.store.outbox import STAGED, WAITING, Letter
 from adapters.host.translate import Translator
+from adapters.sdk.types import Origin
 from adapters.transports.file_drop import END_MARK, FileDrop
 from bus.core import log
 from bus.core.errors import AdapterError, ChiikibusError
@@ -182,7 +183,7 @@ class FileToBulk:
         try:
             self.environment.check(self.operation, payload)
         except ChiikibusError as error:
-            setbacks.append(setback(record.record_no, error))
+            setbacks.append(setback(record.record_no, record.here(error)))
             return False
         return True
 
@@ -240,7 +241,7 @@ class FileToBulk:
         chunk: list[Good | Setback] = []
         for one in held:
             try:
-                chunk.append(Good(one.record_no, self._again(one, name)))
+                chunk.append(Good(one.record_no, self._again(one, name), Origin(name, one.record_no)))
             except AdapterError as error:
                 chunk.append(setback(one.record_no, error, one.raw))
         part = self._part(chunk)

@@ -34,6 +34,7 @@ from adapters.host.store import files, outbox
 from adapters.host.store.files import DONE, ERROR, HELD, Setback
 from adapters.host.store.outbox import Letter
 from adapters.host.translate import Translator
+from adapters.sdk.types import Origin
 from adapters.transports.file_drop import END_MARK, FileDrop, watch
 from bus.core import log
 from bus.core.errors import AdapterError, ChiikibusError
@@ -110,7 +111,7 @@ class FileToBus:
         try:
             self.environment.check(operation, payload)
         except ChiikibusError as error:
-            return setback(record.record_no, error)
+            return setback(record.record_no, record.here(error))
         message_id = message_id_of(self.environment.spec.municipality, source, str(record.record_no))
         return self.composer.letter(
             operation,
@@ -132,7 +133,9 @@ class FileToBus:
                 values = again(
                     self._translator(), one.raw, named[1] if named else "", one.record_no, self.environment.owners
                 )
-                outcome = self._outcome(Good(one.record_no, values), one.source)
+                outcome = self._outcome(
+                    Good(one.record_no, values, Origin(named[1] if named else "", one.record_no)), one.source
+                )
             except AdapterError as error:
                 outcome = setback(one.record_no, error, one.raw)
             await store.write(_settle, one.id, outcome, now)

@@ -7,14 +7,14 @@ import hashlib
 import io
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from adapters.host.identity import uuid_of
 from adapters.host.store import files
 from adapters.host.store.files import HELD, REFUSED, Setback
 from adapters.host.translate import Translator
-from adapters.sdk.types import BadRecord, Converted
+from adapters.sdk.types import BadRecord, Converted, Origin
 from adapters.transports.file_drop import ERROR, FileDrop
 from bus.core import log
 from bus.core.errors import AdapterError, ChiikibusError, error_entry
@@ -32,12 +32,21 @@ OWNER = "shikuchosonkodo"
 """The item that says whose record it is."""
 
 
+NOWHERE = Origin()
+
+
 @dataclass(frozen=True, slots=True)
 class Good:
     """A record in the standard's items."""
 
     record_no: int
     values: dict[str, str] = field(repr=False)
+    origin: Origin = NOWHERE
+
+    def here(self, error: ChiikibusError) -> ChiikibusError:
+        """The error with this record's place in its file instead of a line of XML that nobody sees."""
+        findings = [replace(one, place=one.place or self.origin.place(), line=0) for one in error.findings]
+        return type(error)(error.code, findings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +117,7 @@ class RecordReader:
                 log.logger().exception("record_failed", file=self.name, record=self.count)
                 yield Setback(self.count, "CB9001", (Finding("CB9001", got=type(error).__name__, place=self.name),))
             else:
-                yield Good(self.count, values)
+                yield Good(self.count, values, record.origin)
 
 
 def owned(converted: Converted, owners: frozenset[str]) -> dict[str, str]:
