@@ -30,9 +30,10 @@ def check_engines(site: Site) -> None:
 
 def make_journal(site: Site, clock: Clock) -> Journal:
     """The journal, not yet open."""
+    from bus.journal.checkpoint import LOG_ROOM  # noqa: PLC0415
     from bus.journal.sqlite import SqliteJournal  # noqa: PLC0415
 
-    return SqliteJournal(site.journal.path, clock=clock)
+    return SqliteJournal(site.journal.path, clock=clock, log_room=LOG_ROOM)
 
 
 def make_broker(site: Site, journal: Journal) -> Broker:

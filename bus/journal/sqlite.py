@@ -14,7 +14,7 @@ from bus.core.errors import JournalError
 from bus.core.ports import Acceptance, Clock, Known, OpenDelivery, Transition
 from bus.core.states import State
 from bus.core.types import Finding
-from bus.journal.checkpoint import Checkpointer
+from bus.journal.checkpoint import Checkpointer, make_room
 from bus.journal.ledger import Ledger, Outcome, Work
 from bus.journal.message_index import MessageIndex, message_key
 from bus.journal.owner import OwnerLock
@@ -52,8 +52,9 @@ _DUE: Final = (
 class _SqliteStore:
     """The connection of the writer's thread."""
 
-    def __init__(self, path: Path, clock: Clock, make: Connect, max_pages: int) -> None:
+    def __init__(self, path: Path, clock: Clock, make: Connect, max_pages: int, log_room: int) -> None:
         self._path = path
+        self._log_room = log_room
         self._clock = clock
         self._make = make
         self._max_pages = max_pages
@@ -67,6 +68,7 @@ class _SqliteStore:
         connection.execute("PRAGMA cache_size=-65536")
         connection.execute("PRAGMA temp_store=MEMORY")
         self._connection, self._ledger = connection, Ledger(connection, self._clock)
+        make_room(self._path, self._log_room)
         self._checkpointer.start()
 
     def apply(self, batch: Sequence[Work]) -> list[Outcome]:
@@ -114,11 +116,14 @@ class SqliteJournal:
     CB4003 when the file cannot be opened or another process owns it, CB4004 for a transition that may not follow.
     """
 
-    def __init__(self, path: Path, *, clock: Clock, make: Connect = connect, max_pages: int = 0) -> None:
+    def __init__(
+        self, path: Path, *, clock: Clock, make: Connect = connect, max_pages: int = 0, log_room: int = 0
+    ) -> None:
+        """``log_room`` is given to the log at the start, see ``bus.journal.checkpoint.make_room``."""
         self._path = path
         self._make = make
         self._lock = OwnerLock(path)
-        self._store = _SqliteStore(path, clock, make, max_pages)
+        self._store = _SqliteStore(path, clock, make, max_pages, log_room)
         self._writer = GroupWriter(self._store)
         self._reading: sqlite3.Connection | None = None
 
