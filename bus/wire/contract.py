@@ -7,6 +7,7 @@ again by ``bus.wire.explain``, which finds every problem and puts it into words.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from lxml import etree
@@ -15,8 +16,8 @@ from bus.core.datarules import bad_character, checks, length
 from bus.core.errors import ConfigurationError
 from bus.core.types import Finding
 from bus.wire.explain import Explainer
-from bus.wire.rules import compile_rule
-from schemas.model import Edition, Item, RecordType, Unit
+from bus.wire.rules import Predicate, compile_rule
+from schemas.model import Edition, Item, RecordType, Rule, Unit
 
 XS = "http://www.w3.org/2001/XMLSchema"
 
@@ -86,32 +87,69 @@ class UnitContract:
         return own is None or own.agrees(values)
 
 
-class _RecordCheck:
-    """What one record type asks beyond the XSD, precomputed by element name."""
+class _ItemPlan:
+    """What one item asks of a record that has it: its own check, and the rules that then apply."""
 
-    __slots__ = ("_checks", "_rules")
+    __slots__ = ("by_value", "check", "whenever")
+
+    def __init__(self, check: Callable[[str], bool] | None) -> None:
+        self.check = check
+        self.whenever: tuple[Predicate, ...] = ()
+        self.by_value: dict[str, tuple[Predicate, ...]] = {}
+
+
+class _RecordCheck:
+    """What one record type asks beyond the XSD, precomputed by element name: most rules are never looked at."""
+
+    __slots__ = ("_always", "_items")
 
     def __init__(self, record: RecordType, unit: Unit) -> None:
         prefix = f"{{{unit.namespace}}}"
         known = checks()
-        self._checks: dict[str, Callable[[str], bool]] = {}
+        self._items: dict[str, _ItemPlan] = {}
+        self._always: tuple[Predicate, ...] = ()
         for item in record.items:
             form = unit.formats.get(item.format)
             check = _item_check(item, known.get(form.check) if form is not None else None)
             if check is not None:
-                self._checks[prefix + item.name] = check
-        self._rules = tuple(compile_rule(rule, prefix) for rule in unit.rules if rule.record == record.name)
+                self._items[prefix + item.name] = _ItemPlan(check)
+        for rule in unit.rules:
+            if rule.record == record.name:
+                self._plan(rule, prefix)
+
+    def _plan(self, rule: Rule, prefix: str) -> None:
+        """Put a rule where it is met only if its first telling condition holds."""
+        for condition in rule.when:
+            if len(condition.items) != 1 or condition.op not in {"in", "present"}:
+                continue
+            rest = compile_rule(replace(rule, when=tuple(each for each in rule.when if each is not condition)), prefix)
+            item = self._items.setdefault(prefix + condition.items[0], _ItemPlan(None))
+            if condition.op == "present":
+                item.whenever += (rest,)
+            for value in condition.values if condition.op == "in" else ():
+                item.by_value[value] = (*item.by_value.get(value, ()), rest)
+            return
+        self._always += (compile_rule(rule, prefix),)
 
     def agrees(self, values: dict[str, str]) -> bool:
         """Whether exact lengths, check digits, characters and rules hold for values by element name."""
-        found = self._checks
+        items = self._items
         for tag, text in values.items():
-            check = found.get(tag)
-            if check is not None and not check(text):
+            plan = items.get(tag)
+            if plan is None:
+                continue
+            if plan.check is not None and not plan.check(text):
                 return False
+            if plan.by_value:
+                for rule in plan.by_value.get(text, ()):
+                    if not rule(values):
+                        return False
+            for rule in plan.whenever:
+                if not rule(values):
+                    return False
         if bad_character("\x1f".join(values.values())) >= 0:
             return False
-        return all(rule(values) for rule in self._rules)
+        return all(rule(values) for rule in self._always)
 
 
 def _item_check(item: Item, rule: Callable[[str], bool] | None) -> Callable[[str], bool] | None:

@@ -13,19 +13,32 @@ Predicate = Callable[[Values], bool]
 
 def compile_rule(rule: Rule, prefix: str = "") -> Predicate:
     """Whether the values (by item name with ``prefix``) keep the rule."""
-    when = tuple(_condition(condition, prefix) for condition in rule.when)
-    then = tuple(_condition(condition, prefix) for condition in rule.then)
-    if len(when) == 1 and len(then) == 1:
-        applies, holds = when[0], then[0]
-        return lambda values: not applies(values) or holds(values)
+    holds = _all(rule.then, prefix)
+    if not rule.when:
+        return holds
+    applies = _all(rule.when, prefix)
+    return lambda values: not applies(values) or holds(values)
 
-    def keeps(values: Values) -> bool:
-        for term in when:
+
+def _all(conditions: tuple[Condition, ...], prefix: str) -> Predicate:
+    """Whether every condition holds; items that must be absent are looked for together."""
+    terms = [_condition(each, prefix) for each in conditions if each.op != "absent" or len(each.items) > 1]
+    absent = frozenset(prefix + each.items[0] for each in conditions if each.op == "absent" and len(each.items) == 1)
+    if len(absent) == 1:
+        (name,) = absent
+        terms.append(lambda values: name not in values)
+    elif absent:
+        terms.append(absent.isdisjoint)
+    if len(terms) == 1:
+        return terms[0]
+
+    def hold(values: Values) -> bool:
+        for term in terms:  # noqa: SIM110 - a generator costs as much as the terms
             if not term(values):
-                return True
-        return all(term(values) for term in then)
+                return False
+        return True
 
-    return keeps
+    return hold
 
 
 def _condition(condition: Condition, prefix: str) -> Predicate:
