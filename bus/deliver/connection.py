@@ -91,7 +91,7 @@ class ClientConnection(asyncio.Protocol):
         deadlines: Deadlines,
     ) -> None:
         """``on_free`` is told when the connection may take the next request or has closed."""
-        self._loop = loop
+        self.loop = loop
         self._max_reply = max_reply
         self._on_free = on_free
         self._transport: asyncio.Transport | None = None
@@ -116,7 +116,7 @@ class ClientConnection(asyncio.Protocol):
         """Write one request; at most one may be under way. ``deadline`` is on the loop's clock."""
         assert self._transport is not None
         self.requests += 1
-        future = self._future = self._loop.create_future()
+        future = self._future = self.loop.create_future()
         self._answering = False
         self.deadline = deadline
         self._deadlines.watch(self)

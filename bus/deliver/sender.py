@@ -71,6 +71,7 @@ class PooledSender:
         self._targets: dict[str, _Target] = {}
         self._sweep: asyncio.TimerHandle | None = None
         self._deadlines: Deadlines | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def post(
         self, endpoint: Endpoint, body: bytes, headers: Sequence[tuple[str, str]], deadline_s: float
@@ -80,7 +81,9 @@ class PooledSender:
         origin = target.origin
         parts = _request(target.head, headers, body)
         sent_at = self._clock.now()
-        now = asyncio.get_running_loop().time()
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        now = self._loop.time()
         deadline = now + deadline_s
         connection = self._idle(origin, now) if origin.idle else None
         while True:
@@ -191,7 +194,7 @@ class PooledSender:
             if connection.opened:
                 self._leave(origin)
             return
-        connection.idle_since = asyncio.get_running_loop().time()
+        connection.idle_since = connection.loop.time()
         origin.idle.append(connection)
         _wake_one(origin)
 
