@@ -304,7 +304,9 @@ class Connection(asyncio.Protocol):
     def _take_turns(self) -> None:
         """Work on the first turn; answers that are known already need no task."""
         while self._task is None and self._turns and self._turns[0].response is not None and self._writable is None:
-            self._write(self._turns.popleft())
+            turn = self._turns.popleft()
+            assert turn.response is not None
+            self._write(turn, turn.response)
         if self._task is None and self._turns:
             self._task = self._loop.create_task(self._work())
         if len(self._turns) >= MAX_PIPELINED and self._transport is not None:
@@ -315,13 +317,14 @@ class Connection(asyncio.Protocol):
         try:
             while self._turns:
                 turn = self._turns.popleft()
+                response = turn.response
                 if turn.request is not None:
                     try:
                         response = await self._desk.answer(turn.request)
                     finally:
                         self._desk.release(turn.reserved)
-                    turn = turn._replace(request=None, response=response)
-                self._write(turn)
+                assert response is not None
+                self._write(turn, response)
                 while self._writable is not None:
                     self.deadline = self._loop.time() + self._settings.idle_timeout_s
                     await self._writable
@@ -335,16 +338,15 @@ class Connection(asyncio.Protocol):
             elif not self._in_message:
                 self.deadline = self._loop.time() + self._settings.idle_timeout_s
 
-    def _write(self, turn: Turn) -> None:
+    def _write(self, turn: Turn, response: Response) -> None:
         """Send an answer; the last one closes the connection without losing it."""
         transport = self._transport
         if transport is None or self._lingering:
             return
-        assert turn.response is not None
         close = not turn.keep_alive or (self._desk.draining and not self._turns)
         transport.write(
             encode(
-                turn.response,
+                response,
                 self._listener.date,
                 close=close,
                 announce_keep_alive=turn.announce,
