@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from adapters.host.identity import datetime_text
 from adapters.host.store.outbox import WAITING, Letter
+from bus.core.datarules import standard_datetime
 from bus.core.ports import Clock
 from bus.core.types import Addressing, Context, Endpoint
 from bus.wire import context as context_header
@@ -42,7 +42,7 @@ class Composer:
 
     def receipt(self, operation: Operation, message_id: str, number: str) -> etree._Element:
         """The receipt of a notice or bulk part."""
-        now = datetime_text(self.clock.now())
+        now = standard_datetime(self.clock.now())
         return records.receipt(operation.output, context_header.NAMESPACE, message_id, number, now)
 
     def request(self, operation: Operation, payload: etree._Element, message_id: str, purpose: str) -> bytes:
@@ -67,7 +67,7 @@ class Composer:
             operation=operation.key,
             edition=self.edition.version,
             purpose=purpose or self.endpoint.purpose,
-            sent_at=datetime_text(self.clock.now()),
+            sent_at=standard_datetime(self.clock.now()),
         )
         addressing = Addressing(message_id=message_id, action=action, to=to, relates_to=relates)
         return envelope.build(payload, addressing=addressing, context=context)

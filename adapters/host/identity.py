@@ -6,12 +6,10 @@ import hashlib
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
 
 from adapters.host.store.bulk import Totals
 from schemas.model import RecordType
 
-JST = timezone(timedelta(hours=9))
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:chiikibus:standard:1.0")
 _SUBJECT = ("atenabango", "kazeinendo")
 """Items that say whom and which year a record is about, in the order of the key; a record has the ones it has."""
@@ -72,8 +70,3 @@ def uuid_of(*parts: str) -> str:
 def message_id_of(*parts: str) -> str:
     """A wsa:MessageID that the same parts always give."""
     return f"urn:uuid:{uuid_of(*parts)}"
-
-
-def datetime_text(seconds: float) -> str:
-    """A point in time as DATETIME of the standard: ``YYYY-MM-DDThh:mm:ss.sss+09:00``."""
-    return datetime.fromtimestamp(seconds, JST).isoformat(timespec="milliseconds")

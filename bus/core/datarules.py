@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from functools import cache, lru_cache
 from types import MappingProxyType
 
@@ -146,8 +146,8 @@ def is_standard_date(text: str) -> bool:
 
 
 def standard_datetime(seconds: float) -> str:
-    """Seconds since the epoch as a DATETIME of the standard, in Japanese time with milliseconds."""
-    return datetime.fromtimestamp(seconds, UTC).astimezone(JAPAN).isoformat(timespec="milliseconds")
+    """Seconds since the epoch as a DATETIME of the standard: ``YYYY-MM-DDThh:mm:ss.sss+09:00``."""
+    return datetime.fromtimestamp(seconds, JAPAN).isoformat(timespec="milliseconds")
 
 
 @dataclass(frozen=True, slots=True)

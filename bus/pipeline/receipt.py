@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
-from typing import Final
-
 from lxml import etree
 
+from bus.core.datarules import standard_datetime
 from bus.core.types import Addressing
 from bus.wire import envelope
 from bus.wire.context import NAMESPACE, PREFIX
 from schemas.model import Operation
-
-JST: Final = timezone(timedelta(hours=9))
 
 
 def receipt_bytes(
@@ -25,7 +21,6 @@ def receipt_bytes(
     payload = etree.Element(operation.output, nsmap={"t": operation.output[1:].partition("}")[0], "cb": NAMESPACE})
     etree.SubElement(payload, f"{PREFIX}messageid").text = message_id
     etree.SubElement(payload, f"{PREFIX}uketsukebango").text = exchange_id
-    at = datetime.fromtimestamp(received_at, JST).isoformat(timespec="milliseconds")
-    etree.SubElement(payload, f"{PREFIX}uketsuke_nichiji").text = at
+    etree.SubElement(payload, f"{PREFIX}uketsuke_nichiji").text = standard_datetime(received_at)
     headers = Addressing(relates_to=message_id, action=operation.reply_action) if addressed else None
     return envelope.build(payload, addressing=headers)

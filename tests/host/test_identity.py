@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from adapters.host.identity import canonical_line, datetime_text, identify, message_id_of, totals
+from adapters.host.identity import canonical_line, identify, message_id_of, totals
 from schemas.model import Edition
 from tests.support.residents import resident
 
@@ -48,9 +48,3 @@ def test_the_same_parts_give_the_same_message_id() -> None:
     assert message_id_of("a", "b") == message_id_of("a", "b")
     assert message_id_of("a", "b") != message_id_of("ab", "")
     assert message_id_of("a").startswith("urn:uuid:")
-
-
-def test_a_time_is_written_in_the_standards_form() -> None:
-    """Japan's time with milliseconds, 29 characters."""
-    assert datetime_text(0.5) == "1970-01-01T09:00:00.500+09:00"
-    assert len(datetime_text(1e9)) == 29

@@ -11,11 +11,12 @@ from pathlib import Path
 from adapters.host.compose import Composer
 from adapters.host.flows.base import Environment, Reply, Request
 from adapters.host.flows.file_to_bulk import FileToBulk
-from adapters.host.identity import datetime_text, uuid_of
+from adapters.host.identity import uuid_of
 from adapters.host.store import bulk
 from adapters.host.store.files import findings_json
 from adapters.transports.file_drop import END_MARK, FileDrop, watch, write_file
 from bus.core import log
+from bus.core.datarules import standard_datetime
 from bus.core.errors import AdapterError
 from bus.core.types import Finding
 from bus.wire import records
@@ -82,7 +83,7 @@ class BulkDesk:
             flow.spec.text("request_text", REQUEST_TEXT).format_map(text).encode("ascii"),
             flow.spec.text("end_mark", END_MARK),
         )
-        reply = {"ikkatsuid": ikkatsuid, "uketsuke_nichiji": datetime_text(now)}
+        reply = {"ikkatsuid": ikkatsuid, "uketsuke_nichiji": standard_datetime(now)}
         return Reply(self.composer.payload(request.operation, values=reply, reply=True))
 
     def _confirmed(self, request: Request, values: dict[str, str]) -> Reply:

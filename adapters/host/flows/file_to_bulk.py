@@ -31,7 +31,7 @@ from adapters.host.flows.reading import (
     setback,
     take,
 )
-from adapters.host.identity import canonical_line, datetime_text, identify, message_id_of, totals, uuid_of
+from adapters.host.identity import canonical_line, identify, message_id_of, totals, uuid_of
 from adapters.host.store import bulk, files, outbox
 from adapters.host.store.bulk import Totals
 from adapters.host.store.files import DONE, ERROR, HELD, HeldRecord, Setback
@@ -40,6 +40,7 @@ from adapters.host.translate import Translator
 from adapters.sdk.types import Origin
 from adapters.transports.file_drop import END_MARK, FileDrop
 from bus.core import log
+from bus.core.datarules import standard_datetime
 from bus.core.errors import AdapterError, ChiikibusError
 from bus.core.types import Finding
 from bus.wire import records
@@ -116,7 +117,7 @@ class FileToBulk:
         await store.write(outbox.discard, file.source)
         previous = bulk.latest(store.reader, self.operation.unit) if self.shubetsu == DIFFERENCE else ""
         ikkatsuid = self._ikkatsuid(file)
-        kijun = datetime_text(file.path.stat().st_mtime)
+        kijun = standard_datetime(file.path.stat().st_mtime)
         reader = RecordReader(self._translator(), file.data, file.name, self.environment.owners)
         if self.shubetsu == DIFFERENCE and not previous:
             expected = "a full transfer before the first difference"
