@@ -166,12 +166,14 @@ def still_held(
     database: sqlite3.Connection, held_id: int, code: str, findings: Sequence[Finding], *, final: bool, now: float
 ) -> None:
     """A held record was tried again in vain; ``final`` when waiting cannot help."""
+    row = database.execute("SELECT detail FROM held WHERE id = ?", (held_id,)).fetchone()
+    known = {finding.got for finding in findings_from(row["detail"])} if row is not None else set()
     database.execute(
         "UPDATE held SET state = ?, code = ?, detail = ?, finished_at = ? WHERE id = ?",
         (REFUSED if final else HELD, code, findings_json(findings), now if final else 0, held_id),
     )
     if not final:
-        _worklist(database, findings, now)
+        _worklist(database, [finding for finding in findings if finding.got not in known], now)
 
 
 def settle_worklist(database: sqlite3.Connection, now: float) -> None:
