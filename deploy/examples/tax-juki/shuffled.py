@@ -66,8 +66,9 @@ async def post(hall: TownHall, lanes: Sequence[Sequence[bytes]], action: str) ->
     secret = (hall.site / "secrets" / f"{MUNICIPALITY}-juki.key").read_text("utf-8").strip()
     url = f"http://127.0.0.1:{hall.ports['bus']}/{MUNICIPALITY}/juki/juki"
     headers = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{action}"'}
+    headers["Authorization"] = aiohttp.encode_basic_auth("juki", secret)
     accepted = 0
-    async with aiohttp.ClientSession(auth=aiohttp.BasicAuth("juki", secret), headers=headers) as session:
+    async with aiohttp.ClientSession(headers=headers) as session:
 
         async def lane(bodies: Sequence[bytes]) -> None:
             nonlocal accepted
