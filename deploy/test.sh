@@ -32,23 +32,39 @@ if [ "$fast" = no ]; then
     ensure_system_packages "${SYSTEM_PACKAGES[@]}" || say "対象の検査は省かれます / the tests that need them are left out"
 fi
 
-failed=()
-check() {
-    local name=$1 output started=$SECONDS
+# The checks that read only run beside each other; each tells its result when all before it have told theirs.
+failed=() names=() jobs=()
+outputs=$(mktemp -d)
+trap 'kill ${jobs[@]+"${jobs[@]}"} 2>/dev/null; rm -rf "$outputs"' EXIT
+
+begin() {
+    names+=("$1")
     shift
-    if output=$("$@" 2>&1 </dev/null); then
-        say "$name: 合格 / passed ($((SECONDS - started)) s)"
-    else
-        failed+=("$name")
-        printf '%s\n' "$output"
-        complain "$name: 不合格 / failed"
-    fi
+    "$@" >"$outputs/${#names[@]}" 2>&1 </dev/null &
+    jobs+=($!)
 }
 
-check "ruff check" ruff check --quiet .
-check "ruff format" ruff format --check --quiet .
-check "mypy --strict" mypy --strict
-check "import-linter" lint-imports --no-logo
+results() {
+    local index
+    for index in "${!names[@]}"; do
+        if wait "${jobs[$index]}"; then
+            say "${names[$index]}: 合格 / passed"
+        else
+            failed+=("${names[$index]}")
+            cat "$outputs/$((index + 1))"
+            complain "${names[$index]}: 不合格 / failed"
+        fi
+    done
+    jobs=()
+    say "静的検査 / static checks: $SECONDS s"
+}
+
+SECONDS=0
+begin "ruff check" ruff check --quiet .
+begin "ruff format" ruff format --check --quiet .
+begin "mypy --strict" mypy --strict
+begin "import-linter" lint-imports --no-logo
+results
 [ ${#failed[@]} -gt 0 ] && complain "ここまでの不合格 / failed so far: ${failed[*]}"
 
 pytest -n 2 ${selection[@]+"${selection[@]}"} "$@" </dev/null
