@@ -119,9 +119,9 @@ def convert(
     if to not in conversion.TARGETS:
         got = Finding("CB6008", path="--to", expected=" | ".join(conversion.TARGETS), got=to)
         raise ConfigurationError("CB6008", (got,))
-    loaded, pair = for_file(file, adapter, folder, mapping)
+    pair = for_file(file, adapter, folder, mapping)
     with progress(quiet=json) as bar:
-        result = conversion.run(file, to, out, loaded, pair, register(gaiji), bar)
+        result = conversion.run(file, to, out, pair, register(gaiji), bar)
     return conversion.report(result, json=json)
 
 
@@ -137,8 +137,8 @@ def explain(
     json: JsonOption = False,
 ) -> int:
     """項目の由来をバイト位置と符号位置まで示す。 / Show where items came from, down to bytes and code points."""
-    loaded, pair = for_file(file, adapter, folder, mapping)
-    return lineage.run(file, record, item, loaded, pair, register(gaiji), json=json)
+    pair = for_file(file, adapter, folder, mapping)
+    return lineage.run(file, record, item, pair, register(gaiji), json=json)
 
 
 @app.command()

@@ -38,8 +38,8 @@ def subject(name: str, folder: Path | None, version: str = "1.0") -> Subject:
     return load_subject(find_folder(name, folder), edition(version))
 
 
-def for_file(file: Path, name: str, folder: Path | None, mapping: str) -> tuple[Subject, Pair]:
-    """The adapter and the pair of layout and mapping that ``file`` belongs to; raises ConfigurationError CB6008."""
+def for_file(file: Path, name: str, folder: Path | None, mapping: str) -> Pair:
+    """The pair of layout and mapping that ``file`` belongs to; raises ConfigurationError CB6008."""
     loaded = edition()
     names = [name] if name or folder else list(shipped())
     subjects = [load_subject(find_folder(one, folder), loaded) for one in names]
@@ -48,7 +48,7 @@ def for_file(file: Path, name: str, folder: Path | None, mapping: str) -> tuple[
         wanted = {mapping} if mapping else _by_pattern(one, file.name)
         found += [(one, pair) for pair in one.pairs if pair.name in wanted]
     if len(found) == 1:
-        return found[0]
+        return found[0][1]
     choices = [f"--adapter {one.folder.parent.name}/{one.folder.name} --mapping {p.name}" for one, p in found]
     if not choices:
         choices = [f"--mapping {pair.name}" for one in subjects for pair in one.pairs]

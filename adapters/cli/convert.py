@@ -15,7 +15,7 @@ from adapters.characters.register import GaijiRegister
 from adapters.cli.output import ExitCode, document, show_findings
 from adapters.sdk.types import BadRecord, Loss, Origin
 from adapters.suite.golden import read_records, write_records
-from adapters.suite.subject import Pair, Subject
+from adapters.suite.subject import Pair
 from bus.core.errors import AdapterError
 from bus.core.types import Finding
 
@@ -50,9 +50,7 @@ class Result:
         self.lost += losses[: max(0, KEEP - len(self.lost))]
 
 
-def run(
-    file: Path, to: str, out: Path | None, loaded: Subject, pair: Pair, gaiji: GaijiRegister, bar: Progress
-) -> Result:
+def run(file: Path, to: str, out: Path | None, pair: Pair, gaiji: GaijiRegister, bar: Progress) -> Result:
     """Convert ``file``; the target is written beside it first and put in place when complete."""
     target = out or file.with_name(file.name + (".xml" if to == "standard" else ".out"))
     temporary = target.with_name(target.name + ".part")

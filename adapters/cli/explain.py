@@ -8,14 +8,14 @@ from typing import Any
 from adapters.characters.register import GaijiRegister
 from adapters.cli.output import ExitCode, document, show_findings, table
 from adapters.sdk.errors import code_points
-from adapters.sdk.problems import nearest
 from adapters.sdk.types import BadRecord, LineageStep, VendorRecord
-from adapters.suite.subject import Pair, Subject
+from adapters.suite.subject import Pair
+from bus.core.config.reader import nearest
 from bus.core.errors import AdapterError, ConfigurationError
 from bus.core.types import Finding
 
 
-def run(file: Path, number: int, item: str, loaded: Subject, pair: Pair, gaiji: GaijiRegister, *, json: bool) -> int:
+def run(file: Path, number: int, item: str, pair: Pair, gaiji: GaijiRegister, *, json: bool) -> int:
     """Explain record ``number``, all items or those that ``item`` names (either side)."""
     record = _find(file, number, pair, gaiji)
     if isinstance(record, BadRecord):

@@ -57,8 +57,8 @@ def serve(site: SiteOption, adapter: AdapterOption, as_json: JsonOption = False)
         raise _fail(error, as_json) from error
     except ExceptionGroup as group:
         # a defect ended one of the parts; its messages stay out of the log, they might quote data
-        for error in group.exceptions:
-            log.logger().error("adapter_failed", exc_info=error)
+        for one in group.exceptions:
+            log.logger().error("adapter_failed", exc_info=one)
         raise typer.Exit(ENVIRONMENT) from None
 
 

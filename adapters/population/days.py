@@ -1,28 +1,17 @@
-"""Dates as the population writes them: ISO text, 元号, and the text of a date in 和暦."""
+"""Dates as the population reckons them: 元号, years before, age."""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
 
-# each era with its first day, newest first
-_ERAS = (
-    ("5", "令和", date(2019, 5, 1)),
-    ("4", "平成", date(1989, 1, 8)),
-    ("3", "昭和", date(1926, 12, 25)),
-    ("2", "大正", date(1912, 7, 30)),
-    ("1", "明治", date(1868, 1, 25)),
-)
+from bus.core.datarules import to_wareki
 
 
 def gengo(day: date) -> str:
     """元号 code of a calendar day; on the two days with two names, that of the new era."""
-    return next(code for code, _, start in _ERAS if day >= start)
-
-
-def wareki_text(day: date) -> str:
-    """``昭和54年2月28日``."""
-    name, start = next((name, start) for _, name, start in _ERAS if day >= start)
-    return f"{name}{day.year - start.year + 1}年{day.month}月{day.day}日"
+    found = to_wareki(day.isoformat())
+    assert found is not None, day
+    return found.era.code
 
 
 def years_before(day: date, years: int) -> date:

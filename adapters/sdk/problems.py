@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bus.core.config.reader import nearest
 from bus.core.errors import ConfigurationError
 from bus.core.types import Finding
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The known name most like ``name``, or ``""``."""
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return found[0] if found else ""
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""The seams a vendor can fill: Codec (bytes and records), and the three shapes of transport."""
+"""The seam a vendor can fill with a program of its own: Codec (bytes and records)."""
 
 from __future__ import annotations
 
@@ -51,36 +51,4 @@ class Codec(Protocol):
         trailer: Mapping[str, str] | None = None,
     ) -> Iterator[bytes]:
         """A whole file in pieces: header, records with line ends, trailer with the count."""
-        ...
-
-
-class RecordSource(Protocol):
-    """A transport that yields files (or other byte units) of records: file drop, database view."""
-
-    async def take(self) -> tuple[str, bytes] | None:
-        """The next complete unit as name and bytes, or ``None`` when there is none now."""
-        ...
-
-    async def done(self, name: str) -> None:
-        """The unit is durably handled; it must not be taken again."""
-        ...
-
-
-class RecordSink(Protocol):
-    """A transport that takes a byte unit and returns when the vendor has it."""
-
-    async def put(self, name: str, body: bytes) -> None:
-        """Hand over one unit; raises AdapterError CB6009, CB6010 or CB6011."""
-        ...
-
-
-class RequestReply(Protocol):
-    """A transport that asks and waits: framed TCP, REST, a vendor's own SOAP."""
-
-    async def ask(self, operation: str, body: bytes, deadline_s: float) -> bytes:
-        """The vendor's answer; raises AdapterError CB6009, CB6010 or CB6011."""
-        ...
-
-    async def close(self) -> None:
-        """Give connections back."""
         ...

@@ -13,7 +13,7 @@ from aiohttp import web
 from lxml import etree
 
 from adapters.host.bus_client import BusClient
-from adapters.host.definition import Definition, FlowSpec
+from adapters.host.definition import Definition
 from adapters.host.store import Store
 from adapters.host.translate import Translators
 from bus.core.errors import WireError
@@ -137,6 +137,3 @@ class Environment:
         findings = self.contracts[operation.unit].validate(payload)
         if findings:
             raise WireError(findings[0].code, findings)
-
-
-FlowMaker = Callable[[FlowSpec, Environment], Flow]

@@ -218,8 +218,8 @@ def _fixed(lines: list[bytes], widths: Sequence[int], found: Guess) -> None:
     if len(same) >= 3 and len(set(marks[1:-1])) == 1 and len({marks[0], marks[1], marks[-1]}) == 3:
         found.marks = (marks[0], marks[1], marks[-1])
         found.remarks.append(f"レコード区分（1バイト目）: {marks[0]} / {marks[1]} / {marks[-1]}")
-        found.header = _fixed_edge(same[0], found)
-        found.trailer = _fixed_edge(same[-1], found, count=len(same) - 2)
+        found.header = _fixed_edge(same[0])
+        found.trailer = _fixed_edge(same[-1], count=len(same) - 2)
         same = same[1:-1]
     cuts = list(widths) or _cut(same, size, first=1 if any(found.marks) else 0)
     how = "指定された幅" if widths else "空白の切れ目から推定した幅（要確認）"
@@ -234,7 +234,7 @@ def _fixed(lines: list[bytes], widths: Sequence[int], found: Guess) -> None:
         found.fields.append(GuessedField(f"項目{len(cuts) + 1:02d}", "N", size - offset))
 
 
-def _fixed_edge(line: bytes, found: Guess, count: int = -1) -> list[GuessedField]:
+def _fixed_edge(line: bytes, count: int = -1) -> list[GuessedField]:
     rest = line[1:].rstrip(b" ")
     fields = [GuessedField("レコード区分", "X", 1)]
     if rest and count >= 0 and rest.isdigit() and int(rest) == count:

@@ -26,7 +26,7 @@ def write_folder(
         (folder / name).mkdir()
     shutil.copyfile(sample, folder / "samples" / sample.name)
     texts = {
-        "adapter.toml": _adapter(vendor, sample, found, record, edition),
+        "adapter.toml": _adapter(vendor, sample, record, edition),
         f"layout/{record.name}.toml": _layout(vendor, found, record),
         f"mapping/{record.name}.toml": _mapping(vendor, found, record),
         "samples/samples.toml": _samples(sample, record),
@@ -37,7 +37,7 @@ def write_folder(
     return tuple(folder / name for name in texts)
 
 
-def _adapter(vendor: str, sample: Path, found: Guess, record: RecordType, edition: Edition) -> str:
+def _adapter(vendor: str, sample: Path, record: RecordType, edition: Edition) -> str:
     operations = edition.units[record.unit].operations.values()
     fitting = [one for one in operations if record.name in (one.record, one.request_record)]
     notices = [one for one in fitting if one.pattern == "notice"]
