@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +20,7 @@ from adapters.cli.choose import (
     GaijiOption,
     MappingOption,
     Name,
+    chosen,
     for_file,
     register,
     subject,
@@ -31,7 +33,13 @@ from bus.core.config import load_site
 from bus.core.errors import ConfigurationError, EnvironmentFault
 from bus.core.types import Finding
 
-app = typer.Typer(no_args_is_help=True, help="アダプターを作る・確かめる・動かす / make, check and run adapters")
+PROCESS_COMMANDS = MappingProxyType(
+    {"serve": "adapters.cli.serve", "status": "adapters.cli.status", "release": "adapters.cli.status"}
+)
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="アダプターを作る・確かめる・動かす / make, check and run adapters"
+)
 
 
 @app.command()
@@ -78,13 +86,11 @@ def coverage_command(
     form = "json" if json and out is None else form
     if form not in FORMATS:
         raise ConfigurationError(
-            "CB6008", (Finding("CB6008", path="--format", expected=" | ".join(FORMATS), got=form),)
+            "CB7030", (Finding("CB7030", path="--format", expected=" | ".join(FORMATS), got=form),)
         )
     loaded = subject(name, folder)
     documents: list[dict[str, Any]] = []
-    for pair in loaded.pairs:
-        if mapping and pair.name != mapping:
-            continue
+    for pair in chosen(loaded, mapping):
         rows = coverage(pair.mapping)
         text = render(pair.mapping.id, rows, form)
         documents.append({"mapping": pair.mapping.id, "summary": summary(rows)})
@@ -117,8 +123,8 @@ def convert(
 ) -> int:
     """ファイルを標準（XML）に、または標準をベンダーのファイルに変換する。 / Convert a file to XML or back."""
     if to not in conversion.TARGETS:
-        got = Finding("CB6008", path="--to", expected=" | ".join(conversion.TARGETS), got=to)
-        raise ConfigurationError("CB6008", (got,))
+        got = Finding("CB7030", path="--to", expected=" | ".join(conversion.TARGETS), got=to)
+        raise ConfigurationError("CB7030", (got,))
     pair = for_file(file, adapter, folder, mapping)
     with progress(quiet=json) as bar:
         result = conversion.run(file, to, out, pair, register(gaiji), bar)
@@ -184,7 +190,7 @@ def new(
 def _mount_process_commands() -> None:
     """Add serve, status and release; where the host cannot be imported, the command says so with its code."""
     try:
-        module = import_module("adapters.cli.serve")
+        commands = {name: import_module(module) for name, module in PROCESS_COMMANDS.items()}
     except ImportError as error:
         missing = Finding("CB9004", path="adapters.cli.serve", got=f"{type(error).__name__}: {error.name or ''}")
 
@@ -194,7 +200,7 @@ def _mount_process_commands() -> None:
             raise EnvironmentFault("CB9004", (missing,))
 
         return
-    for name in ("serve", "status", "release"):
+    for name, module in commands.items():
         app.command(name=name)(getattr(module, name))
 
 

@@ -16,9 +16,9 @@ from schemas.catalog import load_edition
 from schemas.model import Edition
 
 Name = Annotated[str, typer.Argument(metavar="VENDOR/UNIT", help="例 a/juki / for example a/juki")]
-AdapterOption = Annotated[str, typer.Option("--adapter", "-a", help="VENDOR/UNIT")]
+AdapterOption = Annotated[str, typer.Option("--adapter", "-a", help="アダプター 例 a/juki / adapter definition")]
 FolderOption = Annotated[Path | None, typer.Option("--folder", help="定義フォルダー / a definition folder of your own")]
-MappingOption = Annotated[str, typer.Option("--mapping", help="mapping/x.toml（既定はファイル名から）")]
+MappingOption = Annotated[str, typer.Option("--mapping", help="対応定義 例 jumin（既定はファイル名から） / mapping")]
 GaijiOption = Annotated[Path | None, typer.Option("--gaiji", help="外字登録簿（CSV） / gaiji register")]
 EditionOption = Annotated[str, typer.Option("--edition", help="標準の版 / edition of the standard")]
 
@@ -39,21 +39,35 @@ def subject(name: str, folder: Path | None, version: str = "1.0") -> Subject:
 
 
 def for_file(file: Path, name: str, folder: Path | None, mapping: str) -> Pair:
-    """The pair of layout and mapping that ``file`` belongs to; raises ConfigurationError CB6008."""
+    """The pair of layout and mapping that ``file`` belongs to; raises ConfigurationError CB7030."""
     loaded = edition()
     names = [name] if name or folder else list(shipped())
     subjects = [load_subject(find_folder(one, folder), loaded) for one in names]
     found: list[tuple[Subject, Pair]] = []
     for one in subjects:
-        wanted = {mapping} if mapping else _by_pattern(one, file.name)
-        found += [(one, pair) for pair in one.pairs if pair.name in wanted]
+        wanted = _by_pattern(one, file.name)
+        found += [(one, pair) for pair in one.pairs if (named(pair, mapping) if mapping else pair.name in wanted)]
     if len(found) == 1:
         return found[0][1]
     choices = [f"--adapter {one.folder.parent.name}/{one.folder.name} --mapping {p.name}" for one, p in found]
     if not choices:
         choices = [f"--mapping {pair.name}" for one in subjects for pair in one.pairs]
-    finding = Finding("CB6008", path=file.name, expected=" | ".join(choices), got=f"{len(found)} 候補 / candidates")
-    raise ConfigurationError("CB6008", (finding,))
+    finding = Finding("CB7030", path=file.name, expected=" | ".join(choices), got=f"{len(found)} 候補 / candidates")
+    raise ConfigurationError("CB7030", (finding,))
+
+
+def named(pair: Pair, mapping: str) -> bool:
+    """Whether ``--mapping`` means this pair: ``mapping/jumin.toml`` or just ``jumin``."""
+    return mapping in {pair.name, Path(pair.name).stem}
+
+
+def chosen(one: Subject, mapping: str) -> list[Pair]:
+    """The pairs that ``--mapping`` names, all without it; raises ConfigurationError CB7030 when there is none."""
+    found = [pair for pair in one.pairs if not mapping or named(pair, mapping)]
+    if found:
+        return found
+    known = " | ".join(Path(pair.name).stem for pair in one.pairs)
+    raise ConfigurationError("CB7030", [Finding("CB7030", path="--mapping", expected=known, got=mapping)])
 
 
 def _by_pattern(one: Subject, file: str) -> set[str]:

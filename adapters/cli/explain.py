@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.characters.register import GaijiRegister
-from adapters.cli.output import ExitCode, document, show_findings, table
+from adapters.cli.output import ExitCode, document, show_findings
 from adapters.sdk.errors import code_points
 from adapters.sdk.types import BadRecord, LineageStep, VendorRecord
 from adapters.suite.subject import Pair
@@ -41,17 +41,9 @@ def run(file: Path, number: int, item: str, pair: Pair, gaiji: GaijiRegister, *,
         }
         document({"mapping": pair.mapping.id, "origin": place, "items": rows, "losses": losses})
         return ExitCode.DONE
-    headings = (
-        "項目 item",
-        "項目名",
-        "値 value",
-        "変換 conversion",
-        "元の項目",
-        "位置 byte",
-        "バイト bytes",
-        "符号位置",
-    )
-    table(headings, (_cells(row) for row in rows), title=f"{pair.mapping.id}: {record.origin.place()}")
+    print(f"{pair.mapping.id}: {record.origin.place()}")
+    for row in rows:
+        _tell(row)
     for one in losses:
         print(f"  欠落 loss: {one['place'] or one['item']}: {one['reason']}")
     return ExitCode.DONE
@@ -64,8 +56,8 @@ def _find(file: Path, number: int, pair: Pair, gaiji: GaijiRegister) -> VendorRe
             if record.origin.record_no == number:
                 return record
             last = max(last, record.origin.record_no)
-    got = Finding("CB6015", path="--record", expected=f"1-{last}", got=str(number))
-    raise ConfigurationError("CB6008", (got,))
+    got = Finding("CB7030", path="--record", expected=f"1-{last}", got=str(number))
+    raise ConfigurationError("CB7030", (got,))
 
 
 def _names(step: LineageStep) -> set[str]:
@@ -102,26 +94,25 @@ def _row(step: LineageStep, record: VendorRecord, values: dict[str, str]) -> dic
     }
 
 
-def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    kinds = {"item": row["conversion"], "constant": f"固定値 {row['note']}", "unmapped": f"対象外 {row['note']}"}
-    sources = row["sources"]
-    return (
-        row["item"],
-        row["name_ja"],
-        row["value"],
-        kinds[row["kind"]],
-        "\n".join(source["item"] for source in sources),
-        "\n".join(f"{source['byte']}+{source['bytes']}" for source in sources),
-        "\n".join(_short(source["raw"]) for source in sources),
-        _short(row["code_points"]),
-    )
+def _tell(row: dict[str, Any]) -> None:
+    """One item for a person: its value and code points, and under it each source with its bytes in the file."""
+    name = f" {row['name_ja']}" if row["name_ja"] and row["name_ja"] != row["item"] else ""
+    points = f"　{row['code_points']}" if row["code_points"] else ""
+    print(f"\n{row['item']}{name}: {row['value'] or '-'}{points}")
+    kinds = {"item": f"変換 {row['conversion']}", "constant": "固定値 constant", "unmapped": "対象外 unmapped"}
+    print(f"  ← {kinds[row['kind']]}" + (f"　{row['note']}" if row["note"] else ""))
+    for source in row["sources"]:
+        print(f"     {source['item']}: {source['value'] or '-'}")
+        print(f"       位置 byte {source['byte']}+{source['bytes']}　{_short(source['raw']) or '-'}")
+        if source["code_points"]:
+            print(f"       符号位置 {source['code_points']}")
 
 
 def _short(text: str) -> str:
-    """Without the padding of fixed-length fields."""
-    while text.endswith(" 20 20"):
-        text = text[:-3]
-    return text if len(text) <= 96 else text[:95] + "…"
+    """Bytes in hexadecimal without the padding of fixed-length fields."""
+    while text.endswith("20"):
+        text = text[:-2].rstrip()
+    return text
 
 
 def _refused(error: AdapterError, *, json: bool) -> int:

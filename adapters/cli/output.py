@@ -30,6 +30,9 @@ class ExitCode(IntEnum):
     ENVIRONMENT = 3
 
 
+PIPED_WIDTH = 1000
+
+
 def document(value: Any) -> None:
     """One JSON value on one line."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
@@ -38,10 +41,17 @@ def document(value: Any) -> None:
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
     """Rows for a person."""
-    found = Table(*headings, title=title or None, box=SIMPLE_HEAD, title_justify="left")
+    found = Table(title=title or None, box=SIMPLE_HEAD, title_justify="left")
+    for heading in headings:
+        found.add_column(heading, overflow="fold")  # nothing is cut: names are there to be copied
     for row in rows:
         found.add_row(*(Text(str(cell)) for cell in row))
-    Console(highlight=False).print(found)
+    Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH).print(found)
+
+
+def code_text(code: str) -> str:
+    """A code with its Japanese title; empty for none."""
+    return f"{code} {error_entry(code).title_ja}" if code else ""
 
 
 def finding_text(finding: Finding) -> str:

@@ -12,7 +12,7 @@ import typer
 
 from bus.app.stores import open_operator, open_reader
 from bus.cli.options import JsonOption, SiteOption
-from bus.cli.output import ExitCode, Output
+from bus.cli.output import ExitCode, Output, finding_text
 from bus.core.clock import SystemClock
 from bus.core.config import load_site
 from bus.core.errors import ConfigurationError, error_entry
@@ -42,7 +42,8 @@ def seconds_of(text: str) -> float:
     try:
         return datetime.fromisoformat(text).astimezone().timestamp()
     except ValueError as error:
-        raise ConfigurationError("CB7030", [Finding("CB7030", path=text, expected="2026-01-31T09:00:00")]) from error
+        finding = Finding("CB7030", path="--since | --until", expected="2026-01-31T09:00:00", got=text)
+        raise ConfigurationError("CB7030", [finding]) from error
 
 
 def code_text(code: object) -> str:
@@ -139,8 +140,10 @@ def show(site: SiteOption, wanted: IdArgument, json: JsonOption = False) -> int:
         ),
     )  # fmt: skip
     for each in deliveries:
+        for found in each["findings"]:
+            output.say(f"  - {each['target']}: {finding_text(Finding(**found))}")
         if each["state"] == State.PARKED and each["code"]:
-            output.say(f"対処 remedy（{each['target']}）: {remedy(each['code'])[0]}")
+            output.say(f"対処 remedy（{each['target']}）: {' / '.join(remedy(each['code']))}")
     return ExitCode.DONE
 
 
@@ -192,6 +195,7 @@ def parked(site: SiteOption, json: JsonOption = False) -> int:
             for row in groups
         ),
     )  # fmt: skip
+    output.say("一件ずつ one by one: chiikibus messages list --state PARKED、chiikibus messages show <配送番号>")
     return ExitCode.DONE
 
 

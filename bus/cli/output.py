@@ -27,7 +27,7 @@ class ExitCode(IntEnum):
 
 
 PIPED_WIDTH = 1000
-ENVIRONMENT_CODES = frozenset({"CB4003", "CB5001"})
+ENVIRONMENT_CODES = frozenset({"CB4003", "CB5001", "CB6012"})
 
 
 def exit_code_of(error: ChiikibusError) -> ExitCode:
@@ -98,23 +98,34 @@ class Output:
         return exit_code_of(error)
 
 
-def finding_text(finding: Finding) -> str:
-    """``endpoints.toml: endpoint[2].unit（4行目）: CB7014 ...　期待 expected: kokuho?　実際 got: kokuhou``."""
+def title(code: str) -> str:
+    """A code with its titles in both languages; only the code where it is of somebody else's catalogue."""
+    try:
+        entry = error_entry(code)
+    except KeyError:
+        return code
+    return f"{code} {entry.title_ja} / {entry.title_en}"
+
+
+def finding_text(finding: Finding, above: str = "") -> str:
+    """``endpoints.toml: endpoint[2].unit（4行目）: CB7014 ...　期待 expected: kokuho?　実際 got: kokuhou``.
+
+    The title is left out where the code is that of the line ``above``.
+    """
     where = " ".join(part for part in (finding.place, finding.path, finding.name_ja) if part)
     text = where + (f"（{finding.line}行目）" if finding.line else "")
-    entry = error_entry(finding.code)
-    text += f": {finding.code} {entry.title_ja} / {entry.title_en}"
+    parts = [title(finding.code)] if finding.code != above else []
     if finding.expected:
-        text += f"　期待 expected: {finding.expected}"
+        parts.append(f"期待 expected: {finding.expected}")
     if finding.got:
-        text += f"　実際 got: {finding.got}"
-    return text
+        parts.append(f"実際 got: {finding.got}")
+    return f"{text}: {'　'.join(parts)}" if parts else text
 
 
 def print_problem(code: str, findings: Sequence[Finding] = ()) -> None:
     """``<code> ja / en``, the findings, then what to do, on standard error."""
     entry = error_entry(code)
     lines = [f"{code} {entry.title_ja} / {entry.title_en}"]
-    lines += [f"  - {finding_text(finding)}" for finding in findings]
+    lines += [f"  - {finding_text(finding, code)}" for finding in findings]
     lines.append(f"  対処: {entry.action_ja} / {entry.action_en}")
     sys.stderr.write("\n".join(lines) + "\n")

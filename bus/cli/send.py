@@ -42,6 +42,26 @@ def parse_items(pairs: Iterable[str]) -> dict[str, Any]:
     return values
 
 
+def check_items(edition: Edition, operation: Operation, values: Mapping[str, Any]) -> None:
+    """Errors: CB7014 for every item that the operation's request does not have, with the nearest name."""
+    unit = edition.units[operation.unit]
+    names = [item.name for item in unit.records[operation.request_record].items] if operation.request_record else []
+    carried = [item.name for item in unit.records[operation.record].items] if operation.record else []
+    places: list[tuple[str, str, list[str]]] = []
+    for name, value in values.items():
+        if isinstance(value, dict) and name == operation.record:
+            places += [(f"{name}.", inner, carried) for inner in value]
+        else:
+            places.append(("", name, [*names, operation.record] if operation.record else names))
+    findings = [
+        Finding("CB7014", path=f"{prefix}{name}", expected=one_of(name, known, "item of the request"), got=name)
+        for prefix, name, known in places
+        if name not in known
+    ]
+    if findings:
+        raise ConfigurationError("CB7014", findings)
+
+
 def find_endpoint(site: Site, name: str, option: str = "--as") -> Endpoint:
     """The endpoint ``tax`` or ``990019/tax``. Errors: CB7014 unknown, or in several municipalities."""
     found = [endpoint for endpoint in site.endpoints if name in {endpoint.id, endpoint.key}]
@@ -103,6 +123,8 @@ def send(
     else:
         raise ConfigurationError("CB7030", [Finding("CB7030", path="send", expected="operation | --file")])
     values = parse_items(items or ())
+    if not message:
+        check_items(edition, found, values)
 
     from bus.cli.client import PlainClient, bus_url  # noqa: PLC0415
 
@@ -125,6 +147,8 @@ def _show(output: Output, edition: Edition, operation: Operation, answer: Answer
     if answer.fault is None:
         output.document({**result, "reply": answer.content})
         output.say(f"{operation.name_ja}（{operation.key}）: 回答 answered, {took_ms:.0f} ms")
+        if not answer.content:
+            output.say("  該当なし / nothing found")
         unit = edition.units[operation.unit]
         names = {item.name: item.name_ja for record in unit.records.values() for item in record.items}
         for line in _lines(answer.content, names):
@@ -163,11 +187,7 @@ def fault_document(fault: RemoteFault) -> dict[str, Any]:
 def fault_text(fault: RemoteFault) -> str:
     """A fault for a person: text, findings, what to do, and the number to tell the operator."""
     lines = [f"{fault.code} {fault.text}".strip()]
-    for finding in fault.findings:
-        try:
-            lines.append(f"  - {finding_text(finding)}")
-        except KeyError:  # a code of somebody else's catalogue
-            lines.append(f"  - {finding.as_dict()}")
+    lines += [f"  - {finding_text(finding, fault.code)}" for finding in fault.findings]
     try:
         entry = error_entry(fault.code)
         lines.append(f"  対処: {entry.action_ja} / {entry.action_en}")
