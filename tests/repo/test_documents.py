@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 from lxml import etree
 
 from bus.core.config import load_site
-from tests.support.repository import ROOT, documents, name_of, tracked_files
+from tests.support.repository import ROOT, documents, name_of, python_files, tracked_files
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
@@ -161,3 +162,11 @@ def test_every_error_code_named_in_a_document_is_in_the_catalogue() -> None:
         if f"\n{code}," not in catalogue
     }
     assert unknown == set()
+
+
+def test_every_error_code_of_the_catalogue_is_raised_somewhere() -> None:
+    """A code that nothing gives is a promise of help for what never happens."""
+    with (ROOT / "schemas/errors.csv").open(encoding="utf-8", newline="") as file:
+        codes = {row["code"] for row in csv.DictReader(file)}
+    program = "".join(path.read_text(encoding="utf-8") for path in python_files("bus", "adapters", "conformance"))
+    assert {code for code in codes if f'"{code}"' not in program} == set()
