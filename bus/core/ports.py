@@ -11,6 +11,7 @@ from typing import Protocol
 
 from bus.core.states import State
 from bus.core.types import Endpoint, Mode, OnPark
+from bus.core.values import value
 
 
 class Clock(Protocol):
@@ -37,7 +38,7 @@ class Ids(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Acceptance:
     """What step 9 writes in one transaction: the message, its deliveries (one per target) and their state.
 
@@ -74,7 +75,7 @@ class Acceptance:
         return f"{self.exchange_id}-{index}"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Known:
     """What the journal already holds under (municipality, sender, message id); refused messages hold no id.
 
@@ -101,7 +102,7 @@ class Known:
         return f"{self.exchange_id}-{index}"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Transition:
     """One step of one delivery: durable before the caller goes on.
 
@@ -123,7 +124,7 @@ class Transition:
     reply_content_type: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Consignment:
     """One delivery as it travels through the broker. ``raw`` may be empty: then it is read from the journal.
 
@@ -240,7 +241,7 @@ class Journal(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Lease:
     """A consignment taken from the broker and not yet acknowledged."""
 
@@ -292,7 +293,7 @@ class Broker(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class HttpReply:
     """What a target answered over HTTP."""
 
@@ -317,7 +318,7 @@ class Sender(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Verdict:
     """What a target's answer means for a delivery.
 

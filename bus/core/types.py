@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from bus.core.values import value
+
 if TYPE_CHECKING:
     from bus.core.ports import Known
     from schemas.model import Operation
@@ -108,7 +110,7 @@ class Right:
     withhold: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Context:
     """The context header block; empty strings where a plain client sent none and nothing was completed."""
 
@@ -127,7 +129,7 @@ class Context:
     test: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Addressing:
     """WS-Addressing 1.0 properties as received; empty strings where absent."""
 
@@ -139,7 +141,7 @@ class Addressing:
     fault_to: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Message:
     """Received bytes with their header summary: never altered after reception.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from lxml import etree
@@ -12,6 +12,7 @@ from bus.core.errors import ChiikibusError, DeliveryError, error_entry
 from bus.core.ports import Consignment, HttpReply
 from bus.core.states import State
 from bus.core.types import Exchange, Finding
+from bus.core.values import value
 from bus.pipeline.disclosure import withhold
 from bus.pipeline.house import House
 from bus.pipeline.parse import LARGE
@@ -27,7 +28,7 @@ LATE: Final = "late"
 MAX_FINDINGS: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Answer:
     """A judged answer: what the caller gets, and how it is journalled."""
 

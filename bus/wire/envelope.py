@@ -9,13 +9,13 @@ is ours, must be understood and is not known is refused.
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import dataclass
 from typing import Final
 
 from lxml import etree
 
 from bus.core.errors import WireError
 from bus.core.types import Addressing, Context, Finding
+from bus.core.values import value
 from bus.wire import addressing as wsa
 from bus.wire import context as cb
 from bus.wire.safe_xml import line_of
@@ -36,7 +36,7 @@ _OURS: Final = frozenset({None, "", NEXT})
 _WSA_PREFIX: Final = wsa.PREFIX
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Envelope:
     """A read envelope. ``body`` is the payload element; ``headers`` are the blocks meant for this node.
 
