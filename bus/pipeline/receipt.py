@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from functools import lru_cache
+from typing import Final
+
 from lxml import etree
 
 from bus.core.datarules import standard_datetime
@@ -9,6 +13,9 @@ from bus.core.types import Addressing
 from bus.wire import envelope
 from bus.wire.context import NAMESPACE, PREFIX
 from schemas.model import Operation
+
+NOT_YET: Final = "-"
+"""Stands where the id of the message will stand."""
 
 
 def receipt_bytes(
@@ -18,9 +25,21 @@ def receipt_bytes(
 
     ``addressed`` adds WS-Addressing headers, as the request had them.
     """
-    payload = etree.Element(operation.output, nsmap={"t": operation.output[1:].partition("}")[0], "cb": NAMESPACE})
-    etree.SubElement(payload, f"{PREFIX}messageid").text = message_id
-    etree.SubElement(payload, f"{PREFIX}uketsukebango").text = exchange_id
-    etree.SubElement(payload, f"{PREFIX}uketsuke_nichiji").text = standard_datetime(received_at)
-    headers = Addressing(relates_to=message_id, action=operation.reply_action) if addressed else None
-    return envelope.build(payload, addressing=headers)
+    root = deepcopy(_unfilled(operation.output, operation.reply_action if addressed else ""))
+    if addressed:
+        root[0][0].text = message_id
+    receipt = root[-1][0]
+    receipt[0].text = message_id
+    receipt[1].text = exchange_id
+    receipt[2].text = standard_datetime(received_at)
+    return etree.tostring(root, encoding="utf-8", xml_declaration=True)
+
+
+@lru_cache(maxsize=1024)
+def _unfilled(output: str, action: str) -> etree._Element:
+    """The receipt of an operation without its texts, never changed; made once, since making it costs most."""
+    payload = etree.Element(output, nsmap={"t": output[1:].partition("}")[0], "cb": NAMESPACE})
+    for name in ("messageid", "uketsukebango", "uketsuke_nichiji"):
+        etree.SubElement(payload, f"{PREFIX}{name}")
+    headers = Addressing(relates_to=NOT_YET, action=action) if action else None
+    return etree.fromstring(envelope.build(payload, addressing=headers))
