@@ -32,7 +32,7 @@ class FrontDesk:
         self.listening = f"{settings.host}:{settings.port}"
         self.draining = False
         self._house = house
-        self._extra = dict(extra)
+        self._extra = tuple((prefix, f"{prefix}/", handler) for prefix, handler in extra.items())
         self._in_flight = 0
         self._documents: tuple[Tables, Documents] | None = None
 
@@ -87,8 +87,8 @@ class FrontDesk:
 
     def _handler(self, path: str) -> Handler | None:
         """The extra handler whose prefix the path has."""
-        for prefix, handler in self._extra.items():
-            if path == prefix or path.startswith(prefix + "/"):
+        for prefix, below, handler in self._extra:
+            if path == prefix or path.startswith(below):
                 return handler
         return None
 
