@@ -87,7 +87,7 @@ class Supervisor:
 
         Errors: ``EnvironmentFault`` CB9003 when this site runs already or its bus does not get ready in time.
         """
-        self._site.run_folder.mkdir(parents=True, exist_ok=True)
+        self._site.run_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = _lock(self._site.run_folder / "up.lock")
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

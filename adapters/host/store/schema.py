@@ -89,36 +89,48 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """A connection with the store's safety settings; nothing is acknowledged before it is on disk."""
     target = f"file:{path}?mode=ro" if read_only else f"file:{path}"
     database = sqlite3.connect(target, uri=True, isolation_level=None, check_same_thread=False, timeout=10.0)
-    database.row_factory = sqlite3.Row
-    database.execute("PRAGMA busy_timeout=10000")
-    if not read_only:
-        database.execute("PRAGMA journal_mode=WAL")
-        database.execute("PRAGMA synchronous=FULL")
-        database.execute("PRAGMA temp_store=MEMORY")
+    try:
+        database.row_factory = sqlite3.Row
+        database.execute("PRAGMA busy_timeout=10000")
+        if not read_only:
+            database.execute("PRAGMA journal_mode=WAL")
+            database.execute("PRAGMA synchronous=FULL")
+            database.execute("PRAGMA temp_store=MEMORY")
+    except sqlite3.Error:
+        database.close()
+        raise
     return database
 
 
 def open_store(path: Path) -> sqlite3.Connection:
     """Open or create the store for writing, readable by its owner only. CB6012 when that is not possible."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         database = connect(path)
-        version = int(database.execute("PRAGMA user_version").fetchone()[0])
-        if version == 0:
-            database.executescript(f"BEGIN IMMEDIATE;{TABLES}PRAGMA user_version={VERSION};COMMIT;")
-        elif version != VERSION:
+        try:
+            _bring_up_to_date(database, path)
+        except BaseException:
             database.close()
-            finding = Finding("CB6012", path=path.name, expected=f"version {VERSION}", got=f"version {version}")
-            raise AdapterError("CB6012", [finding])
+            raise
     except (OSError, sqlite3.Error) as error:
         raise AdapterError("CB6012", [Finding("CB6012", path=path.name, got=str(error))]) from error
     return database
 
 
+def _bring_up_to_date(database: sqlite3.Connection, path: Path) -> None:
+    """Make the tables of a new store; CB6012 for one of another version."""
+    version = int(database.execute("PRAGMA user_version").fetchone()[0])
+    if version == 0:
+        database.executescript(f"BEGIN IMMEDIATE;{TABLES}PRAGMA user_version={VERSION};COMMIT;")
+    elif version != VERSION:
+        finding = Finding("CB6012", path=path.name, expected=f"version {VERSION}", got=f"version {version}")
+        raise AdapterError("CB6012", [finding])
+
+
 def lock(path: Path) -> int:
     """Keep a second process of the same adapter away; the handle is held until the process ends. CB9003."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
