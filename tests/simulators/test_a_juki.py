@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 
@@ -22,11 +22,12 @@ SIZE, SEED = 160, 4
 
 
 @pytest.fixture
-def system(tmp_path: Path) -> AJuki:
+def system(tmp_path: Path) -> Iterator[AJuki]:
     """A loaded system that does not listen."""
     made = AJuki(tmp_path, "990019")
     made.load(SIZE, SEED)
-    return made
+    yield made
+    made.store.close()
 
 
 @pytest.fixture
@@ -112,6 +113,8 @@ def test_a_restart_goes_on_where_it_stopped(tmp_path: Path) -> None:
     other.change(25, seed=9)
     assert list(again.store.current()) == list(other.store.current())
     assert list(again.town().current()) == list(other.town().current())
+    again.store.close()
+    other.store.close()
 
 
 def test_files_owed_at_a_crash_are_written_at_the_next_start(system: AJuki) -> None:
