@@ -6,15 +6,22 @@ The cases of files stand in ``corpus/bad_files.csv`` and those of messages in ``
 from __future__ import annotations
 
 import csv
+import tomllib
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from bus.core.errors import error_entry
-from tests.story.town import Row, Town
+from bus.core.types import Addressing, Context
+from bus.wire import envelope, records
+from schemas.catalog import load_edition
+from tests.story.town import NOTICE, Row, Town
 from tests.support.polling import until
+from tests.support.residents import RESIDENT, message
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -241,3 +248,69 @@ def test_a_code_that_the_receiving_vendor_does_not_know_is_parked_until_its_tabl
     town.restart("a-tax")
     until(lambda: town.resend("CB6004") == [] and not town.deliveries("PARKED"), within_s=20, what="the resend")
     town.arrived([strange])
+
+
+def bad_messages() -> list[dict[str, Any]]:
+    """The cases of messages."""
+    cases: list[dict[str, Any]] = tomllib.loads((CORPUS / "bad_messages.toml").read_text("utf-8"))["case"]
+    return cases
+
+
+def right_message(base: str) -> tuple[str, str]:
+    """A right message as text in the prefixes that the corpus uses, and who sends it."""
+    edition = load_edition()
+    if base == "notice":
+        return message(edition, NOTICE, RESIDENT, f"urn:uuid:{uuid4()}").decode("utf-8"), "juki"
+    operation = edition.operation("juki.jumin_shokai")
+    assert operation is not None
+    body = records.payload(
+        operation.input,
+        edition.units["juki"].records[operation.request_record],
+        {"atenabango": RESIDENT["atenabango"], "kijunbi": "2026-01-01"},
+    )
+    context = Context(
+        sender_municipality="990019",
+        sender_unit="kojinjuminzei",
+        sender_system="tax",
+        receiver_municipality="990019",
+        operation="jumin_shokai",
+        edition="1.0",
+        purpose="kazei",
+    )
+    addressing = Addressing(message_id=f"urn:uuid:{uuid4()}", action=operation.action)
+    return envelope.build(body, addressing=addressing, context=context).decode("utf-8"), "tax"
+
+
+@pytest.mark.parametrize("case", bad_messages(), ids=lambda case: case["name"])
+def test_a_bad_message_is_refused_with_its_place_and_never_sent_on(town: Town, case: dict[str, Any]) -> None:
+    """A code in both languages, findings with the place, the HTTP status of its kind; nothing reaches a receiver."""
+    text, sender = right_message(case["base"])
+    for old, new in case.get("edit", ()):
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    before = town.journal(sender=sender)
+    body = text.encode(case.get("encoding", "utf-8")) + b" " * case.get("padding", 0)
+    refusal = town.post(
+        case.get("as", sender),
+        "juki",
+        body,
+        path=case.get("path", ""),
+        secret=case.get("secret", ""),
+        content_type=case.get("content_type", ""),
+    )
+    assert refusal is not None
+    assert (refusal.code, refusal.status) == (case["code"], case.get("status", 500))
+    entry = error_entry(case["code"])
+    assert entry.title_ja in refusal.text
+    assert entry.title_en in refusal.text
+    if "named" in case:
+        assert any(case["named"] in str(value) for one in refusal.findings for value in one.values()), refusal.findings
+    if case.get("line"):
+        assert any(one.get("line", 0) > 0 for one in refusal.findings), refusal.findings
+    moved = town.journal(sender=sender) - before
+    assert set(moved) <= {"REJECTED"}
+    if case.get("kept"):
+        (kept,) = town.json_lines("messages", "show", refusal.record_id)
+        assert (kept["state"], kept["code"]) == ("REJECTED", case["code"])
+    for word in ("架空　花子", RESIDENT["atenabango"]):
+        assert word not in str(refusal)

@@ -135,8 +135,8 @@ class Town:
     def deliveries(self, state: str = "") -> list[dict[str, Any]]:
         """Notices of the journal as the command shows them, oldest first."""
         arguments = ["--state", state] if state else []
-        _, out, _ = self.cli("messages", "list", "--operation", NOTICE, *arguments, "--limit", "1000", "--json")
-        return [json.loads(line) for line in reversed(out.splitlines())]
+        found = self.json_lines("messages", "list", "--operation", NOTICE, *arguments, "--limit", "1000")
+        return list(reversed(found))
 
     def resend(self, code: str) -> list[Any]:
         """Resend what is parked with this code; what was refused of it."""
@@ -253,6 +253,11 @@ class Town:
         """The one JSON document of a command."""
         _, out, _ = self.cli(*arguments, "--json")
         return json.loads(out)
+
+    def json_lines(self, *arguments: str) -> list[Any]:
+        """The JSON lines of a command."""
+        _, out, _ = self.cli(*arguments, "--json")
+        return [json.loads(line) for line in out.splitlines()]
 
     def secret(self, endpoint: str) -> str:
         """An endpoint's credential."""
