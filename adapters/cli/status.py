@@ -1,0 +1,131 @@
+"""``chiikibus adapter status`` and ``release``: what became of every record; let refused messages go again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any
+
+import typer
+
+from adapters.cli.output import ExitCode, JsonOption, code_text, document, finding_text, table
+from adapters.host import process
+from adapters.host.store import outbox
+from adapters.host.store.files import findings_from
+from adapters.host.store.schema import connect
+from adapters.host.store.status import count
+from bus.core.config import load_site
+from bus.core.settings import AdapterSpec, Site
+
+SiteOption = Annotated[Path, typer.Option("--site", envvar="CHIIKIBUS_SITE", help="設定フォルダー / the site folder")]
+AdapterOption = Annotated[str, typer.Option("--adapter", help="アダプターの ID / adapter id of adapters.toml")]
+
+Row = Mapping[str, Any]
+
+LABELS: Mapping[str, str] = MappingProxyType(
+    {
+        "inbox": "受信した電文 inbox",
+        "outbox": "送信する電文 outbox",
+        "outbox_records": "送信するレコード records",
+        "received": "ベンダーへ渡すレコード received",
+        "held": "保留 held",
+        "refused": "拒否 refused",
+        "released": "保留を解いたもの released",
+        "superseded": "古い版 superseded",
+        "duplicates": "重複 duplicates",
+        "replaced": "差替え replaced",
+        "counters": "計数 counters",
+        "worklist": "外字の同定待ち worklist",
+        "files": "読んだファイル files",
+        "batches": "書いたファイル batches",
+        "idle": "待ちなし idle",
+    }
+)
+
+
+def status(
+    site: SiteOption,
+    adapter: AdapterOption = "",
+    json: JsonOption = False,
+    detail: Annotated[
+        bool, typer.Option("--detail", help="ファイルとレコードの明細も / files and records too")
+    ] = False,
+) -> int:
+    """アダプターの件数（稼働中でもよい。省略時は全部）。 / What adapters have done, also while they run."""
+    loaded = load_site(site)
+    wanted = [process.find_adapter(loaded, adapter)] if adapter else list(loaded.adapters)
+    for spec in wanted:
+        found = _status(loaded, spec, detail=detail, alone=bool(adapter))
+        if json:
+            document(found)
+        else:
+            _show(spec, found)
+    return ExitCode.DONE
+
+
+def _status(site: Site, spec: AdapterSpec, *, detail: bool, alone: bool) -> dict[str, Any]:
+    """The books of an adapter; one of several that never ran has none."""
+    head = {"adapter": spec.id, "vendor": spec.vendor, "unit": spec.unit}
+    path = process.store_path(site, spec.id)
+    return head if not (alone or path.exists()) else head | count(path, detail=detail)
+
+
+def _show(spec: AdapterSpec, found: Row) -> None:
+    title = f"{spec.id}（{spec.vendor}/{spec.unit}）"
+    if "inbox" not in found:
+        print(f"{title}: まだ動いたことがありません / it never ran")
+        return
+    rows = [(label, _value(found[name])) for name, label in LABELS.items() if found[name] not in ({}, [])]
+    table(("項目", "件数"), rows, title=title)
+    transfers = [
+        (one["ikkatsuid"], one["direction"], one["shubetsu"], one["state"], one["records"], one["held"],
+         code_text(one["code"]))
+        for one in found["bulk"]
+    ]  # fmt: skip
+    _list("一括連携 bulk", ("一括ID", "向き", "種別", "状態 state", "レコード", "保留", "コード"), transfers)
+    files = [
+        (one["name"], one["state"], one["records"], one["sent"], one["held"], one["refused"], one["waiting"],
+         code_text(one["code"]))
+        for one in found.get("file_list", ())
+    ]  # fmt: skip
+    headings = ("ファイル", "状態 state", "レコード", "送信 sent", "保留 held", "拒否 refused", "待ち", "コード")
+    _list("ファイル files", headings, files)
+    characters = [(o["character"], o["count"], o["state"], o["place"]) for o in found.get("worklist_list", ())]
+    _list("外字の同定 characters", ("文字", "件数", "状態 state", "最初の位置 first place"), characters)
+    for name, label in (("held_list", "保留 held"), ("refused_list", "拒否 refused")):
+        for one in found.get(name, ()):
+            print(f"{label}: レコード record {one['record_no']}　{code_text(one['code'])}")
+            for finding in findings_from(one["detail"]):
+                print(f"  - {finding_text(finding)}")
+
+
+def _list(title: str, headings: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+    if rows:
+        table(headings, rows, title=title)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, dict):
+        return "　".join(f"{name} {number}" for name, number in value.items())
+    return ("はい yes" if value else "いいえ no") if isinstance(value, bool) else str(value)
+
+
+def release(
+    site: SiteOption,
+    adapter: AdapterOption,
+    code: Annotated[str, typer.Option("--code", help="このコードの分だけ / only those with this code")] = "",
+    json: JsonOption = False,
+) -> int:
+    """バスに拒否された電文を再び送る。 / Let messages that the bus refused go again."""
+    folder = load_site(site)
+    path = process.store_path(folder, process.find_adapter(folder, adapter).id)
+    count(path)
+    with closing(connect(path)) as database:
+        released = outbox.resend(database, code)
+    if json:
+        document({"released": released})
+    else:
+        print(f"再送 released: {released}")
+    return ExitCode.DONE
