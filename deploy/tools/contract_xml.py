@@ -81,7 +81,7 @@ class Schemas:
             xs.element(self._note("送信先", "Receiver"), name="soshinsaki", type="c:shisutemu", minOccurs="0"),
             *self._sequence(CONTEXT, "c"),
         )
-        note = self._note("連携コンテキスト（SOAPヘッダ）", "Context header block; may be left out by plain clients")
+        note = self._note("連携コンテキスト（SOAPヘッダー）", "Context header block; may be left out by plain clients")
         root.append(xs.element(note, xs.complexType(block), name="Context"))
         root.append(self._fault())
         return root
