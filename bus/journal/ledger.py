@@ -98,7 +98,8 @@ class Ledger:
         )
         self._bodies = _insert("body", "n,raw")
         self._deliveries = _insert("delivery", "n,target,state,open,updated_at")
-        self._replies = _insert("reply", "n,status,content_type,raw")
+        # A late reply takes the place of the receipt that was kept before it.
+        self._replies = RowWriter("INSERT OR REPLACE INTO reply (n,status,content_type,raw) VALUES {rows}", 4)
         self._events = _insert("event", "delivery,n,at,state,attempt,code,detail,actor")
         self._moves = RowWriter(_UPDATE.format(more=""), 9)
         self._turns = RowWriter(_UPDATE.format(more=", open=v.column10, next_attempt_at=v.column11"), 11)
@@ -250,8 +251,7 @@ class Ledger:
         self._moves.write(self._connection, moves)
         self._turns.write(self._connection, turns)
         self._events.write(self._connection, events)
-        if replies:
-            self._store_replies(replies)
+        self._replies.write(self._connection, replies)
 
     def _refusal(self, transitions: tuple[Transition, ...]) -> JournalError | None:
         """CB4004 when any of the transitions may not follow; looks ahead without changing anything."""
@@ -309,17 +309,3 @@ class Ledger:
             row[8] = response_out or row[8]
             row[9], row[10] = new_class, next_attempt_at
         place.state = t.state
-
-    def _store_replies(self, replies: list[object]) -> None:
-        rows = [replies[i : i + 4] for i in range(0, len(replies), 4)]
-        last = {row[0]: row for row in rows}
-        if len(last) < len(rows) or not self._fresh(last):
-            self._connection.executemany("INSERT OR REPLACE INTO reply VALUES (?,?,?,?)", list(last.values()))
-            return
-        self._replies.write(self._connection, replies)
-
-    def _fresh(self, rows: dict[object, list[object]]) -> bool:
-        """Whether none of these deliveries has a stored reply yet (a late reply follows a receipt)."""
-        marks = ",".join("?" * len(rows))
-        found = self._connection.execute(f"SELECT 1 FROM reply WHERE n IN ({marks}) LIMIT 1", list(rows)).fetchone()  # noqa: S608 (marks)
-        return found is None
