@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from bus.core.errors import JournalError
-from bus.core.ports import Journal, JournalReader, Known
+from bus.core.ports import Journal, JournalReader
 from bus.core.settings import Site
-from bus.core.types import Endpoint
+from bus.core.types import Endpoint, Known
 from bus.front.management import DeliveryStatus, LateReply, RouteAnswer
 from bus.ops.explain import explain_tables
 from bus.pipeline import Tables

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from bus.core.states import State
-from bus.core.types import Endpoint, Mode, OnPark
+from bus.core.types import Endpoint, Known, Mode, OnPark
 from bus.core.values import value
 
 
@@ -69,33 +69,6 @@ class Acceptance:
     targets: tuple[str, ...]
     raw: bytes = field(repr=False, default=b"")
     code: str = ""
-
-    def delivery_id(self, index: int) -> str:
-        """The id of the delivery to ``targets[index]``."""
-        return f"{self.exchange_id}-{index}"
-
-
-@value(frozen=True, slots=True)
-class Known:
-    """What the journal already holds under (municipality, sender, message id); refused messages hold no id.
-
-    ``state``, ``code`` and the reply are those of the exchange's first delivery. ``sender``, ``targets`` (endpoint
-    ids in the order of the deliveries) and ``purpose`` are as accepted: a late answer is matched by them.
-    """
-
-    exchange_id: str
-    sha256: str
-    mode: Mode
-    operation: str
-    received_at: float
-    state: State
-    code: str = ""
-    reply: bytes = field(repr=False, default=b"")
-    reply_status: int = 0
-    reply_content_type: str = ""
-    sender: str = ""
-    targets: tuple[str, ...] = ()
-    purpose: str = ""
 
     def delivery_id(self, index: int) -> str:
         """The id of the delivery to ``targets[index]``."""

@@ -1,4 +1,4 @@
-"""The nouns of the bus as frozen values: Endpoint, Route, Message, Finding and the mutable Exchange."""
+"""The nouns of the bus as values: Endpoint, Route, Right, Message, Finding, Known and the mutable Exchange."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from bus.core.states import State
 from bus.core.values import value
 
 if TYPE_CHECKING:
-    from bus.core.ports import Known
     from schemas.model import Operation
 
 NO_PURPOSE = ""
@@ -157,6 +157,33 @@ class Message:
     addressing: Addressing
     context: Context
     id_given: bool = False
+
+
+@value(frozen=True, slots=True)
+class Known:
+    """What the journal already holds under (municipality, sender, message id); refused messages hold no id.
+
+    ``state``, ``code`` and the reply are those of the exchange's first delivery. ``sender``, ``targets`` (endpoint
+    ids in the order of the deliveries) and ``purpose`` are as accepted: a late answer is matched by them.
+    """
+
+    exchange_id: str
+    sha256: str
+    mode: Mode
+    operation: str
+    received_at: float
+    state: State
+    code: str = ""
+    reply: bytes = field(repr=False, default=b"")
+    reply_status: int = 0
+    reply_content_type: str = ""
+    sender: str = ""
+    targets: tuple[str, ...] = ()
+    purpose: str = ""
+
+    def delivery_id(self, index: int) -> str:
+        """The id of the delivery to ``targets[index]``."""
+        return f"{self.exchange_id}-{index}"
 
 
 @dataclass(slots=True)

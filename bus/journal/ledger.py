@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from bus.core.errors import JournalError
-from bus.core.ports import Acceptance, Clock, Known, Transition
+from bus.core.ports import Acceptance, Clock, Transition
 from bus.core.states import FINAL, State, may_follow
-from bus.core.types import Finding, Mode
+from bus.core.types import Finding, Known, Mode
 from bus.journal.message_index import MessageIndex, message_key
 from bus.journal.rows import KEY_SEPARATOR, known
 from bus.journal.schema import CALLING, FAN_OUT, OPEN_CLASS, WAITING

@@ -6,9 +6,9 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from bus.core.ports import Consignment, Known, OpenDelivery
+from bus.core.ports import Consignment, OpenDelivery
 from bus.core.states import State
-from bus.core.types import Mode
+from bus.core.types import Known, Mode
 from bus.journal.schema import FAN_OUT
 
 KEY_SEPARATOR: Final = "\x1f"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import heapq
 import sqlite3
@@ -11,9 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from bus.core.errors import JournalError
-from bus.core.ports import Acceptance, Clock, Known, OpenDelivery, Transition
+from bus.core.ports import Acceptance, Clock, OpenDelivery, Transition
 from bus.core.states import State
-from bus.core.types import Finding
+from bus.core.types import Finding, Known
 from bus.journal.checkpoint import Checkpointer, make_room
 from bus.journal.ledger import Ledger, Outcome, Work
 from bus.journal.message_index import MessageIndex, message_key
@@ -153,6 +154,13 @@ class SqliteJournal:
         outcome = await self._writer.submit(acceptance)
         assert not isinstance(outcome, JournalError)
         return outcome
+
+    def submit(self, work: Work) -> asyncio.Future[Outcome]:
+        """Hand over an acceptance or transitions without a coroutine; the future resolves as ``accept`` or ``record``.
+
+        Errors: CB4001 at once when the journal is not open.
+        """
+        return self._writer.submit(work)
 
     async def record(self, transitions: Sequence[Transition]) -> None:
         """Apply transitions in order in one durable commit; CB4004 leaves all of them undone."""

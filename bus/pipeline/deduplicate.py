@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 from bus.core.errors import DuplicateError, WireError, error_entry
-from bus.core.ports import Known
 from bus.core.states import State
-from bus.core.types import Exchange, Finding, Mode
+from bus.core.types import Exchange, Finding, Known, Mode
 from bus.pipeline.house import House
 from bus.wire import envelope, safe_xml
 from bus.wire.fault import read_fault

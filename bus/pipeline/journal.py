@@ -5,9 +5,9 @@ from __future__ import annotations
 from hashlib import sha256
 
 from bus.core.errors import ChiikibusError
-from bus.core.ports import Acceptance, Known
+from bus.core.ports import Acceptance
 from bus.core.states import State
-from bus.core.types import Exchange, Mode
+from bus.core.types import Exchange, Known, Mode
 from bus.pipeline.house import House
 from bus.pipeline.tables import ANSWER_SUFFIX
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Final
 
 from bus.core.errors import DeliveryError, DuplicateError, JournalError, RightsError, WireError
-from bus.core.ports import Known, Transition
+from bus.core.ports import Transition
 from bus.core.states import State
-from bus.core.types import Endpoint, Exchange, Finding, Mode
+from bus.core.types import Endpoint, Exchange, Finding, Known, Mode
 from bus.pipeline import relay
 from bus.pipeline.deduplicate import MAX_CALLS
 from bus.pipeline.disclosure import withhold

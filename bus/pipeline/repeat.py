@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from bus.core.errors import ChiikibusError
-from bus.core.ports import Known
 from bus.core.states import State
-from bus.core.types import Exchange, Mode
+from bus.core.types import Exchange, Known, Mode
 from bus.pipeline import late
 from bus.pipeline.deduplicate import check
 from bus.pipeline.house import House

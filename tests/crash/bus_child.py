@@ -23,10 +23,10 @@ from typing import Any
 from bus.broker.memory import MemoryBroker, MemorySubscription
 from bus.core.clock import SystemClock
 from bus.core.ids import SystemIds
-from bus.core.ports import Acceptance, Consignment, HttpReply, Known, Lease, Transition, Verdict
+from bus.core.ports import Acceptance, Consignment, HttpReply, Lease, Transition, Verdict
 from bus.core.settings import DeliverySettings
 from bus.core.states import State
-from bus.core.types import Endpoint, Mode, OnPark
+from bus.core.types import Endpoint, Known, Mode, OnPark
 from bus.deliver.breaker import Breakers
 from bus.deliver.desk import DeliveryDesk
 from bus.deliver.sender import PooledSender

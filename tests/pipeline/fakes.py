@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bus.core.errors import JournalError
-from bus.core.ports import Acceptance, Consignment, HttpReply, Known, OpenDelivery, Transition
+from bus.core.ports import Acceptance, Consignment, HttpReply, OpenDelivery, Transition
 from bus.core.settings import (
     BrokerSettings,
     DeliverySettings,
@@ -18,7 +18,7 @@ from bus.core.settings import (
     Site,
 )
 from bus.core.states import State, may_follow
-from bus.core.types import Endpoint, Mode, Right, Route
+from bus.core.types import Endpoint, Known, Mode, Right, Route
 from bus.pipeline import House, build_tables
 from bus.wire.http import XML
 from tests.pipeline.messages import TOWN, compiled, edition, resident_reply

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from bus.core.errors import WireError
-from bus.core.ports import Acceptance, HttpReply, Known
+from bus.core.ports import Acceptance, HttpReply
 from bus.core.states import State
-from bus.core.types import Mode, Right, Route
+from bus.core.types import Known, Mode, Right, Route
 from bus.deliver.outgoing import HouseOutgoing
 from bus.pipeline import ANSWER_SUFFIX, judge_delivery, outgoing_body, process
 from bus.wire import envelope, safe_xml
