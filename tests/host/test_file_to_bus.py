@@ -7,6 +7,8 @@ import io
 from collections.abc import Mapping
 from itertools import islice
 
+import pytest
+
 from adapters.population import Town
 from adapters.simulators.a_juki import native_file
 from adapters.simulators.a_juki_files import GAIJI, IDO
@@ -80,14 +82,15 @@ async def test_every_record_becomes_one_notice_with_full_addressing_and_context(
     assert not (path.parent / "error").exists()
 
 
-async def test_a_file_of_3000_records_is_sent_whole(place: Place) -> None:
+@pytest.mark.parametrize("count", [300, pytest.param(3_000, marks=pytest.mark.slow)])
+async def test_a_long_file_is_sent_whole(place: Place, count: int) -> None:
     """Count in = count out, each record once."""
-    sent = residents(3_000)
+    sent = residents(count)
     async with place.running("a-juki"):
         place.drop("IDO_0001.DAT", ido_file(sent))
         await processed(place)
-        await until_async(lambda: place.status("a-juki")["outbox"] == {"sent": 3_000}, within_s=60)
-    assert len(place.bus.of(NOTICE)) == 3_000
+        await until_async(lambda: place.status("a-juki")["outbox"] == {"sent": count}, within_s=90)
+    assert len(place.bus.of(NOTICE)) == count
     assert place.bus.repeats == 0
 
 
