@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from adapters.characters.register import load_register
-from adapters.host.definition import definition_folder, load_definition
+from adapters.host.definition import Definition, definition_folder, load_definition
 from adapters.sdk.problems import Problems
 from adapters.suite.subject import load_subject
 from bus.core.errors import ConfigurationError
-from bus.core.settings import Site
+from bus.core.settings import AdapterSpec, Site
 from bus.core.types import Finding
 from schemas.catalog import CatalogError, load_edition
+
+OTHERS = 0o077
 
 
 def check_site(site: Site) -> tuple[Finding, ...]:
@@ -25,7 +27,9 @@ def check_site(site: Site) -> tuple[Finding, ...]:
         if not (folder / "adapter.toml").is_file():
             problems.add("adapters.toml", f"{spec.id}.vendor", expected="a definition folder", got=str(folder.name))
             continue
-        load_definition(folder, edition, problems, spec)
+        definition = load_definition(folder, edition, problems, spec)
+        if definition is not None and any(endpoint.secret for endpoint in site.endpoints):
+            _check_credentials(site, spec, definition, problems)
         if folder not in seen:
             seen.add(folder)
             try:
@@ -39,3 +43,14 @@ def check_site(site: Site) -> tuple[Finding, ...]:
             except ConfigurationError as error:
                 problems.found.extend(error.findings)
     return tuple(problems.found)
+
+
+def _check_credentials(site: Site, spec: AdapterSpec, definition: Definition, problems: Problems) -> None:
+    """The vendor's tokens: each a file that only its owner can read."""
+    for key in sorted({flow.text("auth") for flow in definition.flows} & set(spec.settings)):
+        path = site.folder / str(spec.settings[key])
+        where = f"adapters.toml: {spec.id}.settings.{key}"
+        if not path.is_file():
+            problems.found.append(Finding("CB7022", path=where, expected=str(spec.settings[key]), got="missing"))
+        elif path.stat().st_mode & OTHERS:
+            problems.found.append(Finding("CB7025", path=where, expected="600", got=f"{path.stat().st_mode & 0o777:o}"))

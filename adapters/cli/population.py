@@ -20,7 +20,7 @@ from adapters.simulators.a_juki import native_file
 from adapters.simulators.a_juki_files import IDO, ZENKEN, write_lines
 from schemas.catalog import load_edition
 
-app = typer.Typer(no_args_is_help=True, help="架空の住民を作る / generate synthetic residents")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="架空の住民を作る / generate synthetic residents")
 
 
 class Form(StrEnum):

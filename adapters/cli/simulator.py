@@ -11,10 +11,14 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="ベンダー側システムの模擬（合成データのみ） / simulated vendor systems")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="ベンダー側システムの模擬（合成データのみ） / simulated vendor systems",
+)
 
 Folder = Annotated[Path, typer.Option("--folder", help="模擬システムのフォルダー / the system's folder")]
-Municipality = Annotated[str, typer.Option("--municipality", help="全国地方公共団体コード")]
+Municipality = Annotated[str, typer.Option("--municipality", help="全国地方公共団体コード / municipality code")]
 Port = Annotated[int, typer.Option("--port", help="操作盤のポート、0 は自動 / port of its panel, 0: any")]
 AsJson = Annotated[bool, typer.Option("--json", help="準備完了を JSON で / the ready line as JSON")]
 
@@ -43,7 +47,7 @@ async def until_told(work: Callable[[], Awaitable[None]]) -> None:
 def a_juki(
     folder: Folder, municipality: Municipality, port: Port = 8581, tcp_port: int = 8582, as_json: AsJson = False
 ) -> None:
-    """A社 住民記録: 固定長ファイルと電文（TCP）。"""
+    """A社 住民記録: 固定長ファイルと電文（TCP）。 / Vendor A, resident register: fixed-length files, framed TCP."""
     from adapters.simulators.a_juki import AJuki, serve  # noqa: PLC0415
 
     system = AJuki(folder, municipality, port=port, tcp_port=tcp_port)
@@ -52,7 +56,7 @@ def a_juki(
 
 @app.command("a-tax")
 def a_tax(folder: Folder, municipality: Municipality, port: Port = 8583, as_json: AsJson = False) -> None:
-    """A社 個人住民税: 区切り文字ファイル。"""
+    """A社 個人住民税: 区切り文字ファイル。 / Vendor A, inhabitant tax: delimited files."""
     from adapters.simulators.a_tax import ATax, serve  # noqa: PLC0415
 
     system = ATax(folder, municipality, port=port)
@@ -63,13 +67,21 @@ def a_tax(folder: Folder, municipality: Municipality, port: Port = 8583, as_json
 def b_tax(
     folder: Folder,
     municipality: Municipality,
-    token_file: Annotated[Path, typer.Option("--token-file", help="B社が求めるトークン")],
-    adapter: Annotated[str, typer.Option("--adapter", help="照会先アダプターの URL")] = "",
-    adapter_token_file: Annotated[Path | None, typer.Option("--adapter-token-file")] = None,
+    token_file: Annotated[
+        Path,
+        typer.Option("--token-file", exists=True, dir_okay=False, help="B社が求めるトークン / the token B asks for"),
+    ],
+    adapter: Annotated[
+        str, typer.Option("--adapter", help="照会先アダプターの URL / address of the adapter it asks")
+    ] = "",
+    adapter_token_file: Annotated[
+        Path | None,
+        typer.Option("--adapter-token-file", exists=True, dir_okay=False, help="そのトークン / the adapter's token"),
+    ] = None,
     port: Port = 8584,
     as_json: AsJson = False,
 ) -> None:
-    """B社 個人住民税: REST/JSON。"""
+    """B社 個人住民税: REST/JSON。 / Vendor B, inhabitant tax: REST and JSON."""
     from adapters.simulators.b_tax import BTax, serve  # noqa: PLC0415
 
     token = token_file.read_text("utf-8").strip()

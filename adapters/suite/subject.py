@@ -16,7 +16,9 @@ from adapters.sdk.problems import Problems
 from adapters.sdk.protocols import Codec
 from adapters.sdk.toml import read_toml
 from adapters.sdk.types import BadRecord, VendorRecord
+from bus.core.config.reader import one_of
 from bus.core.errors import ConfigurationError
+from bus.core.types import Finding
 from schemas.model import Edition
 
 SAMPLES = "samples/samples.toml"
@@ -159,13 +161,13 @@ def _register(path: Path, problems: Problems) -> GaijiRegister:
 
 
 def find_folder(name: str, folder: Path | None = None) -> Path:
-    """The folder of ``<vendor>/<unit>``, or the one given; raises ConfigurationError CB6008 when there is none."""
+    """The folder of ``<vendor>/<unit>``, or the one given; raises ConfigurationError CB7014 when there is none."""
     place = folder if folder is not None else VENDORS / name
     if not (place / "adapter.toml").is_file():
-        problems = Problems()
         if folder is None:
-            problems.unknown(VENDORS, "adapter", name, shipped())
-        else:
-            problems.add(place, "adapter.toml", expected="a file", got="nothing")
-        problems.raise_if_any()
+            expected = one_of(name, shipped(), "VENDOR/UNIT")
+            raise ConfigurationError("CB7014", [Finding("CB7014", path="VENDOR/UNIT", expected=expected, got=name)])
+        raise ConfigurationError(
+            "CB7014", [Finding("CB7014", path=str(folder), expected="adapter.toml", got="missing")]
+        )
     return place

@@ -89,14 +89,44 @@ def _call(app: Typer, name: str, arguments: Sequence[str]) -> int:
     try:
         result = app(args=list(arguments), prog_name=f"chiikibus {name}", standalone_mode=False)
     except typer.TyperException as error:
-        finding = Finding("CB7030", path=f"chiikibus {name}", got=error.format_message())
-        raise ConfigurationError("CB7030", [finding]) from error
+        if type(error).__name__ == "NoArgsIsHelpError":  # the help was shown, and that is all there is to say
+            return 2
+        raise ConfigurationError("CB7030", [_usage(name, error)]) from error
     except typer.Abort:
         return 130
     except OSError as error:
         finding = Finding("CB9002", path=str(error.filename or name), got=f"{type(error).__name__}: {error.strerror}")
         raise EnvironmentFault("CB9002", [finding]) from error
+    except ChiikibusError:
+        raise
+    except Exception as error:
+        raise EnvironmentFault("CB9001", [_defect(error)]) from error
     return int(result) if isinstance(result, int) else 0
+
+
+def _defect(error: Exception) -> Finding:
+    """Where a defect of the program showed itself; its message is left out, it might quote data."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    frame = trace.tb_frame if trace is not None else None
+    place = (
+        f"{frame.f_globals.get('__name__', '?')}.{frame.f_code.co_name}:{trace.tb_lineno}" if frame and trace else ""
+    )
+    return Finding("CB9001", path=place, got=type(error).__name__)
+
+
+def _usage(name: str, error: Exception) -> Finding:
+    """What is wrong with a command line. Typer's own words stay: they name the option and the values it takes."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else f"chiikibus {name}"
+    parameter = getattr(error, "param", None)
+    said = error.format_message() if hasattr(error, "format_message") else str(error)
+    if parameter is not None and type(error).__name__ == "MissingParameter":
+        option = parameter.param_type_name == "option"
+        wanted = " | ".join(parameter.opts) if option else parameter.metavar or parameter.name or ""
+        return Finding("CB7030", path=command, expected=wanted, got="なし / missing")
+    return Finding("CB7030", path=command, got=said)
 
 
 def main() -> None:

@@ -20,10 +20,12 @@ from bus.core.ports import JournalReader
 from bus.core.states import State
 from bus.core.types import Finding
 
-app = typer.Typer(add_completion=False, help="電文を探す・追う・再送する・取り消す。 / Messages.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="電文を探す・追う・再送する・取り消す。 / Messages.")
 
 Row = dict[str, Any]
-IdArgument = Annotated[str, typer.Argument(help="記録番号・配送番号・電文ID / exchange, delivery or message id")]
+IdArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="記録番号・配送番号・電文ID / exchange, delivery or message id")
+]
 YesOption = Annotated[bool, typer.Option("--yes", help="確認せずに実行する / do it without asking")]
 Filter = Annotated[str, typer.Option()]
 
@@ -202,7 +204,7 @@ def parked(site: SiteOption, json: JsonOption = False) -> int:
 @app.command()
 def resend(
     site: SiteOption,
-    deliveries: Annotated[list[str] | None, typer.Argument(help="配送番号 / delivery ids")] = None,
+    deliveries: Annotated[list[str] | None, typer.Argument(metavar="ID...", help="配送番号 / delivery ids")] = None,
     municipality: Filter = "",
     target: Filter = "",
     operation: Filter = "",
@@ -226,7 +228,7 @@ def resend(
 @app.command()
 def cancel(
     site: SiteOption,
-    deliveries: Annotated[list[str], typer.Argument(help="配送番号 / delivery ids")],
+    deliveries: Annotated[list[str], typer.Argument(metavar="ID...", help="配送番号 / delivery ids")],
     yes: YesOption = False,
     json: JsonOption = False,
 ) -> int:

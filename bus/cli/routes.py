@@ -15,7 +15,7 @@ from bus.core.errors import error_entry
 from bus.ops.explain import Explanation, explain
 from schemas.catalog import load_edition
 
-app = typer.Typer(add_completion=False, help="経路を説明する。 / Explain routes.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="経路を説明する。 / Explain routes.")
 
 
 @app.callback()

@@ -12,7 +12,7 @@ from bus.cli.options import JsonOption, SiteOption
 from bus.cli.output import ExitCode, Output
 from bus.core.config import load_site, secret_path
 
-app = typer.Typer(add_completion=False, help="資格情報を作る。 / Create the credentials.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="資格情報を作る。 / Create the credentials.")
 
 BYTES = 32
 

@@ -105,7 +105,8 @@ def send(
     operation: Annotated[str, typer.Argument(help="操作 / operation, juki.jumin_shokai")] = "",
     items: Annotated[list[str] | None, typer.Argument(help="項目=値 / item=value ...")] = None,
     file: Annotated[
-        Path | None, typer.Option("--file", help="本文または電文の XML / a body or a whole message")
+        Path | None,
+        typer.Option("--file", exists=True, dir_okay=False, help="本文または電文の XML / a body or a message"),
     ] = None,
     repeat: Annotated[int, typer.Option("--repeat", min=1, help="回数 / how many times")] = 1,
     json: JsonOption = False,

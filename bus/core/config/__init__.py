@@ -27,6 +27,14 @@ __all__ = ["FILES", "adapter_address", "load_site", "secret_path"]
 FILES = ("site.toml", "endpoints.toml", "routes.toml", "rights.toml", "adapters.toml")
 
 
+def _no_site(folder: Path) -> Finding:
+    """Where a site folder was looked for, and the one below that may be meant."""
+    below = next(iter(sorted(folder.glob("*/site.toml"))), None) if folder.is_dir() else None
+    return Finding(
+        "CB7002", path=str(folder / "site.toml"), expected=f"{below.parent}?" if below else "", got="missing"
+    )
+
+
 def load_site(folder: Path, edition: Edition | None = None, *, need_secrets: bool = False) -> Site:
     """Read and check the site folder; ``edition`` spares loading the standard again.
 
@@ -35,7 +43,7 @@ def load_site(folder: Path, edition: Edition | None = None, *, need_secrets: boo
     """
     folder = folder.absolute()
     if not (folder / "site.toml").is_file():
-        raise ConfigurationError("CB7002", [Finding("CB7002", path=str(folder / "site.toml"), got="missing")])
+        raise ConfigurationError("CB7002", [_no_site(folder)])
     findings: list[Finding] = []
     documents = {name: Document(folder / name, findings, required=name != "adapters.toml") for name in FILES}
     site = read_site(documents["site.toml"].root(), folder)
