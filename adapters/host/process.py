@@ -16,7 +16,7 @@ from adapters.host.bus_client import BusClient
 from adapters.host.compose import Composer
 from adapters.host.definition import Definition, FlowSpec, definition_folder, load_definition
 from adapters.host.face import Face
-from adapters.host.flows.base import Answering, Environment, Flow
+from adapters.host.flows.base import Answering, AnsweringFlow, Environment, Flow
 from adapters.host.flows.bulk_desk import BulkDesk
 from adapters.host.flows.bus_to_file import BusToFile
 from adapters.host.flows.bus_to_file_exchange import BusToFileExchange
@@ -139,8 +139,8 @@ class Host:
         self.desks = self._bulk_desks(composer)
         answering: dict[str, Answering] = {}
         for one in (*self.flows, *self.desks):
-            for key in getattr(one, "operations", ()):
-                answering[key] = one  # type: ignore[assignment]
+            if isinstance(one, AnsweringFlow | BulkDesk):
+                answering |= dict.fromkeys(one.operations, one)
         operations = {op.input: op for unit in self.edition.units.values() for op in unit.operations.values()}
         self._face = Face(endpoint, operations, compiled, answering, self.store, clock, ids, lambda: self._running)
         app = self._face.application(self._environment.web)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,8 @@ from aiohttp import web
 from lxml import etree
 
 from adapters.host.bus_client import BusClient
-from adapters.host.definition import Definition
+from adapters.host.compose import Composer
+from adapters.host.definition import Definition, FlowSpec
 from adapters.host.store import Store
 from adapters.host.translate import Translators
 from bus.core.errors import WireError
@@ -137,3 +139,31 @@ class Environment:
         findings = self.contracts[operation.unit].validate(payload)
         if findings:
             raise WireError(findings[0].code, findings)
+
+
+@dataclass(slots=True)
+class WiredFlow:
+    """What every flow begins with: its declaration, its place in the process, and who writes its messages."""
+
+    spec: FlowSpec
+    environment: Environment
+    composer: Composer
+
+    @property
+    def id(self) -> str:
+        """The flow's name."""
+        return self.spec.id
+
+
+@dataclass(slots=True)
+class AnsweringFlow(WiredFlow, ABC):
+    """A flow that the bus calls; see ``Answering``."""
+
+    @property
+    def operations(self) -> Sequence[str]:
+        """The operations answered."""
+        return self.spec.operations
+
+    @abstractmethod
+    async def answer(self, request: Request) -> Reply:
+        """Answer a request or raise a coded error."""

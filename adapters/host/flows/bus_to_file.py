@@ -16,10 +16,9 @@ from typing import Any
 
 import msgspec
 
-from adapters.host.compose import Composer
 from adapters.host.definition import FlowSpec
-from adapters.host.flows.base import Environment, Reply, Request
-from adapters.host.flows.receiving import Receiving
+from adapters.host.flows.base import Environment
+from adapters.host.flows.receiving import Receiving, ReceivingFlow
 from adapters.host.store import received
 from adapters.host.store.received import OPEN, Batch, Waiting
 from adapters.transports.file_drop import END_MARK, write_data, write_end_mark
@@ -119,36 +118,14 @@ def _items(items: dict[str, str], _raw: bytes) -> tuple[bytes, str]:
 
 
 @dataclass(slots=True)
-class BusToFile:
+class BusToFile(ReceivingFlow):
     """One flow of kind ``bus-to-file``."""
 
-    spec: FlowSpec
-    environment: Environment
-    composer: Composer
     _writer: BatchWriter = field(init=False)
-    _receiving: Receiving = field(init=False)
 
     def __post_init__(self) -> None:
         self._writer = BatchWriter(self.spec, self.environment)
         self._receiving = Receiving(self.spec, self.environment, self.composer, self._writer.wake, _items)
-
-    @property
-    def id(self) -> str:
-        """The flow's name."""
-        return self.spec.id
-
-    @property
-    def operations(self) -> Sequence[str]:
-        """The operations taken."""
-        return self.spec.operations
-
-    async def answer(self, request: Request) -> Reply:
-        """Take records; see ``Receiving``."""
-        return await self._receiving.answer(request)
-
-    async def release(self) -> None:
-        """Try held records again."""
-        await self._receiving.release()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Write batches until ``stop``."""

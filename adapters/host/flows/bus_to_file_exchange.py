@@ -9,14 +9,11 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
-from adapters.host.compose import Composer
-from adapters.host.definition import FlowSpec
-from adapters.host.flows.base import Environment, Reply, Request
+from adapters.host.flows.base import AnsweringFlow, Reply, Request
 from adapters.host.flows.bus_to_file import BatchWriter
 from adapters.host.flows.inquiries import FOUND, NONE, Inquiries
 from adapters.host.flows.reading import VendorFile, error_list, log_file, put_away, setback, take
@@ -36,12 +33,9 @@ FAULT_ACTION = "http://www.w3.org/2005/08/addressing/fault"
 
 
 @dataclass(slots=True)
-class BusToFileExchange:
+class BusToFileExchange(AnsweringFlow):
     """One flow of kind ``bus-to-file-exchange``."""
 
-    spec: FlowSpec
-    environment: Environment
-    composer: Composer
     drop: FileDrop = field(init=False)
     _writer: BatchWriter = field(init=False)
     _inquiries: Inquiries = field(init=False)
@@ -51,16 +45,6 @@ class BusToFileExchange:
         self.drop = FileDrop(folder, (self.spec.text("reply_pattern"),), self.spec.text("end_mark", END_MARK))
         self._writer = BatchWriter(self.spec, self.environment, keep_rows=True, number_field=self._number_field)
         self._inquiries = Inquiries(self.spec, self.environment, self.composer)
-
-    @property
-    def id(self) -> str:
-        """The flow's name."""
-        return self.spec.id
-
-    @property
-    def operations(self) -> Sequence[str]:
-        """The operation answered."""
-        return self.spec.operations
 
     @property
     def _number_field(self) -> str:

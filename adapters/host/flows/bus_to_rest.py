@@ -6,10 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from adapters.host.compose import Composer
-from adapters.host.definition import FlowSpec
-from adapters.host.flows.base import Environment, Reply, Request
-from adapters.host.flows.receiving import Receiving
+from adapters.host.flows.receiving import Receiving, ReceivingFlow
 from adapters.host.flows.rest_access import client
 from adapters.host.lanes import Lanes, backoff
 from adapters.host.store import received
@@ -24,15 +21,11 @@ TRY_AGAIN = frozenset({"CB6009", "CB6011", "CB6012"})
 
 
 @dataclass(slots=True)
-class BusToRest:
+class BusToRest(ReceivingFlow):
     """One flow of kind ``bus-to-rest``."""
 
-    spec: FlowSpec
-    environment: Environment
-    composer: Composer
     _client: RestClient = field(init=False)
     _lanes: Lanes[Waiting] = field(init=False)
-    _receiving: Receiving = field(init=False)
     _away: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
@@ -40,24 +33,6 @@ class BusToRest:
         self._client = client(self.spec, self.environment, concurrency)
         self._lanes = Lanes(self._load, lambda row: (row.lane,), self._put, concurrency)
         self._receiving = Receiving(self.spec, self.environment, self.composer, self._lanes.wake, self._pack)
-
-    @property
-    def id(self) -> str:
-        """The flow's name."""
-        return self.spec.id
-
-    @property
-    def operations(self) -> Sequence[str]:
-        """The operations taken."""
-        return self.spec.operations
-
-    async def answer(self, request: Request) -> Reply:
-        """Take records; see ``Receiving``."""
-        return await self._receiving.answer(request)
-
-    async def release(self) -> None:
-        """Try held records again."""
-        await self._receiving.release()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Write records until ``stop``."""

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from adapters.host.compose import Composer
-from adapters.host.definition import FlowSpec
-from adapters.host.flows.base import Environment, Reply, Request
+from adapters.host.flows.base import AnsweringFlow, Reply, Request
 from adapters.host.flows.inquiries import Inquiries
 from adapters.host.flows.rest_access import client
 from adapters.transports.rest import RestClient, fill
@@ -17,28 +14,15 @@ from bus.core.types import Finding
 
 
 @dataclass(slots=True)
-class BusToRestQuery:
+class BusToRestQuery(AnsweringFlow):
     """One flow of kind ``bus-to-rest-query``."""
 
-    spec: FlowSpec
-    environment: Environment
-    composer: Composer
     _client: RestClient = field(init=False)
     _inquiries: Inquiries = field(init=False)
 
     def __post_init__(self) -> None:
         self._client = client(self.spec, self.environment, int(self.spec.number("connections", 16)))
         self._inquiries = Inquiries(self.spec, self.environment, self.composer)
-
-    @property
-    def id(self) -> str:
-        """The flow's name."""
-        return self.spec.id
-
-    @property
-    def operations(self) -> Sequence[str]:
-        """The operation answered."""
-        return self.spec.operations
 
     async def run(self, stop: asyncio.Event) -> None:
         """Keep the connections until ``stop``."""

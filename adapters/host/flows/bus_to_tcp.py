@@ -7,12 +7,9 @@ records in four digits, records without line ends.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from adapters.host.compose import Composer
-from adapters.host.definition import FlowSpec
-from adapters.host.flows.base import Environment, Reply, Request
+from adapters.host.flows.base import AnsweringFlow, Reply, Request
 from adapters.host.flows.inquiries import FOUND, NONE, Inquiries
 from adapters.sdk.types import VendorRecord
 from adapters.transports.framed_tcp import FramedClient
@@ -24,12 +21,9 @@ COUNT_BYTES = 4
 
 
 @dataclass(slots=True)
-class BusToTcp:
+class BusToTcp(AnsweringFlow):
     """One flow of kind ``bus-to-tcp``."""
 
-    spec: FlowSpec
-    environment: Environment
-    composer: Composer
     _client: FramedClient = field(init=False)
     _inquiries: Inquiries = field(init=False)
 
@@ -42,16 +36,6 @@ class BusToTcp:
         pool, deadline_s = int(self.spec.number("pool", 4)), self.spec.number("deadline_s", 8)
         self._client = FramedClient(host, int(port), pool=pool, deadline_s=deadline_s)
         self._inquiries = Inquiries(self.spec, self.environment, self.composer)
-
-    @property
-    def id(self) -> str:
-        """The flow's name."""
-        return self.spec.id
-
-    @property
-    def operations(self) -> Sequence[str]:
-        """The operation answered."""
-        return self.spec.operations
 
     async def run(self, stop: asyncio.Event) -> None:
         """Keep the connections until ``stop``."""

@@ -16,9 +16,7 @@ from pathlib import Path
 
 from lxml import etree
 
-from adapters.host.compose import Composer
-from adapters.host.definition import FlowSpec
-from adapters.host.flows.base import Environment
+from adapters.host.flows.base import WiredFlow
 from adapters.host.flows.reading import (
     Good,
     RecordReader,
@@ -60,12 +58,9 @@ class Part:
 
 
 @dataclass(slots=True)
-class FileToBulk:
+class FileToBulk(WiredFlow):
     """One flow of kind ``file-to-bulk``."""
 
-    spec: FlowSpec
-    environment: Environment
-    composer: Composer
     drop: FileDrop = field(init=False)
     operation: Operation = field(init=False)
     record: RecordType = field(init=False)
@@ -77,11 +72,6 @@ class FileToBulk:
         self.operation = self.environment.operation(self.spec.text("operation"))
         self.record = self.environment.edition.units[self.operation.unit].records[self.operation.record]
         self.part_records = int(self.spec.number("part_records", 100))
-
-    @property
-    def id(self) -> str:
-        """The flow's name."""
-        return self.spec.id
 
     @property
     def shubetsu(self) -> str:

@@ -13,9 +13,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from adapters.host.compose import Composer
-from adapters.host.definition import FlowSpec
-from adapters.host.flows.base import Environment
+from adapters.host.flows.base import WiredFlow
 from adapters.host.flows.reading import (
     Good,
     RecordReader,
@@ -46,22 +44,14 @@ Outcome = Letter | Setback
 
 
 @dataclass(slots=True)
-class FileToBus:
+class FileToBus(WiredFlow):
     """One flow of kind ``file-to-bus``."""
 
-    spec: FlowSpec
-    environment: Environment
-    composer: Composer
     drop: FileDrop = field(init=False)
 
     def __post_init__(self) -> None:
         folder = self.environment.path(self.spec.text("folder"))
         self.drop = FileDrop(folder, (self.spec.text("pattern"),), self.spec.text("end_mark", END_MARK))
-
-    @property
-    def id(self) -> str:
-        """The flow's name."""
-        return self.spec.id
 
     def _translator(self) -> Translator:
         return self.environment.translators.get(self.spec.path("layout"), self.spec.path("mapping"))

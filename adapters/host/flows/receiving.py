@@ -16,7 +16,7 @@ from lxml import etree
 
 from adapters.host.compose import Composer
 from adapters.host.definition import FlowSpec
-from adapters.host.flows.base import Environment, Reply, Request
+from adapters.host.flows.base import AnsweringFlow, Environment, Reply, Request
 from adapters.host.identity import canonical_line, digest, identify, message_id_of, totals
 from adapters.host.store import bulk, files, outbox, received
 from adapters.host.store.bulk import Totals
@@ -233,6 +233,21 @@ class Receiving:
         transfer = bulk.find(database, unit, ikkatsuid, bulk.IN)
         if transfer is not None and transfer.state != bulk.RECEIVING:
             self._confirm(database, unit, ikkatsuid, now)
+
+
+@dataclass(slots=True)
+class ReceivingFlow(AnsweringFlow):
+    """A flow whose records come from the bus; a kind says how its queue reaches the vendor."""
+
+    _receiving: Receiving = field(init=False)
+
+    async def answer(self, request: Request) -> Reply:
+        """Take records; see ``Receiving``."""
+        return await self._receiving.answer(request)
+
+    async def release(self) -> None:
+        """Try held records again."""
+        await self._receiving.release()
 
 
 def _source(unit: str, ikkatsuid: str) -> str:

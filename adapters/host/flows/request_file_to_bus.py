@@ -11,9 +11,7 @@ import io
 import sqlite3
 from dataclasses import dataclass, field
 
-from adapters.host.compose import Composer
-from adapters.host.definition import FlowSpec
-from adapters.host.flows.base import Environment
+from adapters.host.flows.base import WiredFlow
 from adapters.host.flows.inquiries import FOUND, NONE, Inquiries, Outcome
 from adapters.host.flows.reading import VendorFile, error_list, put_away, take
 from adapters.host.store import files, received
@@ -26,12 +24,9 @@ from bus.core.types import Finding
 
 
 @dataclass(slots=True)
-class RequestFileToBus:
+class RequestFileToBus(WiredFlow):
     """One flow of kind ``request-file-to-bus``."""
 
-    spec: FlowSpec
-    environment: Environment
-    composer: Composer
     drop: FileDrop = field(init=False)
     _inquiries: Inquiries = field(init=False)
 
@@ -39,11 +34,6 @@ class RequestFileToBus:
         folder = self.environment.path(self.spec.text("folder"))
         self.drop = FileDrop(folder, (self.spec.text("pattern"),), self.spec.text("end_mark", END_MARK))
         self._inquiries = Inquiries(self.spec, self.environment, self.composer)
-
-    @property
-    def id(self) -> str:
-        """The flow's name."""
-        return self.spec.id
 
     async def run(self, stop: asyncio.Event) -> None:
         """Take request files until ``stop``."""

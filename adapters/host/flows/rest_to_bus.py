@@ -12,9 +12,7 @@ from dataclasses import dataclass, field
 import msgspec
 from aiohttp import web
 
-from adapters.host.compose import Composer
-from adapters.host.definition import FlowSpec
-from adapters.host.flows.base import Environment
+from adapters.host.flows.base import WiredFlow
 from adapters.host.flows.inquiries import Inquiries, Outcome
 from adapters.host.flows.rest_access import credential
 from adapters.transports.rest import authorised, json_reply
@@ -23,12 +21,9 @@ from bus.core.errors import AdapterError, error_entry
 
 
 @dataclass(slots=True)
-class RestToBus:
+class RestToBus(WiredFlow):
     """One flow of kind ``rest-to-bus``."""
 
-    spec: FlowSpec
-    environment: Environment
-    composer: Composer
     _inquiries: Inquiries = field(init=False)
     _credential: str = field(init=False, repr=False)
 
@@ -36,11 +31,6 @@ class RestToBus:
         self._inquiries = Inquiries(self.spec, self.environment, self.composer)
         self._credential = credential(self.spec, self.environment)
         self.environment.web.append(("POST", self.spec.text("path"), self.handle))
-
-    @property
-    def id(self) -> str:
-        """The flow's name."""
-        return self.spec.id
 
     async def run(self, stop: asyncio.Event) -> None:
         """The face serves while the process runs."""
