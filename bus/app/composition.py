@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from bus.app.inquiry_desk import InquiryDesk
 from bus.app.stores import check_engines, make_broker, make_journal, open_reader
+from bus.app.workers import Workers, bind
 from bus.core import log
 from bus.core.clock import SystemClock
 from bus.core.errors import EnvironmentFault
@@ -19,9 +20,11 @@ from bus.deliver.desk import DeliveryDesk
 from bus.deliver.outgoing import HouseOutgoing
 from bus.deliver.sender import PooledSender
 from bus.deliver.worker import Kit
+from bus.front.desk import FrontDesk, Handler
 from bus.front.management import ManagementService
 from bus.front.management_http import DETAIL, PATH, ManagementHttp
 from bus.front.server import Server, serve
+from bus.journal.counter import Counter
 from bus.journal.relay import Relay
 from bus.ops.metrics import EndpointMetrics, Metrics
 from bus.pipeline import House, Tables, build_tables
@@ -70,7 +73,7 @@ class App:
             site.delivery,
         )
         self._management: ManagementService | None = None
-        self._server: Server | None = None
+        self._server: Server | Workers | None = None
         self._started = 0.0
         self._reloads = 0
 
@@ -112,11 +115,28 @@ class App:
         http = ManagementHttp(self._management, self.tables, self.site.front, self.metrics)
         extra = {PATH: http.management, DETAIL: http.detail}
         try:
-            self._server = await serve(self.house, self.site.front, extra=extra)
+            self._server = await self._front(extra)
         except OSError as error:
             listen = f"{self.site.front.host}:{self.site.front.port}"
             finding = Finding("CB9003", path="site.toml: front.listen", expected="free address", got=listen)
             raise EnvironmentFault("CB9003", [finding]) from error
+
+    async def _front(self, extra: Mapping[str, Handler]) -> Server | Workers:
+        """The front in this process, or in several of which this one owns the journal. Errors: OSError, CB9003."""
+        front = self.site.front
+        if front.processes == 1:
+            return await serve(self.house, front, extra=extra)
+        desk = FrontDesk(self.house, front, extra)
+        listener = bind(front.host, front.port)
+        host, port = listener.getsockname()[:2]
+        desk.listening = f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
+        workers = Workers(self.site, desk, lambda: self._counter(desk), self.clock, listener)
+        await workers.start()
+        return workers
+
+    def _counter(self, desk: FrontDesk) -> Counter:
+        """The journal's side for one worker."""
+        return Counter(self._journal, self._relay, desk.answer, self.clock, log.line)
 
     async def stop(self, drain_s: float = DRAIN_S) -> None:
         """Accept nothing new, answer what is under way, finish what is on the wire, close the journal last."""
@@ -143,6 +163,8 @@ class App:
         for name in ("front", "journal", "broker"):
             if getattr(site, name) != getattr(self.site, name):
                 log.warn("reload.needs_restart", table=name)
+        if isinstance(self._server, Workers):
+            await self._server.reload(site)
         self.site, self._edition, self._contracts, self._house = site, edition, compiled, house
         await self._desk.reload(site.endpoints, site.delivery)
         self._reloads += 1

@@ -10,6 +10,7 @@ from bus.core.settings import Site
 from bus.core.types import Finding
 
 if TYPE_CHECKING:
+    from bus.journal.counter import SharedJournal
     from bus.journal.operator import JournalOperator
 
 JOURNALS = ("sqlite",)
@@ -28,7 +29,7 @@ def check_engines(site: Site) -> None:
         raise ConfigurationError("CB7001", findings)
 
 
-def make_journal(site: Site, clock: Clock) -> Journal:
+def make_journal(site: Site, clock: Clock) -> SharedJournal:
     """The journal, not yet open."""
     from bus.journal.checkpoint import LOG_ROOM  # noqa: PLC0415
     from bus.journal.sqlite import SqliteJournal  # noqa: PLC0415

@@ -135,6 +135,11 @@ class Sink:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
 
+    @property
+    def style(self) -> str:
+        """``json`` or ``console``."""
+        return "json" if self._render is _render_json else "console"
+
     def __call__(self, *_args: Any) -> Sink:
         """structlog asks its factory for a logger: the sink itself."""
         return self
@@ -189,6 +194,12 @@ def configure(level: str = "info", *, json: bool = True, stream: BinaryIO | None
         logger_factory=Sink(stream or sys.stderr.buffer, threshold, render),
         cache_logger_on_first_use=False,
     )
+
+
+def style() -> str:
+    """How this process writes: ``json``, ``console``, or empty before ``configure``."""
+    sink = structlog.get_config()["logger_factory"]
+    return sink.style if isinstance(sink, Sink) else ""
 
 
 def logger() -> Any:

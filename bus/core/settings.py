@@ -19,7 +19,10 @@ class Municipality:
 
 @dataclass(frozen=True, slots=True)
 class FrontSettings:
-    """Where the bus listens and what it admits. Sizes in bytes, times in seconds."""
+    """Where the bus listens and what it admits. Sizes in bytes, times in seconds.
+
+    ``processes`` of 2 or more take the steps beside the process that owns the journal.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8480
@@ -29,6 +32,7 @@ class FrontSettings:
     header_timeout_s: float = 10.0
     body_timeout_s: float = 30.0
     idle_timeout_s: float = 75.0
+    processes: int = 1
 
 
 @dataclass(frozen=True, slots=True)

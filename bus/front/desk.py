@@ -18,6 +18,7 @@ from bus.wire.safe_xml import charset_of
 
 Handler = Callable[[Request], Awaitable[Response]]
 HouseReference = Callable[[], House]
+Away = Callable[[House, Request], Awaitable[Response]]
 
 LIVE: Final = "/health/live"
 READY: Final = "/health/ready"
@@ -27,12 +28,16 @@ _READING: Final = frozenset({"GET", "HEAD"})
 class FrontDesk:
     """One per listener: decides, counts bytes in flight, and knows whether the bus is being stopped."""
 
-    def __init__(self, house: HouseReference, settings: FrontSettings, extra: Mapping[str, Handler]) -> None:
+    def __init__(
+        self, house: HouseReference, settings: FrontSettings, extra: Mapping[str, Handler], away: Away | None = None
+    ) -> None:
+        """``away``, in a worker process, is where everything goes but messages that the worker can take itself."""
         self.settings = settings
         self.listening = f"{settings.host}:{settings.port}"
         self.draining = False
         self._house = house
         self._extra = tuple((prefix, f"{prefix}/", handler) for prefix, handler in extra.items())
+        self._away = away
         self._in_flight = 0
         self._documents: tuple[Tables, Documents] | None = None
 
@@ -57,9 +62,7 @@ class FrontDesk:
         try:
             if self.draining and not path.startswith("/health/"):
                 raise JournalError("CB4005", retry_after_s=5)
-            if self._handler(path) is not None:
-                return None
-            if method in _READING:
+            if self._handler(path) is not None or method in _READING:
                 return None
             if method != "POST" or path in {LIVE, READY}:
                 raise WireError("CB1001")
@@ -73,6 +76,8 @@ class FrontDesk:
         """Never raises: an error of the program is logged and answered with CB9001."""
         house = self._house()
         try:
+            if self._away is not None:
+                return await self._away(house, request)
             handler = self._handler(request.path)
             if handler is not None:
                 return await handler(request)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from typing import Final
 
 from bus.core.settings import FrontSettings
-from bus.front.desk import FrontDesk, Handler, HouseReference
+from bus.front.desk import Away, FrontDesk, Handler, HouseReference
 from bus.front.protocol import Connection
 
 TICK_S: Final = 0.25
@@ -58,12 +58,14 @@ class Listener:
 class Server:
     """A running front. ``addresses`` are (host, port) as bound."""
 
-    def __init__(self, server: asyncio.Server, listener: Listener, watcher: asyncio.Task[None]) -> None:
+    def __init__(self, server: asyncio.Server | None, listener: Listener, watcher: asyncio.Task[None]) -> None:
+        """Without ``server`` somebody else listens and hands connections over."""
         self._server = server
         self._listener = listener
         self._watcher = watcher
         self.addresses: tuple[tuple[str, int], ...] = tuple(
-            (str(socket.getsockname()[0]), int(socket.getsockname()[1])) for socket in server.sockets
+            (str(socket.getsockname()[0]), int(socket.getsockname()[1]))
+            for socket in (server.sockets if server else ())
         )
 
     @property
@@ -79,7 +81,8 @@ class Server:
     async def close(self, grace_s: float = 10.0) -> None:
         """Stop listening, let requests that are under way be answered, and end everything after ``grace_s``."""
         self._listener.desk.draining = True
-        self._server.close()
+        if self._server is not None:
+            self._server.close()
         for connection in list(self._listener.connections):
             connection.close_when_idle()
         with contextlib.suppress(TimeoutError):
@@ -109,6 +112,17 @@ async def serve(
     desk.listening = f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
     watcher = asyncio.get_running_loop().create_task(listener.watch())
     return Server(server, listener, watcher)
+
+
+def receive(
+    house: HouseReference, settings: FrontSettings, *, extra: Mapping[str, Handler], away: Away, listening: str
+) -> tuple[Server, Callable[[], Connection]]:
+    """A front for connections that another process accepted at ``listening``, and the maker of their protocols."""
+    desk = FrontDesk(house, settings, extra, away)
+    desk.listening = listening
+    listener = Listener(desk)
+    watcher = asyncio.get_running_loop().create_task(listener.watch())
+    return Server(None, listener, watcher), lambda: Connection(listener)
 
 
 def _date_line() -> str:

@@ -24,6 +24,7 @@ Value = TypeVar("Value")
 BAD_CHECK_DIGIT = "CB7016"
 LEVELS = ("debug", "info", "warning", "error")
 WEEK_S = 7 * 24 * 3600.0
+MAX_PROCESSES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ def _front(table: Table) -> FrontSettings:
         header_timeout_s=table.number("header_timeout_s", base.header_timeout_s, least=0.1),
         body_timeout_s=table.number("body_timeout_s", base.body_timeout_s, least=0.1),
         idle_timeout_s=table.number("idle_timeout_s", base.idle_timeout_s, least=0.1),
+        processes=table.integer("processes", base.processes, least=1, most=MAX_PROCESSES),
     )
     if front.public_url and not front.public_url.startswith(("http://", "https://")):
         table.report(WRONG_VALUE, "public_url", expected="http://... | https://...", got=front.public_url)

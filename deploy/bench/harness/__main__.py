@@ -49,12 +49,16 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="one short run of the smallest cells, nothing written")
     parser.add_argument("--json", action="store_true", help="one line of JSON on standard output")
     parser.add_argument("--only", default="S1,S3,S9", help="scenarios, separated by commas")
+    parser.add_argument(
+        "--processes", default="1", help="front.processes of the bus, separated by commas: each is a contestant"
+    )
     parser.add_argument("--no-write", action="store_true", help="leave docs/performance.md alone")
     options = parser.parse_args()
     only = options.only.split(",")
     if not set(only) <= set(SIZES):
         parser.error(f"known scenarios: {', '.join(SIZES)}")
-    plan = Plan(seconds=1, repetitions=1) if options.quick else Plan(seconds=5, repetitions=3)
+    processes = tuple(int(each) for each in options.processes.split(","))
+    plan = Plan(1, 1, processes) if options.quick else Plan(5, 3, processes)
     machine = describe()
     folder = Path(tempfile.mkdtemp(prefix="chiikibus-bench-"))
     samples: list[Sample] = []
@@ -70,6 +74,7 @@ def main() -> int:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     command = "deploy/bench/run.sh" + (" --quick" if options.quick else "")
+    command += f" --processes {options.processes}" if options.processes != "1" else ""
     command += f" --only {options.only}" if only != list(SIZES) else ""
     if not options.quick and not options.no_write:
         write(DOCUMENT, MEASURED, table(samples, machine, command))

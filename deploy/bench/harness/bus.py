@@ -23,6 +23,7 @@ code = "{municipality}"
 name = "地域市（架空）"
 [front]
 listen = "127.0.0.1:{port}"
+processes = {processes}
 [journal]
 engine = "sqlite"
 path = "var/journal.sqlite"
@@ -53,12 +54,13 @@ right = [
 """
 
 
-def write_site(folder: Path, *, port: int, target: str, opaque: bool) -> dict[str, str]:
+def write_site(folder: Path, *, port: int, target: str, opaque: bool, processes: int = 1) -> dict[str, str]:
     """Write a site folder whose provider and receiver is ``target``; returns the endpoints' secrets."""
     (folder / "secrets").mkdir(parents=True)
     fields = {
         "municipality": MUNICIPALITY,
         "port": port,
+        "processes": processes,
         "target": target,
         "opaque": ", opaque = true" if opaque else "",
     }
@@ -74,15 +76,20 @@ def write_site(folder: Path, *, port: int, target: str, opaque: bool) -> dict[st
 
 
 @contextmanager
-def serve(folder: Path, target: Server, *, sender: str, opaque: bool = False) -> Iterator[Server]:
+def serve(folder: Path, target: Server, *, sender: str, opaque: bool = False, processes: int = 1) -> Iterator[Server]:
     """Run the bus; the yielded server's URL is where ``sender`` calls the service juki."""
     port = free_port()
-    keys = write_site(folder, port=port, target=target.url, opaque=opaque)
+    keys = write_site(folder, port=port, target=target.url, opaque=opaque, processes=processes)
     command = [Path(sys.executable).with_name("chiikibus"), "serve", "--json", "--site", folder]
     credential = base64.b64encode(f"{sender}:{keys[sender]}".encode()).decode("ascii")
     with child(command, port, folder / "output.log") as pid:
         url = f"http://127.0.0.1:{port}/{MUNICIPALITY}/{sender}/juki"
-        yield Server("bus", url, pid, (("Authorization", f"Basic {credential}"),))
+        yield Server(name_of(processes), url, pid, (("Authorization", f"Basic {credential}"),))
+
+
+def name_of(processes: int) -> str:
+    """The contestant's name in the table."""
+    return "bus" if processes == 1 else f"bus x {processes}"
 
 
 def delivered(folder: Path) -> tuple[dict[str, int], float, float]:

@@ -59,6 +59,7 @@ class Plan:
 
     seconds: int
     repetitions: int
+    processes: tuple[int, ...] = (1,)
 
 
 class Bench:
@@ -76,7 +77,8 @@ class Bench:
         if cell.scenario == "S9":
             pair = self.messages.notice(cell.size_kb * KB)
             for repetition in range(self.plan.repetitions):
-                yield self._queued(cell, pair, repetition)
+                for processes in self.plan.processes:
+                    yield self._queued(cell, pair, repetition, processes)
             if cell.size_kb == 1 and cell.clients <= 20:
                 yield self._steady(cell, pair)
         else:
@@ -93,7 +95,12 @@ class Bench:
             backend = servers.enter_context(peers.backend(self._place("backend"), pair))
             contestants = [
                 servers.enter_context(peers.proxy(self._place("nginx"), backend)),
-                servers.enter_context(bus.serve(self._place("bus"), backend, sender="caller", opaque=opaque)),
+                *(
+                    servers.enter_context(
+                        bus.serve(self._place("bus"), backend, sender="caller", opaque=opaque, processes=processes)
+                    )
+                    for processes in self.plan.processes
+                ),
             ]
             if not opaque and cell.clients <= 20:
                 contestants.append(servers.enter_context(peers.relay(self._place("relay"), backend)))
@@ -141,10 +148,10 @@ class Bench:
         self.say(seen + (f"  WRONG {wrong}: {load.sample}" if wrong else ""))
         return sample
 
-    def _queued(self, cell: Cell, pair: Pair, repetition: int) -> Sample:
+    def _queued(self, cell: Cell, pair: Pair, repetition: int, processes: int) -> Sample:
         places = self._place("receiver"), self._place("bus")
         with peers.receiver(places[0], pair) as receiver:
-            with bus.serve(places[1], receiver, sender="register") as server:
+            with bus.serve(places[1], receiver, sender="register", processes=processes) as server:
                 meter = Meter(server.pid)
                 load = drive(
                     server, pair, self.folder, clients=cell.clients, seconds=self.plan.seconds, expected=None,
@@ -159,7 +166,8 @@ class Bench:
         lost = max(0, load.good - delivered) + counts["wrong"] + sum(states.values()) - delivered
         note = f"accepted {load.good / load.seconds:,.0f}/s, {delivered} delivered, {counts['repeated']} repeated"
         rate = delivered / max(1e-9, last - first)
-        return self._sample(cell, pair, repetition, "bus", load, rate, spent, note=note, lost=lost)
+        name = bus.name_of(processes)
+        return self._sample(cell, pair, repetition, name, load, rate, spent, note=note, lost=lost)
 
     def _steady(self, cell: Cell, pair: Pair) -> Sample:
         places = self._place("receiver"), self._place("bus")

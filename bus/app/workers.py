@@ -1,0 +1,268 @@
+"""The owner's front: it listens, hands connections to the workers in turn, and keeps the workers running."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from asyncio.subprocess import DEVNULL, Process
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Final
+
+from bus.app.children import BACKOFF_FIRST_S, BACKOFF_MAX_S, STEADY_S
+from bus.app.parent import PARENT_VARIABLE
+from bus.core import log
+from bus.core.errors import EnvironmentFault
+from bus.core.ports import Clock
+from bus.core.settings import Site
+from bus.core.types import Finding
+from bus.front.desk import FrontDesk
+from bus.front.server import BACKLOG
+from bus.journal.counter import Counter
+from bus.journal.frames import FROM_WORKER, Channel, Drain, FromWorker, Load, Open, Took
+
+READY_S: Final = 30.0
+RELOAD_S: Final = 15.0
+"""A worker that has not taken over the tables by then is ended and started with them."""
+ENDING_S: Final = 2.0
+"""What a worker gets beyond its drain before it is killed."""
+ACCEPTED_AT_ONCE: Final = 64
+
+
+class _Slot:
+    """One worker's place: the process that runs in it now, and what is known of it."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.process: Process | None = None
+        self.channel: Channel | None = None
+        self.connections: socket.socket | None = None
+        self.load = Load(0, 0)
+        self.tables_hash = ""
+        self.took = asyncio.Event()
+        self.gone = asyncio.Event()
+
+
+class Workers:
+    """The running front of several processes; the same face as ``bus.front.server.Server``."""
+
+    def __init__(
+        self, site: Site, desk: FrontDesk, counter: Callable[[], Counter], clock: Clock, listener: socket.socket
+    ) -> None:
+        """``counter`` makes the journal's side for a new worker; ``desk`` answers what workers send on."""
+        self._site = site
+        self._desk = desk
+        self._counter = counter
+        self._clock = clock
+        self._listener = listener
+        self._loop = asyncio.get_running_loop()
+        self._slots = [_Slot(number) for number in range(1, site.front.processes + 1)]
+        self._turns: deque[_Slot] = deque()
+        self._open = self._listening = False
+        self._stopping = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        host, port = listener.getsockname()[:2]
+        self.addresses: tuple[tuple[str, int], ...] = ((str(host), int(port)),)
+
+    @property
+    def connections(self) -> int:
+        """How many are open in all workers, as last told."""
+        return sum(slot.load.connections for slot in self._turns)
+
+    @property
+    def in_flight(self) -> int:
+        """Bytes of bodies in all workers, as last told."""
+        return sum(slot.load.in_flight for slot in self._turns)
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The process ids of the workers that are ready."""
+        return tuple(slot.process.pid for slot in self._turns if slot.process is not None)
+
+    async def start(self) -> None:
+        """Start all and return when all are ready. Errors: ``EnvironmentFault`` CB9003, OSError."""
+        self._tasks = [
+            self._loop.create_task(self._keep_running(slot), name=f"worker {slot.number}") for slot in self._slots
+        ]
+        try:
+            async with asyncio.timeout(READY_S):
+                await asyncio.gather(*(self._ready(slot) for slot in self._slots))
+        except TimeoutError:
+            await self.close(0.0)
+            finding = Finding("CB9003", path="site.toml: front.processes", expected=f"ready in {READY_S:g} s")
+            raise EnvironmentFault("CB9003", [finding]) from None
+        try:
+            self._listener.listen(BACKLOG)
+        except OSError:
+            await self.close(0.0)
+            raise
+        self._open = True
+        self._listen()
+
+    async def _ready(self, slot: _Slot) -> None:
+        while slot not in self._turns:
+            slot.took.clear()
+            await slot.took.wait()
+
+    async def reload(self, site: Site) -> None:
+        """Every worker works by ``site`` when this returns; one that does not take it over is started anew with it."""
+        self._site = site
+        asked = [(slot, slot.process) for slot in self._turns]
+        for slot, _ in asked:
+            slot.took.clear()
+            if slot.channel is not None:
+                slot.channel.say(Open(without_adapters(site), log.style()))
+        await asyncio.gather(*(self._taken_over(slot, process, site) for slot, process in asked))
+
+    async def _taken_over(self, slot: _Slot, process: Process | None, site: Site) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RELOAD_S):
+                await slot.took.wait()
+        if slot.tables_hash != site.tables_hash and process is not None and slot.process is process:
+            log.warn("worker.not_reloaded", pid=process.pid)
+            _kill(process)
+
+    async def close(self, grace_s: float = 10.0) -> None:
+        """Stop listening, let every worker answer what is under way, end them all."""
+        self._desk.draining = True
+        self._stopping.set()
+        self._listen()
+        self._listener.close()
+        for slot in self._slots:
+            if slot.channel is not None:
+                slot.channel.say(Drain(grace_s))
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=grace_s + ENDING_S)
+            for slot in self._slots:
+                if late and slot.process is not None:
+                    _kill(slot.process)
+            await asyncio.gather(*self._tasks)
+
+    async def _keep_running(self, slot: _Slot) -> None:
+        pause = BACKOFF_FIRST_S
+        while not self._stopping.is_set():
+            began = self._clock.monotonic()
+            code = await self._run_once(slot)
+            if self._stopping.is_set():
+                break
+            pause = BACKOFF_FIRST_S if self._clock.monotonic() - began > STEADY_S else pause
+            log.warn("process.ended", process=f"worker {slot.number}", exit_code=code, wait_s=pause)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause)
+            pause = min(pause * 2, BACKOFF_MAX_S)
+
+    async def _run_once(self, slot: _Slot) -> int:
+        """One process from its start to its end, and to the end of what it left behind."""
+        ours, theirs = socket.socketpair()
+        hands, takes = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        hands.setblocking(False)
+        try:
+            slot.process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "bus.app.worker", str(theirs.fileno()), str(takes.fileno()),
+                stdin=DEVNULL, stdout=DEVNULL, pass_fds=(theirs.fileno(), takes.fileno()),
+                env={**os.environ, PARENT_VARIABLE: str(os.getpid())}, start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            log.warn("process.not_started", process=f"worker {slot.number}", errno=error.errno)
+            for end in (ours, hands):
+                end.close()
+            return 127
+        finally:
+            theirs.close()
+            takes.close()
+        log.line("process.started", process=f"worker {slot.number}", pid=slot.process.pid)
+        counter = self._counter()
+        slot.gone.clear()
+        _, channel = await self._loop.create_unix_connection(
+            lambda: Channel(FROM_WORKER, lambda note: self._heard(slot, counter, note), slot.gone.set), sock=ours
+        )
+        counter.connect(channel)
+        slot.channel, slot.connections = channel, hands
+        channel.say(Open(without_adapters(self._site), log.style()))
+        if self._stopping.is_set():
+            channel.say(Drain(0.0))
+        await slot.gone.wait()
+        self._leave(slot)
+        _kill(slot.process)
+        code = await slot.process.wait()
+        slot.process = slot.channel = None
+        await counter.close()
+        return code
+
+    def _heard(self, slot: _Slot, counter: Counter, note: FromWorker) -> None:
+        if isinstance(note, Load):
+            slot.load = note
+        elif isinstance(note, Took):
+            slot.tables_hash = note.tables_hash
+            slot.took.set()
+            if note.tables_hash and slot not in self._turns:
+                self._turns.append(slot)
+                self._listen()
+        else:
+            counter.heard(note)
+
+    def _leave(self, slot: _Slot) -> None:
+        """No connection for a worker that is gone."""
+        if slot in self._turns:
+            self._turns.remove(slot)
+        slot.tables_hash, slot.load = "", Load(0, 0)
+        slot.took.set()
+        if slot.connections is not None:
+            slot.connections.close()
+            slot.connections = None
+        self._listen()
+
+    def _listen(self) -> None:
+        """Accept while there is a worker to hand to; otherwise clients wait in the kernel's queue."""
+        wanted = self._open and bool(self._turns) and not self._stopping.is_set()
+        if wanted and not self._listening:
+            self._loop.add_reader(self._listener.fileno(), self._accept)
+        elif self._listening and not wanted:
+            self._loop.remove_reader(self._listener.fileno())
+        self._listening = wanted
+
+    def _accept(self) -> None:
+        for _ in range(ACCEPTED_AT_ONCE):
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            with client:
+                self._hand_over(client)
+
+    def _hand_over(self, client: socket.socket) -> None:
+        """To the next worker that takes it; when none does, the client sees its connection end."""
+        for _ in range(len(self._turns)):
+            slot = self._turns[0]
+            self._turns.rotate(-1)
+            with suppress(OSError):
+                assert slot.connections is not None
+                socket.send_fds(slot.connections, [b"c"], [client.fileno()])
+                return
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """The owner's socket, which listens when the workers are ready. Errors: OSError when the address is in use."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    listener.setblocking(False)
+    return listener
+
+
+def without_adapters(site: Site) -> Site:
+    """A worker needs none of the adapters' settings."""
+    return replace(site, adapters=())
+
+
+def _kill(process: Process) -> None:
+    with suppress(ProcessLookupError):
+        process.kill()
