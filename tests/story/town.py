@@ -50,6 +50,11 @@ def example_module(name: str) -> Any:
     return module
 
 
+def with_site(site: Path) -> dict[str, str]:
+    """The environment of a user who has named the site folder once."""
+    return {**os.environ, "CHIIKIBUS_SITE": str(site)}
+
+
 def listening(port: int) -> bool:
     """Whether somebody accepts connections on this port."""
     with socket.socket() as probe:
