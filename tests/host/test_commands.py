@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
-import typer
-from typer.testing import CliRunner
-
-from adapters.cli.serve import release, serve, status
+from bus.cli import run as chiikibus
 from tests.host.place import Place, ido_file
 from tests.host.test_file_to_bus import residents
 from tests.support.polling import until_async
 
-app = typer.Typer()
-app.command()(serve)
-app.command()(status)
-app.command()(release)
-
 
 def run(*arguments: str | Path) -> tuple[int, str]:
-    """Exit code and output."""
-    done = CliRunner().invoke(app, [str(one) for one in arguments])
-    return done.exit_code, done.output
+    """Exit code of ``chiikibus adapter ...`` and what it wrote."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = chiikibus(["adapter", *(str(one) for one in arguments)])
+    return code, out.getvalue() or err.getvalue()
 
 
 async def test_status_counts_a_running_adapter_as_json_and_as_a_table(place: Place) -> None:
@@ -57,7 +53,7 @@ def test_a_wrong_site_is_exit_code_2(tmp_path: Path) -> None:
     """CB7002, as JSON and as text with what to do."""
     code, text = run("serve", "--site", tmp_path, "--adapter", "x", "--json")
     assert code == 2
-    assert json.loads(text)["code"] == "CB7002"
+    assert json.loads(text)["error"]["code"] == "CB7002"
     code, text = run("status", "--site", tmp_path, "--adapter", "x")
     assert code == 2
     assert "CB7002" in text
@@ -68,4 +64,4 @@ async def test_a_store_that_is_not_there_is_exit_code_3(place: Place) -> None:
     place.write()
     code, text = run("status", "--site", place.folder, "--adapter", "a-juki", "--json")
     assert code == 3
-    assert json.loads(text)["code"] == "CB6012"
+    assert json.loads(text)["error"]["code"] == "CB6012"

@@ -26,13 +26,13 @@ from tests.support.processes import running
 from tests.support.residents import message
 
 SLOW = [pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3)]
-SERVE = "import typer; from adapters.cli.serve import serve; typer.run(serve)"
+SERVE = ("-m", "bus.cli", "adapter", "serve")
 
 
 @contextmanager
 def process(place: Place, adapter: str) -> Iterator[subprocess.Popen[bytes]]:
     """The adapter as a process of its own; the block may kill it."""
-    command = [sys.executable, "-c", SERVE, "--site", str(place.folder), "--adapter", adapter, "--json"]
+    command = [sys.executable, *SERVE, "--site", str(place.folder), "--adapter", adapter, "--json"]
     log = place.folder.parent / f"{adapter}.log"
     log.touch()
     before = log.read_bytes().count(b"adapter_ready")
@@ -153,7 +153,7 @@ async def test_accepted_notices_survive_kills_while_batches_are_written(
 async def test_a_second_process_of_the_same_adapter_is_refused(site: Place, tmp_path: Path) -> None:
     """Two would write the same store: CB9003, exit code 3."""
     with process(site, "a-juki"):
-        command = [sys.executable, "-c", SERVE, "--site", str(site.folder), "--adapter", "a-juki", "--json"]
+        command = [sys.executable, *SERVE, "--site", str(site.folder), "--adapter", "a-juki", "--json"]
         done = subprocess.run(command, capture_output=True, timeout=30, check=False)  # noqa: ASYNC221
     assert done.returncode == 3
     assert b"CB9003" in done.stdout
