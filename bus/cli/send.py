@@ -146,7 +146,13 @@ def _show(output: Output, edition: Edition, operation: Operation, answer: Answer
     """One answer for a person or as a document."""
     result: dict[str, Any] = {"ok": answer.fault is None, "operation": operation.key, "ms": round(took_ms, 1)}
     if answer.fault is None:
-        output.document({**result, "reply": answer.content})
+        output.document({**result, "late": answer.content is None, "reply": answer.content})
+        if answer.content is None:
+            output.say(
+                f"{operation.name_ja}（{operation.key}）: 受付済み、回答は後日 / accepted, the answer comes later"
+            )
+            output.say(f"  経過 progress: chiikibus messages list --operation {operation.key} --limit 1")
+            return ExitCode.DONE
         output.say(f"{operation.name_ja}（{operation.key}）: 回答 answered, {took_ms:.0f} ms")
         if not answer.content:
             output.say("  該当なし / nothing found")

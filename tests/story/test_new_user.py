@@ -79,6 +79,22 @@ def test_the_registered_resident_of_the_readme_is_found(town: Town) -> None:
     assert "juminhyokodo" not in reply["jumin"]
 
 
+def test_an_inquiry_that_is_answered_later_says_so(town: Town) -> None:
+    """Accepted is not the same as nothing found."""
+    command = (
+        "send",
+        "--as",
+        "kokuho",
+        "kojinjuminzei.shotoku_shokai",
+        "atenabango=000000000001015",
+        "kazeinendo=2025",
+    )
+    told = town.json(*command)
+    assert (told["ok"], told["late"], told["reply"]) == (True, True, None)
+    _, out, _ = town.cli(*command)
+    assert "後日" in out
+
+
 def test_operators_can_follow_and_stop_a_message(town: Town) -> None:
     """list, show and trace by every kind of id; cancel refuses what has arrived, with its code and exit code 1."""
     town.drop(town.file_name(), b"".join(town.lines(rows := town.fresh(2))))
