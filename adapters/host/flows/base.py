@@ -18,6 +18,7 @@ from adapters.host.compose import Composer
 from adapters.host.definition import Definition, FlowSpec
 from adapters.host.store import Store
 from adapters.host.translate import Translators
+from adapters.transports.file_drop import END_MARK, FileDrop
 from bus.core.errors import WireError
 from bus.core.ports import Clock, Ids
 from bus.core.settings import AdapterSpec
@@ -153,6 +154,11 @@ class WiredFlow:
     def id(self) -> str:
         """The flow's name."""
         return self.spec.id
+
+    def vendor_folder(self, folder: str = "folder", pattern: str = "pattern") -> FileDrop:
+        """The vendor's folder, file pattern and end mark, by the keys under which the declaration has them."""
+        place = self.environment.path(self.spec.text(folder))
+        return FileDrop(place, (self.spec.text(pattern),), self.spec.text("end_mark", END_MARK))
 
 
 @dataclass(slots=True)

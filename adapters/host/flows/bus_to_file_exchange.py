@@ -23,7 +23,7 @@ from adapters.host.store.files import DONE, ERROR, REFUSED, Setback
 from adapters.host.store.outbox import Letter
 from adapters.host.store.received import Waiting
 from adapters.sdk.types import BadRecord, VendorRecord
-from adapters.transports.file_drop import END_MARK, FileDrop, watch
+from adapters.transports.file_drop import FileDrop, watch
 from bus.core import log
 from bus.core.errors import AdapterError, ChiikibusError
 from bus.core.types import Finding
@@ -41,8 +41,7 @@ class BusToFileExchange(AnsweringFlow):
     _inquiries: Inquiries = field(init=False)
 
     def __post_init__(self) -> None:
-        folder = self.environment.path(self.spec.text("reply_folder"))
-        self.drop = FileDrop(folder, (self.spec.text("reply_pattern"),), self.spec.text("end_mark", END_MARK))
+        self.drop = self.vendor_folder("reply_folder", "reply_pattern")
         self._writer = BatchWriter(self.spec, self.environment, keep_rows=True, number_field=self._number_field)
         self._inquiries = Inquiries(self.spec, self.environment, self.composer)
 

@@ -36,7 +36,7 @@ from adapters.host.store.files import DONE, ERROR, HELD, HeldRecord, Setback
 from adapters.host.store.outbox import STAGED, WAITING, Letter
 from adapters.host.translate import Translator
 from adapters.sdk.types import Origin
-from adapters.transports.file_drop import END_MARK, FileDrop
+from adapters.transports.file_drop import FileDrop
 from bus.core import log
 from bus.core.datarules import standard_datetime
 from bus.core.errors import AdapterError, ChiikibusError
@@ -67,8 +67,7 @@ class FileToBulk(WiredFlow):
     part_records: int = field(init=False)
 
     def __post_init__(self) -> None:
-        folder = self.environment.path(self.spec.text("folder"))
-        self.drop = FileDrop(folder, (self.spec.text("pattern"),), self.spec.text("end_mark", END_MARK))
+        self.drop = self.vendor_folder()
         self.operation = self.environment.operation(self.spec.text("operation"))
         self.record = self.environment.edition.units[self.operation.unit].records[self.operation.record]
         self.part_records = int(self.spec.number("part_records", 100))

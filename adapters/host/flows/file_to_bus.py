@@ -33,7 +33,7 @@ from adapters.host.store.files import DONE, ERROR, HELD, Setback
 from adapters.host.store.outbox import Letter
 from adapters.host.translate import Translator
 from adapters.sdk.types import Origin
-from adapters.transports.file_drop import END_MARK, FileDrop, watch
+from adapters.transports.file_drop import FileDrop, watch
 from bus.core import log
 from bus.core.errors import AdapterError, ChiikibusError
 
@@ -50,8 +50,7 @@ class FileToBus(WiredFlow):
     drop: FileDrop = field(init=False)
 
     def __post_init__(self) -> None:
-        folder = self.environment.path(self.spec.text("folder"))
-        self.drop = FileDrop(folder, (self.spec.text("pattern"),), self.spec.text("end_mark", END_MARK))
+        self.drop = self.vendor_folder()
 
     def _translator(self) -> Translator:
         return self.environment.translators.get(self.spec.path("layout"), self.spec.path("mapping"))

@@ -31,8 +31,7 @@ class RequestFileToBus(WiredFlow):
     _inquiries: Inquiries = field(init=False)
 
     def __post_init__(self) -> None:
-        folder = self.environment.path(self.spec.text("folder"))
-        self.drop = FileDrop(folder, (self.spec.text("pattern"),), self.spec.text("end_mark", END_MARK))
+        self.drop = self.vendor_folder()
         self._inquiries = Inquiries(self.spec, self.environment, self.composer)
 
     async def run(self, stop: asyncio.Event) -> None:
