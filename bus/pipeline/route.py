@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from lxml import etree
 
 from bus.core.errors import RightsError, WireError
 from bus.core.types import Exchange, Finding, Mode
@@ -49,18 +49,17 @@ def route(house: House, exchange: Exchange) -> None:
         exchange.ordering_keys = (*exchange.ordering_keys, f"junjo:{message.context.ordering_key}")
 
 
-def ordering_keys(lanes: tuple[Lane, ...], payload: Any) -> tuple[str, ...]:
+def ordering_keys(lanes: tuple[Lane, ...], payload: etree._Element) -> tuple[str, ...]:
     """``<lane>:<value>`` for every lane whose element is there; a message waits for earlier ones that share any."""
     keys = []
     for lane in lanes:
-        element = payload
+        element: etree._Element | None = payload
         for tag in lane.path:
             element = next(element.iterchildren(tag), None)
             if element is None:
                 break
-        else:
-            if element.text:
-                keys.append(f"{lane.name}:{element.text}")
+        if element is not None and element.text:
+            keys.append(f"{lane.name}:{element.text}")
     return tuple(keys)
 
 

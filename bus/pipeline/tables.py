@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Protocol
+
+from lxml import etree
 
 from bus.core.basic import basic_header
 from bus.core.settings import FrontSettings, Site
@@ -19,7 +21,7 @@ ANSWER_SUFFIX = "#kaito"
 class Contract(Protocol):
     """Judges a payload element by the standard of its unit."""
 
-    def validate(self, payload: Any) -> tuple[Finding, ...]:
+    def validate(self, payload: etree._Element) -> tuple[Finding, ...]:
         """Everything wrong with a request or reply element, or an empty tuple."""
         ...
 

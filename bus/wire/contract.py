@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 from lxml import etree
 
@@ -66,7 +65,7 @@ class UnitContract:
             return ()
         return self._explainer.explain(payload, valid=valid)
 
-    def _agrees(self, payload: Any) -> bool:
+    def _agrees(self, payload: etree._Element) -> bool:
         """Whether a payload that the XSD accepts also keeps the rules that the XSD cannot carry.
 
         A comment could hide a part of a value from this look: such a message is looked at item by item.

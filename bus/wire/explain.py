@@ -58,7 +58,12 @@ class Explainer:
         return tuple(findings or ([] if valid else self._from_schema(payload)))
 
     def _record(
-        self, element: Any, path: str, record: RecordType | None, carried: RecordType | None = None, must: bool = False
+        self,
+        element: etree._Element,
+        path: str,
+        record: RecordType | None,
+        carried: RecordType | None = None,
+        must: bool = False,
     ) -> Iterator[Finding]:
         """Problems of one record element, then those of the records it carries."""
         path = _local(path) if path.startswith("{") else path
@@ -92,25 +97,25 @@ class Explainer:
             assert carried is not None
             yield from self._record(child, f"{path}/{carried.name}" + ("" if must else f"[{number}]"), carried)
 
-    def _item_name(self, child: Any) -> str:
+    def _item_name(self, child: etree._Element) -> str:
         """The local name of an element of the unit's namespace; others keep their full name."""
         name: str = child.tag
         prefix = f"{{{self._unit.namespace}}}"
         return name.removeprefix(prefix)
 
-    def _unknown(self, child: Any, path: str, names: Mapping[str, int]) -> Finding:
+    def _unknown(self, child: etree._Element, path: str, names: Mapping[str, int]) -> Finding:
         name = _local(child.tag)
         near = difflib.get_close_matches(name, names, n=1)
         expected = f"{near[0]}?" if near else "標準にある項目 / an item of the standard"
         return Finding("CB1016", f"{path}/{name}", _line(child), expected, "知らない項目 / unknown item")
 
-    def _misplaced(self, child: Any, path: str, items: Mapping[str, Item]) -> Finding:
+    def _misplaced(self, child: etree._Element, path: str, items: Mapping[str, Item]) -> Finding:
         name = self._item_name(child)
         name_ja = items[name].name_ja if name in items else ""
         expected = "標準の順序で1回 / once, in the order of the standard"
         return Finding("CB1016", f"{path}/{name}", _line(child), expected, "順序違い・重複 / misplaced", name_ja)
 
-    def _value(self, item: Item, element: Any, path: str) -> Iterator[Finding]:
+    def _value(self, item: Item, element: etree._Element, path: str) -> Iterator[Finding]:
         """The problem of one value, if any: the first of emptiness, code, characters, digits, form, check digit."""
         text = element.text or ""
         problem = self._shape(item, element, text) or self._rule(item, text)
@@ -118,7 +123,7 @@ class Explainer:
             code, expected, got = problem
             yield Finding(code, path, _line(element), expected, got, item.name_ja)
 
-    def _shape(self, item: Item, element: Any, text: str) -> tuple[str, str, str] | None:
+    def _shape(self, item: Item, element: etree._Element, text: str) -> tuple[str, str, str] | None:
         """What is wrong with the outside of a value: (code, expected, got)."""
         size = f"{item.digits},{item.scale}" if item.scale else str(item.digits)
         if len(element) or element.attrib:
@@ -154,7 +159,12 @@ class Explainer:
         return None
 
     def _correlations(
-        self, record: RecordType, values: Mapping[str, str], element: Any, path: str, items: Mapping[str, Item]
+        self,
+        record: RecordType,
+        values: Mapping[str, str],
+        element: etree._Element,
+        path: str,
+        items: Mapping[str, Item],
     ) -> Iterator[Finding]:
         for rule, keeps in self._rules[record.name]:
             if not keeps(values):
