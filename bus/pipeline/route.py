@@ -55,9 +55,9 @@ def ordering_keys(lanes: tuple[Lane, ...], payload: etree._Element) -> tuple[str
     for lane in lanes:
         element: etree._Element | None = payload
         for tag in lane.path:
-            element = next(element.iterchildren(tag), None)
             if element is None:
                 break
+            element = next(element.iterchildren(tag), None)
         if element is not None and element.text:
             keys.append(f"{lane.name}:{element.text}")
     return tuple(keys)
