@@ -313,6 +313,7 @@ def _finish(database: sqlite3.Connection, done: _Finished, reader: RecordReader,
     broken = bool(reader.problems)
     if broken:
         outbox.discard(database, done.source)
+        files.refuse_held(database, done.key[0], done.source, now)
     else:
         flow = done.key[0]
         bulk.sent(

@@ -162,6 +162,14 @@ def went_on(database: sqlite3.Connection, flow: str, source: str, record_nos: Se
     )
 
 
+def refuse_held(database: sqlite3.Connection, flow: str, source: str, now: float) -> None:
+    """The file is refused as a whole: what of it waited for a character comes again with the repaired file."""
+    database.execute(
+        "UPDATE held SET state = ?, raw = NULL, finished_at = ? WHERE flow = ? AND source = ? AND state = ?",
+        (REFUSED, now, flow, source, HELD),
+    )
+
+
 def still_held(
     database: sqlite3.Connection, held_id: int, code: str, findings: Sequence[Finding], *, final: bool, now: float
 ) -> None:
@@ -202,7 +210,7 @@ def setbacks(database: sqlite3.Connection, flow: str, source: str) -> list[tuple
 
 
 def counts(database: sqlite3.Connection, flow: str, source: str) -> Counts:
-    """What became of the records of a source so far."""
+    """What became of the records of a source so far; all whole records of a refused extract count as refused."""
     by_state: dict[str, int] = {}
     for row in database.execute(
         "SELECT state, SUM(records) AS n FROM outbox WHERE source = ? GROUP BY state", (source,)
@@ -213,14 +221,16 @@ def counts(database: sqlite3.Connection, flow: str, source: str) -> Counts:
         (flow, source, RELEASED),
     ):
         by_state[row["state"]] = by_state.get(row["state"], 0) + row["n"]
-    row = database.execute("SELECT MAX(records) AS n FROM files WHERE source = ?", (source,)).fetchone()
-    return Counts(
-        records=row["n"] or 0,
-        waiting=by_state.get("waiting", 0) + by_state.get("staged", 0),
-        sent=by_state.get("sent", 0),
-        refused=by_state.get(REFUSED, 0),
-        held=by_state.get(HELD, 0),
-    )
+    row = database.execute(
+        "SELECT MAX(records) AS n, MAX(state = ?) AS broken FROM files WHERE source = ?", (ERROR, source)
+    ).fetchone()
+    records = int(row["n"] or 0)
+    waiting = by_state.get("waiting", 0) + by_state.get("staged", 0)
+    sent, held, refused = by_state.get("sent", 0), by_state.get(HELD, 0), by_state.get(REFUSED, 0)
+    if row["broken"]:
+        # an extract that is refused as a whole notes no single record
+        refused = max(refused, records - waiting - sent - held)
+    return Counts(records=records, waiting=waiting, sent=sent, refused=refused, held=held)
 
 
 def number_of(database: sqlite3.Connection, flow: str, name: str, source: str) -> int:
