@@ -162,15 +162,15 @@ class Town:
         self._versions[number] += 1
         return {**row, "rirekibango": str(self._versions[number]), **items}
 
-    def file_name(self) -> str:
-        """A name for a file of notices that was not used before."""
+    def file_name(self, prefix: str = "IDO") -> str:
+        """A name for a file of notices, or of another kind, that was not used before."""
         self._files += 1
-        return f"IDO_9{self._files:07d}.DAT"
+        return f"{prefix}_9{self._files:07d}.DAT"
 
-    def lines(self, rows: Sequence[Mapping[str, str]]) -> list[bytes]:
-        """A file of notices by lines: header, records, trailer."""
+    def lines(self, rows: Sequence[Mapping[str, str]], kind: str = IDO) -> list[bytes]:
+        """A file of notices, or of another kind, by lines: header, records, trailer."""
         made = (wareki("2026-01-05"), "090000")
-        return list(self.records.lines(IDO, TOWN, made, [self.records.pack(a_items(row)) for row in rows]))
+        return list(self.records.lines(kind, TOWN, made, [self.records.pack(a_items(row)) for row in rows]))
 
     def drop(self, name: str, data: bytes) -> None:
         """Hand over a complete file."""
