@@ -48,7 +48,7 @@ def a_juki(
     folder: Folder, municipality: Municipality, port: Port = 8581, tcp_port: int = 8582, as_json: AsJson = False
 ) -> None:
     """A社 住民記録: 固定長ファイルと電文（TCP）。 / Vendor A, resident register: fixed-length files, framed TCP."""
-    from adapters.simulators.a_juki import AJuki, serve  # noqa: PLC0415
+    from adapters.simulators.a_juki import AJuki, serve
 
     system = AJuki(folder, municipality, port=port, tcp_port=tcp_port)
     asyncio.run(until_told(lambda: serve(system, lambda addresses: _announce("a-juki", addresses, as_json))))
@@ -57,7 +57,7 @@ def a_juki(
 @app.command("a-tax")
 def a_tax(folder: Folder, municipality: Municipality, port: Port = 8583, as_json: AsJson = False) -> None:
     """A社 個人住民税: 区切り文字ファイル。 / Vendor A, inhabitant tax: delimited files."""
-    from adapters.simulators.a_tax import ATax, serve  # noqa: PLC0415
+    from adapters.simulators.a_tax import ATax, serve
 
     system = ATax(folder, municipality, port=port)
     asyncio.run(until_told(lambda: serve(system, lambda addresses: _announce("a-tax", addresses, as_json))))
@@ -82,7 +82,7 @@ def b_tax(
     as_json: AsJson = False,
 ) -> None:
     """B社 個人住民税: REST/JSON。 / Vendor B, inhabitant tax: REST and JSON."""
-    from adapters.simulators.b_tax import BTax, serve  # noqa: PLC0415
+    from adapters.simulators.b_tax import BTax, serve
 
     token = token_file.read_text("utf-8").strip()
     adapter_token = adapter_token_file.read_text("utf-8").strip() if adapter_token_file else ""

@@ -15,6 +15,6 @@ if TYPE_CHECKING:
 
 def build(site: Site, edition: Edition | None = None) -> App:
     """The bus of a site, not yet started. Errors: ``ConfigurationError`` CB7001 for an engine that does not exist."""
-    from bus.app.composition import App  # noqa: PLC0415
+    from bus.app.composition import App
 
     return App(site, edition)

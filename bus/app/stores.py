@@ -31,22 +31,22 @@ def check_engines(site: Site) -> None:
 
 def make_journal(site: Site, clock: Clock) -> SharedJournal:
     """The journal, not yet open."""
-    from bus.journal.checkpoint import LOG_ROOM  # noqa: PLC0415
-    from bus.journal.sqlite import SqliteJournal  # noqa: PLC0415
+    from bus.journal.checkpoint import LOG_ROOM
+    from bus.journal.sqlite import SqliteJournal
 
     return SqliteJournal(site.journal.path, clock=clock, log_room=LOG_ROOM)
 
 
 def make_broker(site: Site, journal: Journal) -> Broker:
     """The broker; bodies beyond its memory are read from the journal."""
-    from bus.broker.memory import MemoryBroker  # noqa: PLC0415
+    from bus.broker.memory import MemoryBroker
 
     return MemoryBroker(site.broker.max_resident, journal.body)
 
 
 def open_reader(site: Site) -> JournalReader:
     """The read side, beside a running bus or after it. Errors: CB9005 no journal yet, CB4003."""
-    from bus.journal.reader import SqliteReader  # noqa: PLC0415
+    from bus.journal.reader import SqliteReader
 
     _there(site)
     return SqliteReader(site.journal.path)
@@ -54,7 +54,7 @@ def open_reader(site: Site) -> JournalReader:
 
 def open_operator(site: Site, clock: Clock, actor: str) -> JournalOperator:
     """The side that changes deliveries; ``actor`` is written into every event. Errors: CB9005, CB4003."""
-    from bus.journal.operator import JournalOperator  # noqa: PLC0415
+    from bus.journal.operator import JournalOperator
 
     _there(site)
     return JournalOperator(site.journal.path, clock, actor=actor)

@@ -69,7 +69,7 @@ def overview(names: Iterable[str]) -> str:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
-    from bus.cli.output import ExitCode, Output  # noqa: PLC0415
+    from bus.cli.output import ExitCode, Output
 
     if not arguments or arguments[0] in {"--help", "-h", "help"}:
         print(overview(sorted(contributed())))
@@ -84,7 +84,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _call(app: Typer, name: str, arguments: Sequence[str]) -> int:
     """Call a typer application and translate its own errors."""
-    import typer  # noqa: PLC0415
+    import typer
 
     try:
         result = app(args=list(arguments), prog_name=f"chiikibus {name}", standalone_mode=False)

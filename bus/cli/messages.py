@@ -256,7 +256,7 @@ def _preview(output: Output, action: str, wanted: Sequence[str]) -> int:
 
 def _report(output: Output, action: str, wanted: Sequence[str], decisions: Iterable[Any]) -> int:
     """Do it with a progress bar, and tell the result per delivery."""
-    from rich.progress import Progress  # noqa: PLC0415
+    from rich.progress import Progress
 
     results: list[Row] = []
     with Progress(console=output.console(), disable=len(wanted) < 2) as progress:

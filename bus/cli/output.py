@@ -66,7 +66,7 @@ class Output:
 
     def console(self) -> Console:
         """A rich console on standard output for a person, on standard error with ``--json``; wide where piped."""
-        from rich.console import Console  # noqa: PLC0415
+        from rich.console import Console
 
         stream = sys.stderr if self.json else sys.stdout
         return Console(file=stream, highlight=False, width=None if stream.isatty() else PIPED_WIDTH)
@@ -75,9 +75,9 @@ class Output:
         """Rows for a person."""
         if self.json:
             return
-        from rich.box import SIMPLE_HEAD  # noqa: PLC0415
-        from rich.table import Table  # noqa: PLC0415
-        from rich.text import Text  # noqa: PLC0415
+        from rich.box import SIMPLE_HEAD
+        from rich.table import Table
+        from rich.text import Text
 
         table = Table(title=title or None, box=SIMPLE_HEAD, title_justify="left")
         for heading in headings:

@@ -83,9 +83,9 @@ def find_operation(edition: Edition, key: str) -> Operation:
 
 def read_message(path: Path, edition: Edition) -> tuple[Operation, bytes]:
     """A payload or a whole envelope from a file, with the operation its first element names. Errors: CB1xxx, CB7014."""
-    from lxml import etree  # noqa: PLC0415
+    from lxml import etree
 
-    from bus.wire import envelope, safe_xml  # noqa: PLC0415
+    from bus.wire import envelope, safe_xml
 
     raw = path.read_bytes()
     root = safe_xml.parse(raw)
@@ -127,7 +127,7 @@ def send(
     if not message:
         check_items(edition, found, values)
 
-    from bus.cli.client import PlainClient, bus_url  # noqa: PLC0415
+    from bus.cli.client import PlainClient, bus_url
 
     client = PlainClient(bus_url(loaded), endpoint, found.unit)
     if repeat == 1:
@@ -209,7 +209,7 @@ def _many(
     output: Output, client: PlainClient, operation: Operation, values: Mapping[str, Any], message: bytes, repeat: int
 ) -> int:
     """The same call many times, one after the other, with a progress bar; every call is a message of its own."""
-    from rich.progress import Progress  # noqa: PLC0415
+    from rich.progress import Progress
 
     codes: Counter[str] = Counter()
     times: list[float] = []

@@ -17,7 +17,7 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def serve(site: SiteOption, json: JsonOption = False) -> int:
     """バスだけを起動する。SIGTERM で停止、SIGHUP で設定を読み直す。 / Start the bus; SIGTERM stops, SIGHUP reloads."""
-    from bus.app.serving import run  # noqa: PLC0415
+    from bus.app.serving import run
 
     output = Output(json=json)
     loaded = load_site(site, need_secrets=True)

@@ -13,7 +13,7 @@ from adapters.population import Town
 from adapters.simulators.a_juki_files import SABUN, ZENKEN
 from bus.wire import envelope, safe_xml
 from bus.wire.fault import read_fault
-from bus.wire.records import from_element
+from bus.wire.records import from_element, payload
 from schemas.model import Edition
 from tests.host.fake_bus import Taken
 from tests.host.place import Caller, Place, ido_file
@@ -223,7 +223,6 @@ async def test_a_record_that_the_vendor_cannot_hold_is_held_and_follows(place: P
 
 def part_message(edition: Edition, rows: list[dict[str, str]]) -> bytes:
     """A whole transfer in one part."""
-    from bus.wire.records import payload  # noqa: PLC0415
 
     operation = edition.operation(PART)
     assert operation is not None

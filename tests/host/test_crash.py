@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import random
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from adapters.population import Town
@@ -113,9 +115,6 @@ async def test_accepted_notices_survive_kills_while_batches_are_written(
     site: Place, edition: Edition, seed: int
 ) -> None:
     """What got a receipt is in exactly one vendor file; what got none is sent again, as the bus does."""
-    import asyncio  # noqa: PLC0415
-
-    import aiohttp  # noqa: PLC0415
 
     dice = random.Random(seed)
     rows = residents(240)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import aiohttp
 import pytest
 
 from adapters.host.flows.base import Reply, Request
@@ -174,7 +175,6 @@ async def test_a_notice_that_the_vendor_cannot_hold_is_refused_before_it_is_acce
 
 async def test_health_says_live_and_ready(place: Place) -> None:
     """What the supervisor and the bus ask."""
-    import aiohttp  # noqa: PLC0415
 
     async with place.running("a-tax") as host, aiohttp.ClientSession() as session:
         for name in ("live", "ready"):

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import web
 
+from adapters.host import process
 from adapters.host.process import Host
 from adapters.host.store import received
 from adapters.host.store.schema import connect
@@ -137,9 +139,6 @@ def written_files(place: Place) -> list[Path]:
 
 def restore_payloads(place: Place, edition: Edition, rows: list[dict[str, str]]) -> None:
     """Give the rows back what is cleared once a batch is published."""
-    import msgspec  # noqa: PLC0415
-
-    from adapters.host import process  # noqa: PLC0415
 
     host = process.load(place.folder, "a-tax")
     flow: Any = host.flows[0]

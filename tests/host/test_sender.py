@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from aiohttp import web
 
@@ -64,7 +66,6 @@ async def test_a_fault_that_no_repetition_mends_refuses_the_letter(place: Place,
 
 async def test_a_bus_that_does_not_answer_is_asked_again_after_the_deadline(place: Place) -> None:
     """A hanging bus holds nothing up for ever."""
-    import asyncio  # noqa: PLC0415
 
     hang = asyncio.Event()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -119,7 +120,6 @@ def test_a_store_that_cannot_be_opened_is_cb6012(tmp_path: Path) -> None:
 
 def test_the_lock_is_held_by_one(tmp_path: Path) -> None:
     """CB9003 for the second."""
-    import os  # noqa: PLC0415
 
     handle = lock(tmp_path / "x.lock")
     with pytest.raises(EnvironmentFault) as caught:

@@ -11,7 +11,7 @@ from adapters.mapping import load_mapping
 from adapters.mapping.coverage import FORMATS, coverage, render, summary
 from bus.core.errors import ConfigurationError
 from bus.core.types import Finding
-from tests.mapping.small import ITEMS, MAPPING_A, MAPPING_B, VENDOR_A, edition, load, write
+from tests.mapping.small import ITEMS, LAYOUT_A, LAYOUT_B, MAPPING_A, MAPPING_B, VENDOR_A, edition, load, write
 
 
 def problems(tmp_path: Path, text: str) -> list[Finding]:
@@ -94,7 +94,6 @@ def test_a_mandatory_item_must_be_mapped_where_records_go_to_the_standard(tmp_pa
     text = text.replace(
         'side = "standard"', 'side = "vendor"\nitems = ["性別"]\nreason = "x"\n[[unmapped]]\nside = "standard"'
     )
-    from tests.mapping.small import LAYOUT_B  # noqa: PLC0415
 
     with pytest.raises(ConfigurationError) as caught:
         load(tmp_path, text, LAYOUT_B)
@@ -104,7 +103,6 @@ def test_a_mandatory_item_must_be_mapped_where_records_go_to_the_standard(tmp_pa
 
 def test_structure_and_fillers_need_no_rule(tmp_path: Path) -> None:
     """A rule about the record type is a mistake: the codec writes it."""
-    from tests.mapping.small import LAYOUT_A  # noqa: PLC0415
 
     layout = LAYOUT_A.replace("record_bytes = 120", "record_bytes = 121").replace(
         'line_end = "crlf"\n',

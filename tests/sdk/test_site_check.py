@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,6 @@ def test_a_missing_gaiji_register_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("broken", ["mapping/jumin.toml", "layout/jumin.toml", "adapter.toml"])
 def test_a_definition_of_the_site_itself_is_checked(tmp_path: Path, broken: str) -> None:
     """The setting ``definition`` names a folder of the site."""
-    import shutil  # noqa: PLC0415
 
     shutil.copytree(VENDORS / "a" / "juki", tmp_path / "own")
     (tmp_path / "own" / broken).write_text("[", encoding="utf-8")

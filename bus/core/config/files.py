@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from bus.core.config.reader import CONTRADICTION, MISSING, TWICE, UNKNOWN_NAME, WRONG_VALUE, Table, one_of
+from bus.core.datarules import dantaikodo_ok
 from bus.core.settings import (
     AdapterSpec,
     BrokerSettings,
@@ -73,7 +74,6 @@ def _inside(folder: Path, text: str) -> Path:
 
 def read_municipalities(root: Table) -> tuple[Entry[Municipality], ...]:
     """``[[municipality]]``: the code's check digit must be right and no code may stand twice."""
-    from bus.core.datarules import dantaikodo_ok  # noqa: PLC0415
 
     found: list[Entry[Municipality]] = []
     for table in root.tables("municipality", required=True):

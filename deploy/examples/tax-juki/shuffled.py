@@ -24,6 +24,7 @@ from rich.console import Console
 from townhall import MUNICIPALITY, TownHall, wait_for
 
 from adapters.population.town import Town
+from adapters.simulators.a_tax import read_csv
 from bus.core.types import Addressing
 from bus.wire import envelope
 from bus.wire.records import to_element
@@ -87,7 +88,6 @@ async def post(hall: TownHall, lanes: Sequence[Sequence[bytes]], action: str) ->
 
 def ledger(hall: TownHall, expected: dict[str, str]) -> list[dict[str, Any]]:
     """The tax ledger through the vendor's own extract, once it holds the expected versions."""
-    from adapters.simulators.a_tax import read_csv  # noqa: PLC0415
 
     wait_for("台帳 ledger", lambda: hall.panel("a-tax", "/versions") == expected, SETTLE_S)
     name = hall.panel("a-tax", "/daicho", {})["file"]

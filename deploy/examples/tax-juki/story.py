@@ -26,6 +26,8 @@ from compare import Comparison, compare, from_wareki
 from rich.console import Console
 from townhall import TownHall, TownHallError, wait_for
 
+from adapters.simulators.a_tax import read_csv
+
 EXIT_DIFFERS, EXIT_ENVIRONMENT = 1, 3
 SETTLE_S = 240.0
 INQUIRY_BATCH = 50
@@ -161,7 +163,6 @@ class Story:
 
     def _ledgers(self) -> Comparison:
         name = self.hall.panel("a-tax", "/daicho", {})["file"]
-        from adapters.simulators.a_tax import read_csv  # noqa: PLC0415
 
         ledger_a = read_csv((self.hall.site / "sim/a-tax/daicho" / name).read_bytes())
         ledger_b: list[dict[str, str]] = []
