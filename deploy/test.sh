@@ -34,7 +34,7 @@ fi
 
 # The checks that read only run beside each other; each tells its result when all before it have told theirs.
 failed=() names=() jobs=()
-outputs=$(mktemp -d)
+outputs=$(mktemp -d) || exit 3
 trap 'kill ${jobs[@]+"${jobs[@]}"} 2>/dev/null; rm -rf "$outputs"' EXIT
 
 begin() {
