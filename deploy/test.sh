@@ -9,8 +9,8 @@ set -uo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib/environment.sh"
 cd "$ROOT" || exit 3
 
-# What the tests marked "system" drive: foreign SOAP stacks, a reverse proxy, a load generator.
-SYSTEM_PACKAGES=(php-cli php-soap gsoap libgsoap-dev g++ make nginx wrk)
+# What the tests marked "system" drive: foreign SOAP stacks, a reverse proxy, a certificate maker, a load generator.
+SYSTEM_PACKAGES=(php-cli php-soap gsoap libgsoap-dev g++ make nginx openssl wrk)
 
 fast=no
 while [ $# -gt 0 ]; do

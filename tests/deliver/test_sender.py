@@ -338,6 +338,7 @@ def self_signed(folder: Path) -> tuple[Path, Path]:
     return key, certificate
 
 
+@pytest.mark.system
 async def test_a_certificate_that_nobody_vouches_for_is_refused(sender: PooledSender, tmp_path: Path) -> None:
     """With the default context an https address of an unknown issuer is unreachable; with a trusted one it works."""
     key, certificate = self_signed(tmp_path)
