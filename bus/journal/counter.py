@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Final, Protocol
 
 from bus.core.errors import JournalError
 from bus.core.ports import Acceptance, Clock, Consignment, Journal, Outbox, Transition
 from bus.core.states import State
-from bus.core.types import Known
 from bus.journal.frames import Accept, Answered, Ask, Channel, Failed, Record, Stored, Taken
-from bus.journal.ledger import Work
+from bus.journal.ledger import Outcome, Work
+from bus.journal.writer import Ticket
 from bus.wire.http import Request, Response
 
 CUT_OFF: Final = "CB5003"
@@ -21,9 +20,55 @@ CUT_OFF: Final = "CB5003"
 class SharedJournal(Journal, Protocol):
     """A journal that takes work without a coroutine for each entry."""
 
-    def submit(self, work: Work) -> asyncio.Future[Known | JournalError | None]:
-        """Hand over one entry; the future resolves when it is durable or refused."""
+    def enter(self, work: Work, ticket: Ticket) -> None:
+        """Hand over one entry; ``ticket`` is told, in the event loop's thread, when it is durable or refused."""
         ...
+
+
+class _Accepting:
+    """The ticket of an acceptance."""
+
+    __slots__ = ("_acceptance", "_counter", "_number")
+
+    def __init__(self, counter: Counter, number: int, acceptance: Acceptance) -> None:
+        self._counter, self._number, self._acceptance = counter, number, acceptance
+
+    def done(self) -> bool:
+        """The counter always wants to know."""
+        return False
+
+    def set_result(self, result: Outcome, /) -> None:
+        """Durable, or taken."""
+        if result is None:
+            self._counter.stored(self._number, self._acceptance)
+        else:
+            self._counter.told(Taken(self._number))
+
+    def set_exception(self, exception: JournalError, /) -> None:
+        """Not stored."""
+        self._counter.told(_failed(self._number, exception))
+
+
+class _Recording:
+    """The ticket of transitions."""
+
+    __slots__ = ("_counter", "_number")
+
+    def __init__(self, counter: Counter, number: int) -> None:
+        self._counter, self._number = counter, number
+
+    def done(self) -> bool:
+        """The counter always wants to know."""
+        return False
+
+    def set_result(self, result: Outcome, /) -> None:
+        """Durable."""
+        del result
+        self._counter.told(Stored(self._number))
+
+    def set_exception(self, exception: JournalError, /) -> None:
+        """Not allowed, or not stored."""
+        self._counter.told(_failed(self._number, exception))
 
 
 class Counter:
@@ -54,20 +99,30 @@ class Counter:
 
     def heard(self, note: Accept | Record | Ask) -> None:
         """One thing that the worker wants."""
-        if isinstance(note, Ask):
+        if isinstance(note, Accept):
+            self._accept(note)
+        elif isinstance(note, Record):
+            self._out.difference_update([each.delivery_id for each in note.transitions])
+            self._enter(note.number, note.transitions, _Recording(self, note.number))
+        else:
             task = asyncio.ensure_future(self._take(note))
             self._asked.add(task)
             task.add_done_callback(self._asked.discard)
-            return
-        if isinstance(note, Accept) and self._repeats(note.acceptance):
-            self._say(Taken(note.number))
-            return
-        self._pending += 1
-        if isinstance(note, Accept):
-            self._submit(note.number, note.acceptance, partial(self._accepted, note))
-        else:
-            self._out.difference_update([each.delivery_id for each in note.transitions])
-            self._submit(note.number, note.transitions, partial(self._finished, note.number))
+
+    def stored(self, number: int, acceptance: Acceptance) -> None:
+        """An acceptance is durable: what is for the queue is handed over before its sender is told."""
+        if acceptance.state is State.ACCEPTED:
+            self._outbox.hand_over(consignments(acceptance))
+        elif acceptance.state is State.DISPATCHING:
+            self._out.add(f"{acceptance.exchange_id}-0")
+        self.told(Stored(number))
+
+    def told(self, note: Stored | Taken | Failed) -> None:
+        """How something that the worker wanted to store ended."""
+        self._pending -= 1
+        self._say(note)
+        if not self._pending:
+            self._settled.set()
 
     async def close(self) -> None:
         """The worker is gone: wait for what it still wanted to store, then close the calls it had out.
@@ -85,49 +140,28 @@ class Counter:
         if out:
             self._log("interrupted_calls_closed", count=len(out) - len(failed), code=CUT_OFF)
 
-    def _repeats(self, refused: Acceptance) -> bool:
-        """A refusal of what was accepted once: a known message is answered as before, which only the owner can."""
-        if refused.state is not State.REJECTED or not refused.message_id:
-            return False
-        return self._journal.find(refused.municipality, refused.sender, refused.message_id) is not None
+    def _accept(self, note: Accept) -> None:
+        """Store it; a refusal of what was accepted once is answered as before, which only the owner can."""
+        acceptance = note.acceptance
+        if (
+            acceptance.state is State.REJECTED
+            and acceptance.message_id
+            and self._journal.find(acceptance.municipality, acceptance.sender, acceptance.message_id) is not None
+        ):
+            self._say(Taken(note.number))
+            return
+        self._enter(note.number, acceptance, _Accepting(self, note.number, acceptance))
+
+    def _enter(self, number: int, work: Work, ticket: Ticket) -> None:
+        self._pending += 1
+        try:
+            self._journal.enter(work, ticket)
+        except JournalError as error:
+            self.told(_failed(number, error))
 
     def _say(self, note: Stored | Taken | Failed | Answered) -> None:
         if self._channel is not None:
             self._channel.say(note)
-
-    def _submit(
-        self, number: int, work: Work, done: Callable[[asyncio.Future[Known | JournalError | None]], None]
-    ) -> None:
-        try:
-            self._journal.submit(work).add_done_callback(done)
-        except JournalError as error:
-            self._done(_failed(number, error))
-
-    def _accepted(self, note: Accept, future: asyncio.Future[Known | JournalError | None]) -> None:
-        """Durable, or taken: what is for the queue is handed over before its sender is told."""
-        error = future.exception()
-        if error is not None:
-            self._done(_failed(note.number, error))
-            return
-        acceptance = note.acceptance
-        if future.result() is not None:
-            self._done(Taken(note.number))
-            return
-        if acceptance.state is State.ACCEPTED:
-            self._outbox.hand_over(consignments(acceptance))
-        elif acceptance.state is State.DISPATCHING:
-            self._out.add(f"{acceptance.exchange_id}-0")
-        self._done(Stored(note.number))
-
-    def _finished(self, number: int, future: asyncio.Future[Known | JournalError | None]) -> None:
-        error = future.exception()
-        self._done(Stored(number) if error is None else _failed(number, error))
-
-    def _done(self, note: Stored | Taken | Failed) -> None:
-        self._pending -= 1
-        self._say(note)
-        if not self._pending:
-            self._settled.set()
 
     async def _take(self, note: Ask) -> None:
         self._say(Answered(note.number, await self._answer(note.request)))
@@ -156,8 +190,6 @@ def consignments(acceptance: Acceptance) -> list[Consignment]:
     ]
 
 
-def _failed(number: int, error: BaseException) -> Failed:
-    """The fields of an error of the journal; anything else is a failure to store."""
-    if isinstance(error, JournalError):
-        return Failed(number, error.code, error.findings, error.retry_after_s)
-    return Failed(number, "CB4001", (), 5)
+def _failed(number: int, error: JournalError) -> Failed:
+    """The fields of an error of the journal."""
+    return Failed(number, error.code, error.findings, error.retry_after_s)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import heapq
 import sqlite3
@@ -31,7 +30,7 @@ from bus.journal.schema import (
     open_for_reading,
     open_for_writing,
 )
-from bus.journal.writer import GroupWriter
+from bus.journal.writer import GroupWriter, Ticket
 
 ROW_ESTIMATE: Final = 2000
 """Bytes of log per row besides its body."""
@@ -155,12 +154,12 @@ class SqliteJournal:
         assert not isinstance(outcome, JournalError)
         return outcome
 
-    def submit(self, work: Work) -> asyncio.Future[Outcome]:
-        """Hand over an acceptance or transitions without a coroutine; the future resolves as ``accept`` or ``record``.
+    def enter(self, work: Work, ticket: Ticket) -> None:
+        """Hand over an acceptance or transitions without a coroutine; ``ticket`` is told how it ended.
 
         Errors: CB4001 at once when the journal is not open.
         """
-        return self._writer.submit(work)
+        self._writer.enter(work, ticket)
 
     async def record(self, transitions: Sequence[Transition]) -> None:
         """Apply transitions in order in one durable commit; CB4004 leaves all of them undone."""

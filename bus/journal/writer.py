@@ -26,7 +26,24 @@ IDLE_GAP_S: Final = 0.02
 NOTHING_TO_DO_S: Final = 60.0
 """How long the thread sleeps when there is neither work nor housekeeping; a hand-over wakes it at once."""
 
-Waiting = tuple[Work, "asyncio.Future[Outcome]"]
+
+class Ticket(Protocol):
+    """What gets an outcome, in the event loop's thread: a future, or something that needs no turn of its own."""
+
+    def done(self) -> bool:
+        """Whether nobody waits any more."""
+        ...
+
+    def set_result(self, result: Outcome, /) -> None:
+        """Durable, or known."""
+        ...
+
+    def set_exception(self, exception: JournalError, /) -> None:
+        """Refused, or not stored."""
+        ...
+
+
+Waiting = tuple[Work, Ticket]
 
 
 class Store(Protocol):
@@ -76,14 +93,19 @@ class GroupWriter:
 
     def submit(self, work: Work) -> asyncio.Future[Outcome]:
         """Hand over one entry; the future resolves when its batch is durable (or failed)."""
-        loop = self._loop
-        if loop is None:
-            raise JournalError("CB4001", [Finding("CB4001", path="journal", got="not open")])
+        loop = self._running()
         future: asyncio.Future[Outcome] = loop.create_future()
         self._gathered.append((work, future))
         if len(self._gathered) == 1:
             loop.call_soon(self._flush)
         return future
+
+    def enter(self, work: Work, ticket: Ticket) -> None:
+        """The same for somebody who is told at once, without a turn of the event loop."""
+        loop = self._running()
+        self._gathered.append((work, ticket))
+        if len(self._gathered) == 1:
+            loop.call_soon(self._flush)
 
     async def stop(self) -> None:
         """Commit what waits, close the store and end the thread."""
@@ -94,6 +116,11 @@ class GroupWriter:
         self._flush()
         self._queue.put(None)
         await loop.run_in_executor(None, thread.join)
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            raise JournalError("CB4001", [Finding("CB4001", path="journal", got="not open")])
+        return self._loop
 
     def _flush(self) -> None:
         if self._gathered:
@@ -167,7 +194,7 @@ def _settle(future: asyncio.Future[None], error: JournalError | None) -> None:
         future.set_exception(error)
 
 
-def _resolve(futures: Sequence[asyncio.Future[Outcome]], outcomes: Sequence[Outcome]) -> None:
+def _resolve(futures: Sequence[Ticket], outcomes: Sequence[Outcome]) -> None:
     for future, outcome in zip(futures, outcomes, strict=True):
         if future.done():
             continue

@@ -17,7 +17,7 @@ from schemas.catalog import load_edition
 from schemas.model import Edition
 from tests.support.providers import FakeProvider, answer_inquiry, give_receipt
 from tests.support.residents import RESIDENT, message
-from tests.support.sites import write_site
+from tests.support.sites import change, write_site
 
 
 @pytest.fixture(scope="session")
@@ -87,13 +87,14 @@ async def post(port: int, path: str, body: bytes, headers: dict[str, str], metho
 
 
 @pytest.fixture
-async def town(tmp_path: Path, edition: Edition) -> AsyncIterator[Town]:
-    """A running town."""
+async def town(tmp_path: Path, edition: Edition, request: pytest.FixtureRequest) -> AsyncIterator[Town]:
+    """A running town; an indirect parameter is its ``front.processes``."""
     juki = FakeProvider(answer_inquiry(edition, "juki.jumin_shokai", RESIDENT))
     tax = FakeProvider(give_receipt(edition, "juki.ido_tsuchi"))
     kokuho = FakeProvider(give_receipt(edition, "juki.ido_tsuchi"))
     ports = [await provider.start() for provider in (juki, tax, kokuho)]
     folder = write_site(tmp_path / "site", juki=ports[0], tax=ports[1], kokuho=ports[2])
+    change(folder / "site.toml", "[front]\n", f"[front]\nprocesses = {getattr(request, 'param', 1)}\n")
     app = build(load_site(folder, edition, need_secrets=True), edition)
     await app.start()
     built = Town(folder, edition, app, juki, tax, kokuho)

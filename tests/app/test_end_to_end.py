@@ -28,6 +28,9 @@ from tests.support.sites import change, write_secret
 NOTICE_ID = "urn:uuid:00000000-0000-4000-8000-00000000000a"
 
 
+pytestmark = pytest.mark.parametrize("town", [1, 2], indirect=True, ids=["one process", "two workers"])
+
+
 def payload_of(raw: bytes) -> etree._Element:
     """The payload of an answer."""
     return envelope.read(safe_xml.parse(raw)).body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from lxml import etree
 
 from bus.core.basic import basic_header
@@ -17,6 +18,7 @@ MESSAGE_ID = "urn:uuid:00000000-0000-4000-8000-00000000000c"
 OPERATION = "kojinjuminzei.shotoku_shokai"
 ROUTE = f'{{ municipality = "990019", operation = "{OPERATION}", to = ["tax"] }}'
 RIGHT = f'{{ municipality = "990019", endpoint = "kokuho", operation = "{OPERATION}", purposes = ["kokuho"] }}'
+pytestmark = pytest.mark.parametrize("town", [1, 2], indirect=True, ids=["one process", "two workers"])
 
 
 async def poll(town: Town) -> tuple[str, list[str]]:
