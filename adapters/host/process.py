@@ -80,10 +80,8 @@ def find_adapter(site: Site, adapter_id: str) -> AdapterSpec:
 
 
 def bus_url(site: Site, spec: AdapterSpec) -> str:
-    """Where the bus is: the setting ``bus``, the site's public address, or the address it listens on."""
-    host = "127.0.0.1" if site.front.host in {"", "0.0.0.0", "::"} else site.front.host  # noqa: S104
-    own = str(spec.settings.get("bus", "")) or site.front.public_url or f"http://{host}:{site.front.port}"
-    return own.rstrip("/")
+    """Where the bus is: the setting ``bus``, else what the site says."""
+    return str(spec.settings.get("bus", "")).rstrip("/") or site.front.url
 
 
 @dataclass(slots=True)

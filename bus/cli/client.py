@@ -14,7 +14,6 @@ from zeep.exceptions import ValidationError, XMLParseError
 
 from bus.core.basic import basic_header
 from bus.core.errors import ConfigurationError, EnvironmentFault
-from bus.core.settings import Site
 from bus.core.types import Endpoint, Finding
 from bus.wire import envelope, safe_xml
 from bus.wire.fault import RemoteFault, read_fault
@@ -28,14 +27,6 @@ class Answer:
 
     content: Any = None
     fault: RemoteFault | None = None
-
-
-def bus_url(site: Site) -> str:
-    """Where the bus of a site is reached from this machine."""
-    if site.front.public_url:
-        return site.front.public_url
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(site.front.host, site.front.host)  # noqa: S104 (not bound here)
-    return f"http://[{host}]:{site.front.port}" if ":" in host else f"http://{host}:{site.front.port}"
 
 
 class PlainClient:

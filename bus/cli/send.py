@@ -127,9 +127,9 @@ def send(
     if not message:
         check_items(edition, found, values)
 
-    from bus.cli.client import PlainClient, bus_url
+    from bus.cli.client import PlainClient
 
-    client = PlainClient(bus_url(loaded), endpoint, found.unit)
+    client = PlainClient(loaded.front.url, endpoint, found.unit)
     if repeat == 1:
         started = time.perf_counter()
         answer = _once(client, found, values, message)

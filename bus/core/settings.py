@@ -34,6 +34,15 @@ class FrontSettings:
     idle_timeout_s: float = 75.0
     processes: int = 1
 
+    @property
+    def url(self) -> str:
+        """Where programs of the site reach the bus: its public address, or where it listens on this machine."""
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        everywhere = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (nothing is bound here)
+        host = everywhere.get(self.host, self.host)
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
 
 @dataclass(frozen=True, slots=True)
 class JournalSettings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,22 @@ def test_a_valid_folder_becomes_a_site(folder: Path) -> None:
     assert site.journal.path == folder / "var/journal.sqlite"
     assert site.delivery.retry_first_s == 0.05
     assert "secret-of-tax" not in repr(site)
+
+
+@pytest.mark.parametrize(
+    ("listen", "url"),
+    [
+        ("127.0.0.1:8480", "http://127.0.0.1:8480"),
+        ("0.0.0.0:8480", "http://127.0.0.1:8480"),
+        ("[::]:8480", "http://[::1]:8480"),
+        ("[fd00::5]:8480", "http://[fd00::5]:8480"),
+    ],
+)
+def test_programs_of_the_site_reach_the_bus_where_it_listens(folder: Path, listen: str, url: str) -> None:
+    """An address that means every network card is reached on the loopback one."""
+    path = folder / "site.toml"
+    path.write_text(re.sub(r'listen = "[^"]*"', f'listen = "{listen}"', path.read_text("utf-8"), count=1), "utf-8")
+    assert load_site(folder).front.url == url
 
 
 def test_the_hash_follows_every_file_but_not_the_secrets(folder: Path) -> None:
