@@ -57,7 +57,7 @@ def carried(mapping: Mapping, codec: Codec, rule: ItemRule, random: Random) -> C
 def all_carried(mapping: Mapping, codec: Codec, seed: int) -> list[Carried]:
     """The values of every converting rule."""
     rules = (rule for rule in mapping.rules if isinstance(rule, ItemRule))
-    return [carried(mapping, codec, rule, Random(f"{seed} {rule.vendor}")) for rule in rules]  # noqa: S311
+    return [carried(mapping, codec, rule, Random(f"{seed} {rule.vendor}")) for rule in rules]  # noqa: S311 (test data)
 
 
 def _reported(mapping: Mapping, rule: ItemRule, values: tuple[str, ...]) -> bool:

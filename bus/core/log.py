@@ -42,7 +42,7 @@ def mask_text(text: str) -> str:
     return _LONG_NUMBER.sub(MASK, text)
 
 
-def safe_value(key: str, value: Any) -> Any:  # noqa: PLR0911
+def safe_value(key: str, value: Any) -> Any:  # noqa: PLR0911 (one kind of value, one line)
     """What may be logged of ``value`` under ``key``."""
     if isinstance(value, str):
         if key in ID_KEYS:
