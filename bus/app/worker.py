@@ -91,9 +91,9 @@ class Worker:
                 await self._take_over(note.site, note.log)
             except ChiikibusError as error:
                 log.warn("reload.refused", code=error.code, count=len(error.findings))
-                self._say(Took(""))
+                self._say(Took(0))
                 return
-            self._say(Took(note.site.tables_hash))
+            self._say(Took(note.generation))
 
     async def _take_over(self, site: Site, style: str) -> None:
         before, self._site = self._site, site

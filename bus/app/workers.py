@@ -42,7 +42,7 @@ class _Slot:
         self.channel: Channel | None = None
         self.connections: socket.socket | None = None
         self.load = Load(0, 0)
-        self.tables_hash = ""
+        self.generation = 0
         self.took = asyncio.Event()
         self.gone = asyncio.Event()
 
@@ -55,6 +55,7 @@ class Workers:
     ) -> None:
         """``counter`` makes the journal's side for a new worker; ``desk`` answers what workers send on."""
         self._site = site
+        self._generation = 1
         self._desk = desk
         self._counter = counter
         self._clock = clock
@@ -111,18 +112,29 @@ class Workers:
     async def reload(self, site: Site) -> None:
         """Every worker works by ``site`` when this returns; one that does not take it over is started anew with it."""
         self._site = site
-        asked = [(slot, slot.process) for slot in self._turns]
-        for slot, _ in asked:
-            slot.took.clear()
-            if slot.channel is not None:
-                slot.channel.say(Open(without_adapters(site), log.style()))
-        await asyncio.gather(*(self._taken_over(slot, process, site) for slot, process in asked))
+        self._generation += 1
+        asked = [(slot, slot.process, slot.channel) for slot in self._slots]
+        for _, _, channel in asked:
+            if channel is not None:
+                channel.say(self._opening())
+        waits = [self._taken_over(slot, process) for slot, process, channel in asked if channel is not None]
+        await asyncio.gather(*waits)
 
-    async def _taken_over(self, slot: _Slot, process: Process | None, site: Site) -> None:
+    def _opening(self) -> Open:
+        """The site as it stands now; a worker needs none of the adapters' settings."""
+        return Open(self._generation, replace(self._site, adapters=()), log.style())
+
+    async def _taken_over(self, slot: _Slot, process: Process | None) -> None:
+        """Wait until this process works by the newest site, or is gone."""
+        wanted = self._generation
         with suppress(TimeoutError):
             async with asyncio.timeout(RELOAD_S):
-                await slot.took.wait()
-        if slot.tables_hash != site.tables_hash and process is not None and slot.process is process:
+                while slot.process is process and slot.generation < wanted:
+                    slot.took.clear()
+                    await slot.took.wait()
+                    if slot.generation == 0:
+                        break
+        if slot.process is process and process is not None and slot.generation < wanted:
             log.warn("worker.not_reloaded", pid=process.pid)
             _kill(process)
 
@@ -182,7 +194,7 @@ class Workers:
         )
         counter.connect(channel)
         slot.channel, slot.connections = channel, hands
-        channel.say(Open(without_adapters(self._site), log.style()))
+        channel.say(self._opening())
         if self._stopping.is_set():
             channel.say(Drain(0.0))
         await slot.gone.wait()
@@ -197,9 +209,9 @@ class Workers:
         if isinstance(note, Load):
             slot.load = note
         elif isinstance(note, Took):
-            slot.tables_hash = note.tables_hash
+            slot.generation = note.generation
             slot.took.set()
-            if note.tables_hash and slot not in self._turns:
+            if note.generation == self._generation and slot not in self._turns:
                 self._turns.append(slot)
                 self._listen()
         else:
@@ -209,7 +221,7 @@ class Workers:
         """No connection for a worker that is gone."""
         if slot in self._turns:
             self._turns.remove(slot)
-        slot.tables_hash, slot.load = "", Load(0, 0)
+        slot.generation, slot.load = 0, Load(0, 0)
         slot.took.set()
         if slot.connections is not None:
             slot.connections.close()
@@ -256,11 +268,6 @@ def bind(host: str, port: int) -> socket.socket:
         raise
     listener.setblocking(False)
     return listener
-
-
-def without_adapters(site: Site) -> Site:
-    """A worker needs none of the adapters' settings."""
-    return replace(site, adapters=())
 
 
 def _kill(process: Process) -> None:

@@ -158,6 +158,9 @@ class OpenDelivery:
 class Journal(Protocol):
     """The truth. Every ``async`` method returns only after its rows are durable.
 
+    In a worker process the journal is remote (``bus.journal.remote``): its ``find`` knows nothing, and where the owner
+    has to decide, it raises ``OwnerDecides``, which no step handles: the owner then takes the whole request.
+
     Errors: ``JournalError`` CB4001 when storing fails (nothing was stored), CB4003 when it cannot be opened,
     CB4004 when a transition is not allowed from the present state (nothing of the batch entry was changed).
     """

@@ -43,9 +43,9 @@ class Ask(msgspec.Struct, array_like=True, tag="ask"):
 
 
 class Took(msgspec.Struct, array_like=True, tag="took"):
-    """Worker: I work by the tables with this hash now; empty when the site could not be taken over."""
+    """Worker: I work by the site of this number now; 0 when it could not be taken over."""
 
-    tables_hash: str
+    generation: int
 
 
 class Load(msgspec.Struct, array_like=True, tag="load"):
@@ -56,8 +56,12 @@ class Load(msgspec.Struct, array_like=True, tag="load"):
 
 
 class Open(msgspec.Struct, array_like=True, tag="open"):
-    """Owner: work by this site from now on. ``log`` is ``json``, ``console`` or empty for none."""
+    """Owner: work by this site from now on; each reload has the next number.
 
+    ``log`` is ``json``, ``console`` or empty for none.
+    """
+
+    generation: int
     site: Site
     log: str
 
