@@ -5,20 +5,21 @@ from __future__ import annotations
 import csv
 import re
 import subprocess
-import sys
 import tomllib
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 from lxml import etree
 
+from bus.cli import run as chiikibus
 from bus.core.config import load_site
 from tests.support.repository import ROOT, documents, name_of, python_files, tracked_files
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
-CHIIKIBUS = Path(sys.executable).with_name("chiikibus")
 
 
 def blocks(language: str) -> list[tuple[Path, str]]:
@@ -98,8 +99,10 @@ def test_every_command_shown_is_known_to_the_command_line(command: str) -> None:
         path.append(word)
     shown = ""
     while path and not shown:
-        run = subprocess.run([CHIIKIBUS, *path, "--help"], capture_output=True, text=True, check=False)
-        shown = run.stdout if run.returncode == 0 else ""
+        output = StringIO()
+        with redirect_stdout(output):
+            code = chiikibus([*path, "--help"])
+        shown = output.getvalue() if code == 0 else ""
         path = path if shown else path[:-1]
     assert shown, command
     for option in (word for word in words if word.startswith("--") and word != "--help"):
