@@ -28,7 +28,8 @@ from tests.support.sites import change, write_secret
 NOTICE_ID = "urn:uuid:00000000-0000-4000-8000-00000000000a"
 
 
-pytestmark = pytest.mark.parametrize("town", [1, 2], indirect=True, ids=["one process", "two workers"])
+TWO = pytest.param(2, id="two workers", marks=pytest.mark.slow)
+pytestmark = pytest.mark.parametrize("town", [pytest.param(1, id="one process"), TWO], indirect=True)
 
 
 def payload_of(raw: bytes) -> etree._Element:
