@@ -20,6 +20,7 @@ from harness.steps import measure
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "performance.md"
 SIZES = {"S1": (1, 10, 100), "S3": (1, 10, 100), "S9": (1, 10)}
 CLIENTS = (20, 100)
+LARGEST_KB = 100
 
 
 def say(line: str) -> None:
@@ -27,9 +28,9 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def cells(only: list[str], *, quick: bool) -> list[Cell]:
-    """The cells to run, smallest first within a scenario."""
-    chosen = [Cell(s, size, clients) for s in only for size in SIZES[s] for clients in CLIENTS]
+def cells(only: list[str], largest_kb: int, *, quick: bool) -> list[Cell]:
+    """The cells to run up to that size, smallest first within a scenario."""
+    chosen = [Cell(s, size, clients) for s in only for size in SIZES[s] if size <= largest_kb for clients in CLIENTS]
     return [cell for cell in chosen if cell.size_kb == 1 and cell.clients == CLIENTS[0]] if quick else chosen
 
 
@@ -52,6 +53,7 @@ def main() -> int:
     parser.add_argument(
         "--processes", default="1", help="front.processes of the bus, separated by commas: each is a contestant"
     )
+    parser.add_argument("--largest", type=int, default=LARGEST_KB, metavar="KB", help="leave out larger messages")
     parser.add_argument("--no-write", action="store_true", help="leave docs/performance.md alone")
     options = parser.parse_args()
     only = options.only.split(",")
@@ -65,7 +67,7 @@ def main() -> int:
     try:
         say(f"{machine.cores} cores, {machine.processor}; one durable write of 1 KB: {disk_sync_us(folder):.0f} µs")
         bench = Bench(folder, plan, say)
-        for cell in cells(only, quick=options.quick):
+        for cell in cells(only, options.largest, quick=options.quick):
             samples += bench.run(cell)
         costs = step_costs(bench, folder)
     except HarnessError as error:
@@ -75,6 +77,7 @@ def main() -> int:
         shutil.rmtree(folder, ignore_errors=True)
     command = "deploy/bench/run.sh" + (" --quick" if options.quick else "")
     command += f" --processes {options.processes}" if options.processes != "1" else ""
+    command += f" --largest {options.largest}" if options.largest != LARGEST_KB else ""
     command += f" --only {options.only}" if only != list(SIZES) else ""
     if not options.quick and not options.no_write:
         write(DOCUMENT, MEASURED, table(samples, machine, command))
