@@ -24,7 +24,9 @@ while [ $# -gt 0 ]; do
 done
 
 selection=()
-[ "$fast" = yes ] && selection=(-m "not slow and not system")
+workers=2
+# The quick tests wait for each other's processes and disks more than they compute.
+[ "$fast" = yes ] && selection=(-m "not slow and not system") && workers=3
 
 ensure_python_environment --dev || exit
 export PATH="$VENV/bin:$PATH"
@@ -67,7 +69,7 @@ begin "import-linter" lint-imports --no-logo
 results
 [ ${#failed[@]} -gt 0 ] && complain "ここまでの不合格 / failed so far: ${failed[*]}"
 
-pytest -n 2 ${selection[@]+"${selection[@]}"} "$@" </dev/null
+pytest -n "$workers" ${selection[@]+"${selection[@]}"} "$@" </dev/null
 code=$?
 [ "$code" -eq 5 ] && code=0 # no test collected
 [ "$code" -eq 0 ] && [ ${#failed[@]} -gt 0 ] && code=1

@@ -27,7 +27,8 @@ from tests.support.polling import until_async
 from tests.support.processes import running
 from tests.support.residents import message
 
-SLOW = [pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3)]
+pytestmark = pytest.mark.slow
+SEEDS = (1, 2, 3)
 SERVE = ("-m", "bus.cli", "adapter", "serve")
 
 
@@ -56,7 +57,7 @@ def site(place: Place) -> Place:
     return place
 
 
-@pytest.mark.parametrize("seed", [1, *SLOW])
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_files_survive_kills_while_they_are_read_and_sent(site: Place, seed: int) -> None:
     """Three files, four kills at random points of progress: each record reaches the bus exactly once."""
     dice = random.Random(seed)
@@ -76,7 +77,6 @@ async def test_files_survive_kills_while_they_are_read_and_sent(site: Place, see
     assert site.bus.changed == 0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_an_extract_survives_kills_as_one_whole_transfer(site: Place, seed: int) -> None:
     """Kills while parts are staged and sent: each part once, one transfer id, totals that fit."""
@@ -109,7 +109,6 @@ def vendor_lines(place: Place) -> list[tuple[str, str]]:
     return lines
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_accepted_notices_survive_kills_while_batches_are_written(
     site: Place, edition: Edition, seed: int
