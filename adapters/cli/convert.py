@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -54,7 +53,7 @@ def run(file: Path, to: str, out: Path | None, pair: Pair, gaiji: GaijiRegister,
     """Convert ``file``; the target is written beside it first and put in place when complete."""
     target = out or file.with_name(file.name + (".xml" if to == "standard" else ".out"))
     temporary = target.with_name(target.name + ".part")
-    task = bar.add_task(file.name, total=os.path.getsize(file))  # noqa: PTH202 - Path.stat() says the same
+    task = bar.add_task(file.name, total=file.stat().st_size)
     result = Result(str(target))
     with ExitStack() as stack:
         source = stack.enter_context(file.open("rb"))

@@ -108,7 +108,7 @@ _Text = Unicode(max_len=MAX_TEXT)
 _Required = Unicode(min_len=1, max_len=MAX_TEXT, min_occurs=1, nillable=False)
 
 
-class HaisoJokyo(ComplexModel):  # type: ignore[misc]
+class HaisoJokyo(ComplexModel):  # type: ignore[misc]  # spyne is untyped
     """配送状況: one delivery."""
 
     __namespace__ = NAMESPACE
@@ -124,11 +124,11 @@ class HaisoJokyo(ComplexModel):  # type: ignore[misc]
     ]
 
 
-class Keiro(ComplexModel):  # type: ignore[misc]
+class Keiro(ComplexModel):  # type: ignore[misc]  # spyne is untyped
     """経路: where a call would go; ``kyoka`` is 1 or 0."""
 
     __namespace__ = NAMESPACE
-    _type_info = [  # noqa: RUF012
+    _type_info = [  # noqa: RUF012 (spyne reads the order of this list)
         ("kyoka", _Text),
         ("kodo", _Text),
         ("hoshiki", _Text),
@@ -137,11 +137,11 @@ class Keiro(ComplexModel):  # type: ignore[misc]
     ]
 
 
-class Kaito(ComplexModel):  # type: ignore[misc]
+class Kaito(ComplexModel):  # type: ignore[misc]  # spyne is untyped
     """回答: the state of the exchange and the payload of the reply, once there is one."""
 
     __namespace__ = NAMESPACE
-    _type_info = [  # noqa: RUF012
+    _type_info = [  # noqa: RUF012 (spyne reads the order of this list)
         ("kirokubango", _Text),
         ("jotai", _Text),
         ("naiyo", AnyXml),
@@ -154,7 +154,7 @@ def _operation(*types: Any, **options: Any) -> Callable[[Callable[..., Any]], Ca
     return decorate
 
 
-class KanriService(ServiceBase):  # type: ignore[misc]
+class KanriService(ServiceBase):  # type: ignore[misc]  # spyne is untyped
     """The four operations. ``ctx.udc`` holds who asks and who answers."""
 
     @_operation(Unicode(max_len=MAX_TEXT), _returns=Unicode)
@@ -204,7 +204,7 @@ class KanriService(ServiceBase):  # type: ignore[misc]
         return Kaito(kirokubango=found.exchange_id, jotai=found.state, naiyo=content)
 
 
-class _Server(ServerBase):  # type: ignore[misc]
+class _Server(ServerBase):  # type: ignore[misc]  # spyne is untyped
     """spyne's server without a network: we hand it one envelope at a time."""
 
     transport = "http://schemas.xmlsoap.org/soap/http"

@@ -15,11 +15,11 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = ROOT / "docs" / "standard"
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
-from contract_docs import common_page, unit_page  # noqa: E402
-from contract_xml import Schemas  # noqa: E402
+from contract_docs import common_page, unit_page  # noqa: E402 (the path is set above)
+from contract_xml import Schemas  # noqa: E402 (the path is set above)
 
-from schemas import manifest  # noqa: E402
-from schemas.catalog import HOME, load_edition  # noqa: E402
+from schemas import manifest  # noqa: E402 (the path is set above)
+from schemas.catalog import HOME, load_edition  # noqa: E402 (the path is set above)
 
 
 def document(root: etree._Element) -> bytes:

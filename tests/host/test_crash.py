@@ -152,7 +152,7 @@ async def test_a_second_process_of_the_same_adapter_is_refused(site: Place, tmp_
     """Two would write the same store: CB9003, exit code 3."""
     with process(site, "a-juki"):
         command = [sys.executable, *SERVE, "--site", str(site.folder), "--adapter", "a-juki", "--json"]
-        done = subprocess.run(command, capture_output=True, timeout=30, check=False)  # noqa: ASYNC221
+        done = subprocess.run(command, capture_output=True, timeout=30, check=False)  # noqa: ASYNC221 (runs alone)
     assert done.returncode == 3
     assert b"CB9003" in done.stdout
 

@@ -119,7 +119,7 @@ def through_the_switch(town: Town, her: Record) -> None:
     town.drop(name, b"".join(town.lines([later])))
     town.settled(name)
     number = her["atenabango"]
-    there = lambda: town.hall.panel("b-tax", "/versions").get(number) == later["rirekibango"]  # noqa: E731
+    there = lambda: town.hall.panel("b-tax", "/versions").get(number) == later["rirekibango"]  # noqa: E731 (short)
     until(there, within_s=20, what="her notice at the new vendor")
 
 

@@ -225,7 +225,7 @@ class Town:
 
     def daicho(self) -> dict[str, Row]:
         """The tax system's ledger by 宛名番号, in its own characters."""
-        from adapters.simulators.a_tax import read_csv  # noqa: PLC0415
+        from adapters.simulators.a_tax import read_csv  # noqa: PLC0415 (only this reads files of A)
 
         name = self.hall.panel("a-tax", "/daicho", {})["file"]
         rows = read_csv((self.site / "sim" / "a-tax" / "daicho" / name).read_bytes())
