@@ -22,6 +22,7 @@ from schemas.model import (
     Listing,
     Operation,
     RecordType,
+    Requirement,
     Rule,
     Unit,
 )
@@ -30,6 +31,10 @@ HOME = Path(__file__).parent
 PATTERNS = ("inquiry", "notice", "late", "bulk")
 TYPES = ("X", "N", "9", "9V", "S9", "YEAR", "DATE", "TIME", "DATETIME")
 _TERM = re.compile(r"(?P<absent>!?)(?P<items>[a-z0-9_|]+)(?:(?P<op>!=|!~|=|~)(?P<values>.+))?")
+LEVELS = ("MUST", "SHOULD", "MAY")
+ROLES = ("provider", "consumer", "both", "wsdl")
+_TEST = re.compile(r"tests(?:/[a-z0-9_]+)+\.py::test_[a-z0-9_]+")
+_JAPANESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
 _OPS = {"=": "in", "!=": "not in", "~": "like", "!~": "unlike"}
 _YES_NO = {"yes": True, "no": False}
 _Row = TypeVar("_Row")
@@ -53,6 +58,12 @@ def load_errors(path: Path = HOME / "errors.csv") -> Mapping[str, ErrorEntry]:
     """The error catalogue by code."""
     with _Reader() as reader:
         return reader.keyed(path, ErrorEntry, "code")
+
+
+def load_requirements(folder: Path = HOME / "requirements") -> tuple[Requirement, ...]:
+    """The requirements of all documents; ids are unique among all and stand in order in each file."""
+    with _Reader() as reader:
+        return tuple(reader.requirements(folder))
 
 
 def load_code_table(path: Path, name_ja: str = "") -> CodeTable:
@@ -144,6 +155,22 @@ class _Reader:
                 self.add(path, line, f"{getattr(row, key)} occurs twice")
             found[getattr(row, key)] = row
         return found
+
+    def requirements(self, folder: Path) -> Iterator[Requirement]:
+        """The rows of every document, each with its level, its role, its words and what shows it."""
+        seen: set[str] = set()
+        for path in sorted(folder.glob("*.csv")):
+            last: list[tuple[str, int]] = []
+            for line, row in self.rows(path, Requirement):
+                self.known(path, line, "level", [row.level], LEVELS)
+                self.known(path, line, "role", [row.role], ROLES)
+                for problem in _requirement_problems(row, last):
+                    self.add(path, line, f"{row.id}: {problem}")
+                if row.id in seen:
+                    self.add(path, line, f"{row.id} occurs twice")
+                seen.add(row.id)
+                last = _order(row.id)
+                yield row
 
     def codes(self, folder: Path) -> dict[str, CodeTable]:
         """The tables of a codes folder; ``tables.csv`` lists them with their Japanese names."""
@@ -238,6 +265,26 @@ class _Reader:
         except TypeError as error:
             self.add(path, line, f"[[operation]] {name}: {str(error).partition(' ')[2]}")
             return None
+
+
+def _requirement_problems(row: Requirement, last: list[tuple[str, int]]) -> Iterator[str]:
+    """What is wrong with one requirement that follows the one of order ``last``."""
+    if _order(row.id) < last:
+        yield "out of order"
+    if empty := [name for name in ("id", "document", "clause", "text_en", "since") if not getattr(row, name).strip()]:
+        yield f"empty: {', '.join(empty)}"
+    if _JAPANESE.search(row.text_ja) is None:
+        yield "no Japanese text"
+    if bool(row.test_names) == bool(row.not_tested_reason.strip()):
+        yield "either tests or a reason why there are none"
+    for name in row.test_names:
+        if _TEST.fullmatch(name) is None:
+            yield f"{name!r} is not tests/<room>/<file>.py::test_<name>"
+
+
+def _order(identifier: str) -> list[tuple[str, int]]:
+    """A key by which 9 stands before 10."""
+    return [(text, int(part or 0)) for text, part in re.findall(r"([^0-9]*)([0-9]*)", identifier)]
 
 
 def _condition(term: str) -> Condition | None:

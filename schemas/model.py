@@ -211,3 +211,28 @@ class ErrorEntry:
     retryable: bool
     action_ja: str
     action_en: str
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One requirement of a specification that the bus keeps, in our own words.
+
+    ``role`` says on whom it falls: ``provider`` and ``consumer`` of a service, ``both``, or the ``wsdl``. ``tests``
+    holds ``<file>::<function>`` separated by semicolons, or is empty: then ``not_tested_reason`` says why.
+    """
+
+    id: str
+    level: str
+    role: str
+    document: str
+    clause: str
+    text_ja: str
+    text_en: str
+    tests: str
+    not_tested_reason: str
+    since: str
+
+    @property
+    def test_names(self) -> tuple[str, ...]:
+        """The tests that show it, each as ``<file>::<function>``."""
+        return tuple(name.strip() for name in self.tests.split(";") if name.strip())
