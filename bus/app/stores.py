@@ -30,11 +30,13 @@ def check_engines(site: Site) -> None:
 
 
 def make_journal(site: Site, clock: Clock) -> SharedJournal:
-    """The journal, not yet open."""
+    """The journal, not yet open. With worker processes the event loop has their frames to read, so a thread writes."""
     from bus.journal.checkpoint import LOG_ROOM
     from bus.journal.sqlite import SqliteJournal
+    from bus.journal.writer import LIGHT_BYTES
 
-    return SqliteJournal(site.journal.path, clock=clock, log_room=LOG_ROOM)
+    light_bytes = LIGHT_BYTES if site.front.processes == 1 else 0
+    return SqliteJournal(site.journal.path, clock=clock, log_room=LOG_ROOM, light_bytes=light_bytes)
 
 
 def make_broker(site: Site, journal: Journal) -> Broker:

@@ -104,11 +104,10 @@ class Ledger:
         self._moves = RowWriter(_UPDATE.format(more=""), 9)
         self._turns = RowWriter(_UPDATE.format(more=", open=v.column10, next_attempt_at=v.column11"), 11)
 
-    def apply(self, batch: Sequence[Work]) -> list[Outcome]:
-        """Write the batch durably and say what became of each entry.
+    def write(self, batch: Sequence[Work]) -> list[Outcome]:
+        """Write the rows of a batch and say what becomes of each entry once ``commit`` has made them durable.
 
-        Entries that are known or not allowed get their own outcome, the rest commits. Errors: ``sqlite3.Error``
-        when nothing of the batch was stored.
+        Entries that are known or not allowed get their own outcome. Errors: ``sqlite3.Error`` when nothing was written.
         """
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
@@ -120,12 +119,17 @@ class Ledger:
                 self._accept(accepts, outcomes)
             if len(accepts) < len(batch):
                 self._record(((i, work) for i, work in enumerate(batch) if isinstance(work, tuple)), outcomes)
-            connection.execute("COMMIT")
         except BaseException:
-            self._places.clear()
-            self._finished.clear()
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            self._abandon()
+            raise
+        return outcomes
+
+    def commit(self) -> None:
+        """Make what was written durable; returns when it is. Errors: ``sqlite3.Error``, then nothing was stored."""
+        try:
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._abandon()
             raise
         # Not earlier: a second caller of the same batch must meet the new state, which the tables show only now.
         for delivery_id in self._finished:
@@ -133,7 +137,12 @@ class Ledger:
         self._finished.clear()
         if len(self._places) > PLACES_KEPT:
             self._places.clear()
-        return outcomes
+
+    def _abandon(self) -> None:
+        self._places.clear()
+        self._finished.clear()
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
 
     def _notice_others(self) -> None:
         found = self._connection.execute("PRAGMA data_version").fetchone()[0]

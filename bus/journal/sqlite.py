@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import heapq
 import sqlite3
+import time
 from collections.abc import Container, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -20,6 +21,7 @@ from bus.journal.message_index import MessageIndex, message_key
 from bus.journal.owner import OwnerLock
 from bus.journal.rows import OPEN_COLUMNS, OPEN_FROM, known, open_delivery
 from bus.journal.schema import (
+    BUSY_TIMEOUT_MS,
     CALLING,
     FAN_OUT,
     HELD,
@@ -30,7 +32,10 @@ from bus.journal.schema import (
     open_for_reading,
     open_for_writing,
 )
-from bus.journal.writer import GroupWriter, Ticket
+from bus.journal.writer import LIGHT_BYTES, GroupWriter, Ticket
+
+BUSY_PAUSE_S: Final = 0.002
+"""Between two tries of the writer's thread to get a file that another process holds."""
 
 ROW_ESTIMATE: Final = 2000
 """Bytes of log per row besides its body."""
@@ -50,7 +55,7 @@ _DUE: Final = (
 
 
 class _SqliteStore:
-    """The connection of the writer's thread."""
+    """The connection that writes; used by one thread at a time."""
 
     def __init__(self, path: Path, clock: Clock, make: Connect, max_pages: int, log_room: int) -> None:
         self._path = path
@@ -67,15 +72,34 @@ class _SqliteStore:
         connection = open_for_writing(self._path, self._make, max_pages=self._max_pages)
         connection.execute("PRAGMA cache_size=-65536")
         connection.execute("PRAGMA temp_store=MEMORY")
+        connection.execute("PRAGMA busy_timeout=0")
         self._connection, self._ledger = connection, Ledger(connection, self._clock)
         make_room(self._path, self._log_room)
         self._checkpointer.start()
 
-    def apply(self, batch: Sequence[Work]) -> list[Outcome]:
+    def weigh(self, batch: Sequence[Work]) -> int:
+        return sum(map(_log_bytes, batch))
+
+    def write(self, batch: Sequence[Work], *, patient: bool) -> list[Outcome] | None:
         assert self._ledger is not None
-        outcomes = self._ledger.apply(batch)
-        self._checkpointer.written(sum(map(_log_bytes, batch)))
+        end = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+        while True:
+            try:
+                outcomes = self._ledger.write(batch)
+                break
+            except sqlite3.OperationalError as error:
+                held = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_BUSY
+                if not held or (patient and time.monotonic() > end):
+                    raise
+                if not patient:
+                    return None
+                time.sleep(BUSY_PAUSE_S)
+        self._checkpointer.written(self.weigh(batch))
         return outcomes
+
+    def commit(self) -> None:
+        assert self._ledger is not None
+        self._ledger.commit()
 
     @property
     def messages(self) -> MessageIndex:
@@ -117,14 +141,21 @@ class SqliteJournal:
     """
 
     def __init__(
-        self, path: Path, *, clock: Clock, make: Connect = connect, max_pages: int = 0, log_room: int = 0
+        self,
+        path: Path,
+        *,
+        clock: Clock,
+        make: Connect = connect,
+        max_pages: int = 0,
+        log_room: int = 0,
+        light_bytes: int = LIGHT_BYTES,
     ) -> None:
-        """``log_room`` is given to the log at the start, see ``bus.journal.checkpoint.make_room``."""
+        """``log_room``: see ``bus.journal.checkpoint.make_room``; ``light_bytes``: see ``GroupWriter``."""
         self._path = path
         self._make = make
         self._lock = OwnerLock(path)
         self._store = _SqliteStore(path, clock, make, max_pages, log_room)
-        self._writer = GroupWriter(self._store)
+        self._writer = GroupWriter(self._store, light_bytes)
         self._reading: sqlite3.Connection | None = None
 
     async def open(self) -> None:

@@ -1,7 +1,9 @@
-"""Group commit: one thread writes, and everybody who waits is served by one commit.
+"""Group commit: everybody who waits is served by one commit.
 
-Callers of one turn of the event loop hand over together; whatever gathers while a commit runs becomes the next
-one. The futures of a batch are resolved by a single call into the event loop.
+The rows of a light batch are written by the event loop, which holds the interpreter anyway; a thread makes them
+durable, and while it waits for the disk it holds no lock of the interpreter. So the two rarely wait for each other.
+A heavy batch, and one that finds the file held by another process, is written by the thread: the loop never waits.
+Whatever gathers meanwhile becomes the next batch. The connection belongs to whoever holds ``_turn``.
 """
 
 from __future__ import annotations
@@ -10,15 +12,18 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 from bus.core.errors import JournalError
 from bus.core.types import Finding
 from bus.journal.ledger import Outcome, Work
 
-BATCH_LIMIT: Final = 1024
-"""Entries of one commit: bounds how long the last of them waits."""
+BATCH_LIMIT: Final = 256
+"""Entries of one commit: bounds how long the event loop writes at a stretch (about 10 µs each)."""
+
+LIGHT_BYTES: Final = 1 << 20
+"""A batch that adds more than this to the log is written by the thread."""
 
 IDLE_GAP_S: Final = 0.02
 """Nobody waits for this long: a gap in which housekeeping disturbs nobody."""
@@ -46,15 +51,32 @@ class Ticket(Protocol):
 Waiting = tuple[Work, Ticket]
 
 
+_Written = tuple[list[Waiting], list[Outcome] | None]
+"""A batch, with outcomes when its rows are written already; the thread writes it otherwise."""
+
+FAILURES: Final = (sqlite3.Error, OSError, JournalError, ValueError, TypeError, ArithmeticError)
+
+
 class Store(Protocol):
-    """What the writer's thread drives; every method is called from that thread only."""
+    """What the writer drives; never by two threads at a time."""
 
     def open(self) -> None:
         """Open or reopen; JournalError CB4003 when that is not possible."""
         ...
 
-    def apply(self, batch: Sequence[Work]) -> list[Outcome]:
-        """Write durably. Any exception means that nothing was stored."""
+    def weigh(self, batch: Sequence[Work]) -> int:
+        """About how many bytes writing this batch moves."""
+        ...
+
+    def write(self, batch: Sequence[Work], *, patient: bool) -> list[Outcome] | None:
+        """Write the rows; any exception means that nothing was written.
+
+        ``None`` when another process holds the file, which only a ``patient`` caller waits for.
+        """
+        ...
+
+    def commit(self) -> None:
+        """Make them durable; any exception means that nothing was stored. Called by the thread."""
         ...
 
     def tidy(self, *, idle: bool) -> bool:
@@ -75,12 +97,16 @@ def storing_failed(why: BaseException) -> JournalError:
 class GroupWriter:
     """The writer's thread and the gathering of what waits for it."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, light_bytes: int = LIGHT_BYTES) -> None:
+        """The event loop writes batches of up to ``light_bytes``; with 0 the thread writes them all."""
         self._store = store
-        self._queue: queue.SimpleQueue[list[Waiting] | None] = queue.SimpleQueue()
+        self._light_bytes = light_bytes
+        self._queue: queue.SimpleQueue[_Written | None] = queue.SimpleQueue()
         self._gathered: list[Waiting] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._turn = threading.Lock()
+        self._sound = True
 
     async def start(self) -> None:
         """Start the thread and wait until it has opened the store. Errors: CB4003."""
@@ -97,7 +123,7 @@ class GroupWriter:
         future: asyncio.Future[Outcome] = loop.create_future()
         self._gathered.append((work, future))
         if len(self._gathered) == 1:
-            loop.call_soon(self._flush)
+            loop.call_soon(self._flush, loop)
         return future
 
     def enter(self, work: Work, ticket: Ticket) -> None:
@@ -105,7 +131,7 @@ class GroupWriter:
         loop = self._running()
         self._gathered.append((work, ticket))
         if len(self._gathered) == 1:
-            loop.call_soon(self._flush)
+            loop.call_soon(self._flush, loop)
 
     async def stop(self) -> None:
         """Commit what waits, close the store and end the thread."""
@@ -113,7 +139,10 @@ class GroupWriter:
         if loop is None or thread is None:
             return
         self._loop = self._thread = None
-        self._flush()
+        while self._gathered:
+            await loop.run_in_executor(None, self._turn.acquire)
+            self._turn.release()
+            self._flush(loop)
         self._queue.put(None)
         await loop.run_in_executor(None, thread.join)
 
@@ -122,10 +151,27 @@ class GroupWriter:
             raise JournalError("CB4001", [Finding("CB4001", path="journal", got="not open")])
         return self._loop
 
-    def _flush(self) -> None:
-        if self._gathered:
-            self._queue.put(self._gathered)
-            self._gathered = []
+    def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Write what has gathered, if the connection is free; else the thread asks again when it is."""
+        if not self._gathered or not self._turn.acquire(blocking=False):
+            return
+        batch, self._gathered = self._gathered[:BATCH_LIMIT], self._gathered[BATCH_LIMIT:]
+        works = [work for work, _ in batch]
+        if not self._sound or self._store.weigh(works) > self._light_bytes:
+            self._queue.put((batch, None))
+            return
+        try:
+            outcomes = self._store.write(works, patient=False)
+        except FAILURES as error:
+            # After a failed write nothing the connection believes is trusted: the thread opens it anew first.
+            self._sound = False
+            self._turn.release()
+            failed: list[Outcome] = [storing_failed(error) for _ in batch]
+            loop.call_soon(_resolve, [ticket for _, ticket in batch], failed)
+            if self._gathered:
+                loop.call_soon(self._flush, loop)
+            return
+        self._queue.put((batch, outcomes))
 
     # -- below: the writer's thread ---------------------------------------------------------------------------
 
@@ -136,46 +182,43 @@ class GroupWriter:
             loop.call_soon_threadsafe(_settle, opened, error)
             return
         loop.call_soon_threadsafe(_settle, opened, None)
-        sound = True
-        while (batch := self._next_batch()) is not None:
-            outcomes: list[Outcome]
+        while (taken := self._next_batch(loop)) is not None:
+            batch, outcomes = taken
             try:
-                if not sound:
+                if not self._sound:
                     self._store.open()
-                outcomes = self._store.apply([work for work, _ in batch])
-                sound = True
-            except (sqlite3.Error, OSError, JournalError, ValueError, TypeError, ArithmeticError) as error:
-                # After a failed write nothing the connection believes is trusted: it is opened anew first.
-                sound = False
+                if outcomes is None:
+                    outcomes = self._store.write([work for work, _ in batch], patient=True)
+                assert outcomes is not None
+                self._store.commit()
+                self._sound = True
+            except FAILURES as error:
+                self._sound = False
                 outcomes = [storing_failed(error) for _ in batch]
-            loop.call_soon_threadsafe(_resolve, [future for _, future in batch], outcomes)
-            if sound:
+            loop.call_soon_threadsafe(_resolve, [ticket for _, ticket in batch], outcomes)
+            if self._sound:
                 self._tidy(idle=False)
+            self._give_back(loop)
         self._store.close()
 
-    def _next_batch(self) -> list[Waiting] | None:
-        """Everything that waits; ``None`` when the writer is to end."""
-        take: Callable[[], list[Waiting] | None] = self._queue.get_nowait
+    def _give_back(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Free the connection. The look at what gathered comes after it: whoever came before found it taken."""
+        self._turn.release()
+        if self._gathered:
+            loop.call_soon_threadsafe(self._flush, loop)
+
+    def _next_batch(self, loop: asyncio.AbstractEventLoop) -> _Written | None:
+        """The next batch to make durable; ``None`` when the writer is to end. Housekeeping while nobody comes."""
         wait = IDLE_GAP_S
         while True:
             try:
-                first = self._queue.get(timeout=wait)
-                break
+                return self._queue.get(timeout=wait)
             except queue.Empty:
-                wait = IDLE_GAP_S / 10 if self._tidy(idle=True) else NOTHING_TO_DO_S
-        if first is None:
-            return None
-        batch = first
-        while len(batch) < BATCH_LIMIT:
-            try:
-                more = take()
-            except queue.Empty:
-                break
-            if more is None:
-                self._queue.put(None)
-                break
-            batch += more
-        return batch
+                if not self._turn.acquire(blocking=False):
+                    continue
+                more = self._sound and self._tidy(idle=True)
+                self._give_back(loop)
+                wait = IDLE_GAP_S / 10 if more else NOTHING_TO_DO_S
 
     def _tidy(self, *, idle: bool) -> bool:
         try:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from bus.core.errors import JournalError
 from bus.core.states import State
 from bus.journal.schema import MIGRATIONS, connect
 from bus.journal.sqlite import SqliteJournal
+from bus.journal.writer import LIGHT_BYTES
 from tests.support.deliveries import MUNICIPALITY, SteppedClock, acceptance, step
 
 
@@ -54,11 +57,13 @@ def disk() -> Iterator[FailingDisk]:
         ("INSERT INTO delivery", "disk I/O error"),
     ],
 )
+@pytest.mark.parametrize("light_bytes", [LIGHT_BYTES, 0], ids=["loop", "thread"])
 async def test_a_failed_commit_refuses_everybody_in_the_batch(
-    tmp_path: Path, disk: FailingDisk, statement: str, message: str
+    tmp_path: Path, disk: FailingDisk, statement: str, message: str, light_bytes: int
 ) -> None:
     """CB4001 for all, nothing of the batch is there, and the next batch is stored."""
-    journal = SqliteJournal(tmp_path / "journal.sqlite", clock=SteppedClock(), make=disk.connect)
+    path = tmp_path / "journal.sqlite"
+    journal = SqliteJournal(path, clock=SteppedClock(), make=disk.connect, light_bytes=light_bytes)
     await journal.open()
     before = acceptance()
     await journal.accept(before)
@@ -104,6 +109,44 @@ async def test_after_a_failure_the_connection_is_opened_anew(tmp_path: Path, dis
     disk.fails = {}
     assert await journal.accept(acceptance()) is None
     assert disk.opened > opened
+    await journal.close()
+
+
+async def test_a_file_held_by_another_process_does_not_stop_the_event_loop(tmp_path: Path) -> None:
+    """The loop goes round while an operator's command holds the file; what waits is stored afterwards."""
+    path = tmp_path / "journal.sqlite"
+    journal = SqliteJournal(path, clock=SteppedClock())
+    await journal.open()
+    with closing(connect(path)) as operator:
+        operator.execute("BEGIN IMMEDIATE")
+        waiting = [asyncio.ensure_future(journal.accept(acceptance())) for _ in range(3)]
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert not any(each.done() for each in waiting)
+        operator.execute("ROLLBACK")
+        assert await asyncio.gather(*waiting) == [None] * 3
+    assert journal.counts()["accepted_messages"] == 3
+    await journal.close()
+
+
+@pytest.mark.parametrize(("size", "by_loop"), [(1_000, True), (LIGHT_BYTES, False)])
+async def test_the_event_loop_writes_light_batches_only(tmp_path: Path, size: int, by_loop: bool) -> None:
+    """A large body is written by the thread, so that nobody else waits for it."""
+    writers: list[int] = []
+
+    class Connection(sqlite3.Connection):
+        def execute(self, statement: str, *values: object) -> sqlite3.Cursor:
+            if statement.startswith("INSERT INTO body"):
+                writers.append(threading.get_ident())
+            return super().execute(statement, *values)  # type: ignore[arg-type]
+
+    def make(path: Path) -> sqlite3.Connection:
+        return sqlite3.connect(path, isolation_level=None, check_same_thread=False, factory=Connection)
+
+    journal = SqliteJournal(tmp_path / "journal.sqlite", clock=SteppedClock(), make=make)
+    await journal.open()
+    assert await journal.accept(acceptance(raw=b"x" * size)) is None
+    assert [each == threading.get_ident() for each in writers] == [by_loop]
     await journal.close()
 
 
