@@ -3,7 +3,8 @@
 ChiikibusError
 ├── WireError            CB1xxx, E0001-E0004   the message itself is wrong
 ├── RightsError          CB2xxx                the caller may not do this, or nobody is registered for it
-├── DuplicateError       CB3xxx                the message id was seen before
+├── DuplicateError       CB3001, CB3002        the message id was seen before
+├── ReliableError        CB301x to CB303x      a sequence of reliable messages, its numbers or acknowledgements
 ├── JournalError         CB4xxx                the message could not be stored, or the bus is at its limit
 ├── DeliveryError        CB5xxx                the other side could not take it
 ├── AdapterError         CB6xxx, E0001-E0004   a vendor's bytes, items, codes or characters are wrong
@@ -71,6 +72,12 @@ class DuplicateError(ChiikibusError):
     """The message id is known: with other content, or still in process."""
 
     prefixes = ("CB3",)
+
+
+class ReliableError(ChiikibusError):
+    """A sequence of WS-ReliableMessaging: unknown, ended, or used against its rules."""
+
+    prefixes = ("CB301", "CB302", "CB303")
 
 
 class JournalError(ChiikibusError):

@@ -77,6 +77,11 @@ def addressing(found: dict[str, str]) -> Addressing:
     )
 
 
+def is_iri(text: str) -> bool:
+    """Whether ``text`` is an absolute IRI that can travel everywhere."""
+    return len(text) <= MAX_IRI and _IRI.fullmatch(text) is not None
+
+
 def is_addressed(iri: str) -> bool:
     """Whether ``iri`` names a place of its own rather than the back channel, nobody, or nothing."""
     return iri not in {"", ANONYMOUS, NONE}
