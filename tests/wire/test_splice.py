@@ -14,7 +14,7 @@ from bus.wire.reliable import names
 from bus.wire.reliable.headers import ask_block, sequence_block
 
 SOAP = splice.SOAP
-BODY = '<s:Body ><m:a  xmlns:m="urn:m" b=\'1\'>　あ&#x2000B;<![CDATA[<x>]]><!-- c --></m:a></s:Body>\r\n'
+BODY = "<s:Body ><m:a  xmlns:m=\"urn:m\" b='1'>　あ&#x2000B;<![CDATA[<x>]]><!-- c --></m:a></s:Body>\r\n"
 HEADERS = (
     "",
     "<s:Header/>",

@@ -60,10 +60,11 @@ def named_by_faultcode(raw: bytes, code: str) -> bytes:
     if name is None:
         return raw
     root = etree.fromstring(raw)
-    faultcode = root.find(f"{envelope.BODY}/{envelope.FAULT}/faultcode")
-    if faultcode is None:
+    fault = root.find(f"{envelope.BODY}/{envelope.FAULT}")
+    faultcode = None if fault is None else fault.find("faultcode")
+    if fault is None or faultcode is None:
         return raw
     element = etree.Element("faultcode", nsmap={"wsrm": names.NAMESPACE})
     element.text = f"wsrm:{name}"
-    faultcode.getparent().replace(faultcode, element)
+    fault.replace(faultcode, element)
     return splice.serialised(root)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Final
 
 from lxml import etree
@@ -196,7 +197,7 @@ def _acknowledgement(block: etree._Element) -> Acknowledgement:
 def _ranges(block: etree._Element, found: Sequence[etree._Element]) -> Ranges:
     spans = [(message_number(child, child.get("Lower")), message_number(child, child.get("Upper"))) for child in found]
     ordered = sorted(spans)
-    overlap = any(later[0] <= earlier[1] for earlier, later in zip(ordered, ordered[1:], strict=False))
+    overlap = any(later[0] <= earlier[1] for earlier, later in pairwise(ordered))
     if overlap or any(high < low for low, high in spans):
         raise invalid(block, "ranges that do not overlap, Lower <= Upper")
     return Ranges.of(spans)
