@@ -142,11 +142,47 @@ class Addressing:
 
 
 @value(frozen=True, slots=True)
+class Attachment:
+    """One part beside the envelope. ``size`` and ``sha256`` are those of its content, transfer encoding taken away.
+
+    ``offset`` and ``length`` say where the encoded content stands in the bytes of the whole.
+    """
+
+    content_id: str
+    content_type: str
+    encoding: str
+    offset: int
+    length: int
+    size: int
+    sha256: str
+
+
+@dataclass(slots=True)
+class Package:
+    """A message with attachments, its multipart bytes kept as one segment on disk; the envelope stays in memory.
+
+    ``name`` is the segment's, ``content_type`` that of the whole as received, ``root_type`` that of the envelope as
+    XML. ``sha256`` covers the segment, ``digest`` the envelope and the attachments but not the boundary, which
+    changes when a sender sends again. ``kept`` is set when a journal row holds the segment; without one it goes.
+    """
+
+    name: str
+    content_type: str
+    root_type: str
+    size: int
+    sha256: str
+    digest: str
+    attachments: tuple[Attachment, ...] = ()
+    mtom: bool = False
+    kept: bool = False
+
+
+@value(frozen=True, slots=True)
 class Message:
     """Received bytes with their header summary: never altered after reception.
 
     ``id`` is the sender's wsa:MessageID, or one given by the bus to a plain client (``id_given`` is then true).
-    ``sha256`` is the hexadecimal digest of ``raw``.
+    ``sha256`` is the hexadecimal digest of ``raw``, or of ``package`` where ``raw`` is only its envelope.
     """
 
     id: str
@@ -157,6 +193,7 @@ class Message:
     addressing: Addressing
     context: Context
     id_given: bool = False
+    package: Package | None = None
 
 
 @value(frozen=True, slots=True)
