@@ -26,6 +26,8 @@ _ADDRESS: Final = f"{PREFIX}Address"
 _TEXTS: Final = {f"{PREFIX}{name}": name for name in ("MessageID", "Action", "To")}
 _REFERENCES: Final = {f"{PREFIX}{name}": name for name in ("ReplyTo", "FaultTo", "From")}
 _RELATES_TO: Final = f"{PREFIX}RelatesTo"
+KNOWN: Final = frozenset(_TEXTS) | frozenset(_REFERENCES) | {_RELATES_TO}
+"""The header blocks that are understood."""
 _FIELDS: Final = (
     ("MessageID", "message_id"),
     ("RelatesTo", "relates_to"),

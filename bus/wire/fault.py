@@ -78,7 +78,8 @@ def error_response(error: ChiikibusError, *, record_id: str = "") -> Response:
     if entry.http_status == 503:
         retry_after = ("Retry-After", str(max(1, error.retry_after_s)))
         return Response(503, XML, fault_bytes(error, record_id=record_id), (retry_after,))
-    if entry.http_status == 500:
+    if entry.http_status == 500 or (entry.http_status == 413 and error.findings):
+        # The length of a body is a matter of HTTP; what the message is made of is told in a fault.
         return Response(500, XML, fault_bytes(error, record_id=record_id))
     text = f"{error.code} {entry.title_ja} / {entry.title_en}\n"
     return Response(entry.http_status, TEXT, text.encode(), _HTTP_HEADERS.get(entry.http_status, ()))
