@@ -74,6 +74,28 @@ class Acceptance:
         """The id of the delivery to ``targets[index]``."""
         return f"{self.exchange_id}-{index}"
 
+    def consignments(self) -> list[Consignment]:
+        """What step 10 hands over for it, one per target."""
+        return [
+            Consignment(
+                delivery_id=self.delivery_id(index),
+                exchange_id=self.exchange_id,
+                municipality=self.municipality,
+                sender=self.sender,
+                target=target,
+                operation=self.operation,
+                message_id=self.message_id,
+                ordering_keys=self.ordering_keys,
+                accepted_at=self.received_at,
+                expires_at=self.expires_at,
+                content_type=self.content_type,
+                soap_action=self.soap_action,
+                purpose=self.purpose,
+                raw=self.raw,
+            )
+            for index, target in enumerate(self.targets)
+        ]
+
 
 @value(frozen=True, slots=True)
 class Transition:

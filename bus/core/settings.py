@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ class Municipality:
 class FrontSettings:
     """Where the bus listens and what it admits. Sizes in bytes, times in seconds.
 
-    ``processes`` of 2 or more take the steps beside the process that owns the journal.
+    ``processes`` of 2 or more take the steps beside the process that owns the journal. ``wsa_to`` says how a
+    wsa:To is compared with the address posted to: its ``path`` under any host name, or ``exact``.
     """
 
     host: str = "127.0.0.1"
@@ -33,6 +34,12 @@ class FrontSettings:
     body_timeout_s: float = 30.0
     idle_timeout_s: float = 75.0
     processes: int = 1
+    wsa_to: str = "path"
+
+    def addresses(self, path: str) -> tuple[str, str]:
+        """``path`` as the public address says it, and as this machine does."""
+        own = replace(self, public_url="")
+        return f"{self.url}{path}", f"{own.url}{path}"
 
     @property
     def url(self) -> str:

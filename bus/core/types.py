@@ -131,7 +131,11 @@ class Context:
 
 @value(frozen=True, slots=True)
 class Addressing:
-    """WS-Addressing 1.0 properties as received; empty strings where absent."""
+    """WS-Addressing 1.0 properties as received; empty strings where absent.
+
+    ``reply_to``, ``fault_to`` and ``source`` (wsa:From) are the addresses of endpoint references;
+    ``reply_parameters`` and ``fault_parameters`` the XML of their wsa:ReferenceParameters element.
+    """
 
     message_id: str = ""
     action: str = ""
@@ -139,6 +143,24 @@ class Addressing:
     relates_to: str = ""
     reply_to: str = ""
     fault_to: str = ""
+    source: str = ""
+    reply_parameters: str = ""
+    fault_parameters: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What WS-Addressing calls a failure (SOAP Binding section 6.4): ``subcode`` is the most specific local name.
+
+    ``header`` is the local name of the property concerned, ``action`` the wsa:Action and ``soap_action`` the
+    SOAPAction that disagree, ``iri`` the address in question.
+    """
+
+    subcode: str
+    header: str = ""
+    action: str = ""
+    soap_action: str = ""
+    iri: str = ""
 
 
 @value(frozen=True, slots=True)

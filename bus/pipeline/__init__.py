@@ -23,7 +23,7 @@ from __future__ import annotations
 from bus.core.errors import ChiikibusError, EnvironmentFault
 from bus.core.states import State
 from bus.core.types import Exchange, Mode
-from bus.pipeline import late
+from bus.pipeline import late, tell
 from bus.pipeline.answer import judge, judge_delivery
 from bus.pipeline.authorise import authorise
 from bus.pipeline.deduplicate import deduplicate
@@ -114,17 +114,19 @@ async def _call(house: House, exchange: Exchange) -> Response:
         await failed(house, exchange, EnvironmentFault("CB9001"))
         raise
     try:
-        return await replied(house, exchange, reply, answer)  # 13
+        response = await replied(house, exchange, reply, answer)  # 13
     except ChiikibusError as error:
-        return error_response(error, record_id=exchange.id)
+        return await tell.fault(house, exchange, error, exchange.id)
+    return await tell.answered(house, exchange, response, exchange.id)
 
 
 async def _told(house: House, exchange: Exchange, error: ChiikibusError) -> Response:
     """Record a failed call and answer its caller; when that cannot be stored, the caller learns this instead."""
     try:
-        return await failed(house, exchange, error)  # 13
+        await failed(house, exchange, error)  # 13
     except ChiikibusError as unstored:
-        return error_response(unstored, record_id=exchange.id)
+        error = unstored
+    return await tell.fault(house, exchange, error, exchange.id)
 
 
 async def _refuse(house: House, exchange: Exchange, error: ChiikibusError) -> Response:
@@ -134,4 +136,4 @@ async def _refuse(house: House, exchange: Exchange, error: ChiikibusError) -> Re
     except ChiikibusError as unstored:
         error = unstored
     log_outcome(house, exchange, State.REJECTED, error.code)
-    return error_response(error, record_id=exchange.id)
+    return await tell.fault(house, exchange, error, exchange.id)

@@ -15,6 +15,7 @@ from bus.core.types import Exchange, Finding
 from bus.core.values import value
 from bus.pipeline.disclosure import withhold
 from bus.pipeline.house import House
+from bus.pipeline.late import LATE, has_answer
 from bus.pipeline.parse import LARGE
 from bus.pipeline.tables import ANSWER_SUFFIX
 from bus.wire import envelope, safe_xml
@@ -24,7 +25,6 @@ from schemas.model import Operation
 
 REFUSED: Final = frozenset({401, 403})
 LATER: Final = frozenset({429, 503})
-LATE: Final = "late"
 MAX_FINDINGS: Final = 20
 
 
@@ -94,9 +94,10 @@ def judge_delivery(
 ) -> tuple[State, str, tuple[Finding, ...]]:
     """What a target's answer to a queued delivery means: DELIVERED, RETRY_WAIT or PARKED, with code and findings.
 
-    REPLIED says that a request that may be answered late was answered at once: ``at_once.settle`` has the last word.
+    REPLIED says that a request whose answer may come later was answered at once: ``at_once.settle`` has the last word.
     A receipt (or an empty 2xx) is a success; a fault is retried when its code is retryable or the status says so,
-    and parked otherwise; a refused credential is parked, since no repetition mends it.
+    is the answer where it blames a request that has one, and parks otherwise; a refused credential is parked, since
+    no repetition mends it.
     """
     status = reply.status
     if status in REFUSED:
@@ -112,7 +113,9 @@ def judge_delivery(
             return State.PARKED, "CB1017", (first, *error.findings)
         return (State.RETRY_WAIT if status >= 500 or status in LATER else State.PARKED), "CB5004", (first,)
     if read.is_fault:
-        return _judge_fault(read_fault(read.body), status)
+        state, code, findings = _judge_fault(fault := read_fault(read.body), status)
+        asked = operation is not None and not consignment.operation.endswith(ANSWER_SUFFIX) and has_answer(operation)
+        return (State.REPLIED if asked and state is State.PARKED and _blames_sender(fault) else state), code, findings
     return _judge_receipt(consignment, operation, status, read.body)
 
 
@@ -128,7 +131,7 @@ def _judge_receipt(
         finding = Finding("CB1017", path="Body", expected=operation.output, got=str(payload.tag)[:128])
         return State.PARKED, "CB1017", (finding,)
     named = next(payload.iterchildren("{*}messageid"), None)
-    if operation.pattern == LATE:
+    if has_answer(operation):
         return State.REPLIED, "", ()
     if named is not None and named.text != consignment.message_id:
         finding = Finding("CB1017", path="messageid", expected=consignment.message_id, got=(named.text or "")[:128])
@@ -145,6 +148,14 @@ def _judge_fault(fault: RemoteFault, status: int) -> tuple[State, str, tuple[Fin
     first = Finding(code, path="faultcode", got=fault.faultcode[:128], place=fault.record_id)
     state = State.RETRY_WAIT if retryable or status in LATER else State.PARKED
     return state, code, (first, *fault.findings[:MAX_FINDINGS])
+
+
+def _blames_sender(fault: RemoteFault) -> bool:
+    """Whether a fault says that the request is wrong, rather than its provider."""
+    try:
+        return error_entry(fault.code).faultcode == "Client"
+    except KeyError:
+        return fault.faultcode.partition(".")[0] == "Client"
 
 
 def _bad(path: str, expected: str, got: str) -> DeliveryError:

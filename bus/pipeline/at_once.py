@@ -1,7 +1,12 @@
-"""A queued request that may be answered late, answered at once: the answer is accepted as if it had been posted."""
+"""A queued request that may be answered late, answered at once: the answer is accepted as if it had been posted.
+
+An answer that goes to an address of the requester's choice has to say what it answers: where the provider wrote no
+wsa:RelatesTo, the bus writes the message properties.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 
 from bus.core.errors import ChiikibusError, JournalError
@@ -13,7 +18,8 @@ from bus.pipeline.house import House
 from bus.pipeline.journal import accept
 from bus.pipeline.relay import hand_over
 from bus.wire import envelope, safe_xml
-from bus.wire.http import Request
+from bus.wire.addressing_fault import SOAP_FAULT_ACTION, answer
+from bus.wire.http import XML, Request
 from schemas.model import Operation
 
 Settled = tuple[State, str, tuple[Finding, ...], HttpReply | None]
@@ -40,17 +46,34 @@ async def settle(house: House, consignment: Consignment, operation: Operation, r
     )
     exchange.journal_id = exchange.message.id
     try:
-        exchange.envelope = envelope.read(safe_xml.parse(reply.body, reply.content_type))
-        findings = house.tables.contracts[operation.unit].validate(exchange.envelope.body)
+        read = exchange.envelope = envelope.read(safe_xml.parse(reply.body, reply.content_type))
+        findings = () if read.is_fault else house.tables.contracts[operation.unit].validate(read.body)
         if findings:
             return State.PARKED, "CB1017", findings, None
         late.authorise(house, exchange)
         late.route(house, exchange)
-        body, content_type, _ = late.visible(exchange)
+        if exchange.mode is Mode.QUEUED and not read.addressing.relates_to:
+            exchange.message = _addressed(house, exchange, operation)
+        body, content_type, is_fault = late.visible(exchange)
         if exchange.mode is Mode.QUEUED and await accept(house, exchange) is None:
             hand_over(house, exchange)
     except JournalError as error:
         return State.RETRY_WAIT, error.code, error.findings, None
     except ChiikibusError as error:
         return State.PARKED, error.code, error.findings, None
-    return State.REPLIED, "", (), HttpReply(200, content_type, body, reply.sent_at, reply.answered_at)
+    code, status = (late.CB5004, 500) if is_fault else ("", 200)
+    return State.REPLIED, code, (), HttpReply(status, content_type, body, reply.sent_at, reply.answered_at)
+
+
+def _addressed(house: House, exchange: Exchange, operation: Operation) -> Message:
+    """The provider's plain answer with the properties of an answer to the stored request (Core 3.4)."""
+    message, read = exchange.message, exchange.envelope
+    assert message is not None
+    assert exchange.answers is not None
+    action = SOAP_FAULT_ACTION if read.is_fault else operation.reply_action
+    request = late.requested(house, exchange.answers)
+    properties, parameters = answer(request, action, message.id, fault=read.is_fault)
+    if not request.message_id:
+        return message
+    raw = envelope.with_addressing(read.body, properties, parameters)
+    return replace(message, raw=raw, sha256=sha256(raw).hexdigest(), content_type=XML)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from hashlib import sha256
 
 from bus.core.errors import WireError
-from bus.core.types import Exchange, Finding, Message
+from bus.core.types import Addressing, Exchange, Finding, Message, Problem
 from bus.pipeline.house import House
 from bus.wire import envelope as wire
+from bus.wire.addressing import ANONYMOUS, MAX_IRI, NONE, required
 from schemas.model import Operation
 
 
@@ -31,6 +32,8 @@ def read_envelope(house: House, exchange: Exchange) -> None:
     exchange.journal_id = message.id
     exchange.envelope = envelope
     exchange.body = envelope.body
+    if addressing.to:
+        _arrives(house, exchange, addressing)
     units = house.tables.units[exchange.unit]
     tag = envelope.body.tag
     if addressing.relates_to and (envelope.is_fault or tag in units.by_output):
@@ -42,6 +45,24 @@ def read_envelope(house: House, exchange: Exchange) -> None:
         raise WireError("CB1013", [Finding("CB1013", path="Body", expected=exchange.unit, got=_name(tag))])
     exchange.operation = operation
     _agree(operation, exchange)
+    if addressing.action and not addressing.message_id and addressing.reply_to != NONE:
+        raise required("MessageID")
+
+
+def _arrives(house: House, exchange: Exchange, addressing: Addressing) -> None:
+    """wsa:To names the address that was posted to, under whatever host name, or the connection. Errors: CB1031.
+
+    A late answer may name where its request wants it: the bus takes it there.
+    """
+    to, front, path = addressing.to, house.tables.front, exchange.request.path
+    by_path = front.wsa_to == "path"
+    here = to.endswith(path) and to.startswith("http") if by_path else to in front.addresses(path)
+    if here or to == ANONYMOUS:
+        return
+    if addressing.relates_to and (exchange.sender.municipality, to) in house.tables.addresses:
+        return
+    finding = Finding("CB1031", path="wsa:To", expected=path, got=f"{len(to)} characters")
+    raise WireError("CB1031", [finding], problem=Problem("DestinationUnreachable", "To", iri=to))
 
 
 def _carried_unread(house: House, exchange: Exchange) -> Operation | None:
@@ -64,12 +85,21 @@ def _agree(operation: Operation, exchange: Exchange) -> None:
     """SOAPAction, wsa:Action and the context name the operation that the body shows. Errors: CB1010, CB1012."""
     message = exchange.message
     assert message is not None
-    for place, action in (("SOAPAction", message.soap_action), ("wsa:Action", message.addressing.action)):
+    said = (message.soap_action, message.addressing.action)
+    for place, action in zip(("SOAPAction", "wsa:Action"), said, strict=True):
         if action and action != operation.action:
-            raise WireError("CB1010", [Finding("CB1010", path=place, expected=operation.action, got=action[:128])])
+            finding = Finding("CB1010", path=place, expected=operation.action, got=action[:128])
+            raise WireError("CB1010", [finding], problem=_action_problem(*said))
     named = message.context.operation
     if named and named not in {operation.key, operation.name, operation.action}:
         raise WireError("CB1012", [Finding("CB1012", path="Context/sosa", expected=operation.key)])
+
+
+def _action_problem(soap_action: str, action: str) -> Problem:
+    """Whether the two say different things, or the same wrong one (SOAP Binding 6.4.1, 6.4.4)."""
+    if soap_action and action and soap_action != action:
+        return Problem("ActionMismatch", "Action", action, soap_action[:MAX_IRI])
+    return Problem("ActionNotSupported", "", action or soap_action[:MAX_IRI], soap_action[:MAX_IRI])
 
 
 def _name(tag: str) -> str:

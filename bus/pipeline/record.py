@@ -10,7 +10,6 @@ from bus.core.states import State
 from bus.core.types import Exchange
 from bus.pipeline.answer import Answer
 from bus.pipeline.house import House
-from bus.wire.fault import error_response
 from bus.wire.http import Response
 
 DEADLINE = "CB5002"
@@ -43,8 +42,8 @@ async def replied(house: House, exchange: Exchange, reply: HttpReply, answer: An
     return Response(answer.status, answer.content_type, answer.body)
 
 
-async def failed(house: House, exchange: Exchange, error: ChiikibusError) -> Response:
-    """A direct call did not come back well: EXPIRED at its deadline, else CANCELLED; the caller is told why."""
+async def failed(house: House, exchange: Exchange, error: ChiikibusError) -> None:
+    """A direct call did not come back well: EXPIRED at its deadline, else CANCELLED. Errors: CB4001."""
     state = State.EXPIRED if error.code == DEADLINE else State.CANCELLED
     detail = json.dumps([finding.as_dict() for finding in error.findings[:20]], ensure_ascii=False)
     await house.journal.record(
@@ -60,7 +59,6 @@ async def failed(house: House, exchange: Exchange, error: ChiikibusError) -> Res
         ]
     )
     log_outcome(house, exchange, state, error.code)
-    return error_response(error, record_id=exchange.id)
 
 
 def log_outcome(house: House, exchange: Exchange, state: State, code: str = "", *, provider_s: float = 0.0) -> None:

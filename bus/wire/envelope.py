@@ -9,6 +9,7 @@ a block that is ours, must be understood and is not known is refused, before any
 from __future__ import annotations
 
 from copy import deepcopy
+from itertools import islice
 from typing import Final
 
 from lxml import etree
@@ -91,6 +92,8 @@ def _with_header(header: etree._Element, payload: etree._Element) -> Envelope:
             must = _must(block)
             if not _is_ours(block):
                 continue
+            if (mark := block.get(wsa.IS_REFERENCE_PARAMETER)) is not None:
+                wsa.is_reference_parameter(block, str(mark))
         ours.append(block)
         if tag == cb.CONTEXT:
             if context is not cb.NO_CONTEXT:
@@ -137,8 +140,27 @@ def _not_understood(block: etree._Element) -> WireError:
     return WireError("CB1009", [finding])
 
 
-def build(body: etree._Element, *, addressing: Addressing | None = None, context: Context | None = None) -> bytes:
-    """A SOAP 1.1 message in UTF-8 around ``body``; an element that has a parent is copied, not moved."""
+def salvage(root: etree._Element) -> Addressing:
+    """The addressing of a message that ``read`` refuses, as far as it can be told; never raises."""
+    header = next(root.iterchildren(HEADER), None)
+    if root.tag != ENVELOPE or header is None:
+        return wsa.NO_ADDRESSING
+    blocks = islice(header.iterchildren(f"{_WSA_PREFIX}*"), MAX_HEADER_BLOCKS)
+    return wsa.salvage([block for block in blocks if _is_ours(block)])
+
+
+def build(
+    body: etree._Element,
+    *,
+    addressing: Addressing | None = None,
+    context: Context | None = None,
+    parameters: str = "",
+    detail: etree._Element | None = None,
+) -> bytes:
+    """A SOAP 1.1 message in UTF-8 around ``body``; an element that has a parent is copied, not moved.
+
+    With ``addressing``, ``parameters`` are echoed reference parameters, and ``detail`` is a fault's header block.
+    """
     nsmap = {"soap": SOAP}
     if addressing is not None:
         nsmap["wsa"] = wsa.NAMESPACE
@@ -147,10 +169,27 @@ def build(body: etree._Element, *, addressing: Addressing | None = None, context
         header = etree.SubElement(root, HEADER)
         if addressing is not None:
             wsa.write(header, addressing)
+            if detail is not None:
+                header.append(detail)
+            if parameters:
+                wsa.write_parameters(header, parameters)
         if context is not None:
             cb.write(header, context)
     etree.SubElement(root, BODY).append(body if body.getparent() is None else deepcopy(body))
     return etree.tostring(root, encoding="utf-8", xml_declaration=True)
+
+
+def with_addressing(body: etree._Element, addressing: Addressing, parameters: str) -> bytes:
+    """The whole message that ``body`` belongs to with these properties added to its header, in UTF-8."""
+    root = body.getroottree().getroot()
+    header = next(root.iterchildren(HEADER), None)
+    if header is None:
+        header = root.makeelement(HEADER, nsmap={"wsa": wsa.NAMESPACE})
+        root.insert(0, header)
+    wsa.write(header, addressing)
+    if parameters:
+        wsa.write_parameters(header, parameters)
+    return serialise(body)
 
 
 def serialise(body: etree._Element) -> bytes:

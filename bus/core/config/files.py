@@ -102,6 +102,7 @@ def _front(table: Table) -> FrontSettings:
         body_timeout_s=table.number("body_timeout_s", base.body_timeout_s, least=0.1),
         idle_timeout_s=table.number("idle_timeout_s", base.idle_timeout_s, least=0.1),
         processes=table.integer("processes", base.processes, least=1, most=MAX_PROCESSES),
+        wsa_to=table.choice("wsa_to", ("path", "exact"), base.wsa_to),
     )
     if front.public_url and not front.public_url.startswith(("http://", "https://")):
         table.report(WRONG_VALUE, "public_url", expected="http://... | https://...", got=front.public_url)
