@@ -17,9 +17,10 @@ from bus.pipeline import late
 from bus.pipeline.house import House
 from bus.pipeline.journal import accept
 from bus.pipeline.relay import hand_over
-from bus.wire import envelope, safe_xml
+from bus.wire import envelope, safe_xml, splice
+from bus.wire.addressing import blocks
 from bus.wire.addressing_fault import SOAP_FAULT_ACTION, answer
-from bus.wire.http import XML, Request
+from bus.wire.http import Request
 from schemas.model import Operation
 
 Settled = tuple[State, str, tuple[Finding, ...], HttpReply | None]
@@ -53,7 +54,7 @@ async def settle(house: House, consignment: Consignment, operation: Operation, r
         late.authorise(house, exchange)
         late.route(house, exchange)
         if exchange.mode is Mode.QUEUED and not read.addressing.relates_to:
-            exchange.message = _addressed(house, exchange, operation)
+            exchange.message = _addressed(house, exchange, operation, reply.body)
         body, content_type, is_fault = late.visible(exchange)
         if exchange.mode is Mode.QUEUED and await accept(house, exchange) is None:
             hand_over(house, exchange)
@@ -65,8 +66,11 @@ async def settle(house: House, consignment: Consignment, operation: Operation, r
     return State.REPLIED, code, (), HttpReply(status, content_type, body, reply.sent_at, reply.answered_at)
 
 
-def _addressed(house: House, exchange: Exchange, operation: Operation) -> Message:
-    """The provider's plain answer with the properties of an answer to the stored request (Core 3.4)."""
+def _addressed(house: House, exchange: Exchange, operation: Operation, reply: bytes) -> Message:
+    """The provider's plain answer with the properties of an answer to the stored request added (Core 3.4).
+
+    Every byte that the provider wrote stays.
+    """
     message, read = exchange.message, exchange.envelope
     assert message is not None
     assert exchange.answers is not None
@@ -75,5 +79,5 @@ def _addressed(house: House, exchange: Exchange, operation: Operation) -> Messag
     properties, parameters = answer(request, action, message.id, fault=read.is_fault)
     if not request.message_id:
         return message
-    raw = envelope.with_addressing(read.body, properties, parameters)
-    return replace(message, raw=raw, sha256=sha256(raw).hexdigest(), content_type=XML)
+    raw = splice.inserted(reply, blocks(properties, parameters))
+    return replace(message, raw=raw, sha256=sha256(raw).hexdigest())

@@ -65,8 +65,8 @@ _CONTROL: Final = (
 """Namespaces whose header blocks steer a message: nobody has them copied into an answer of the bus."""
 
 
-def read_property(found: dict[str, str], block: etree._Element) -> bool:
-    """Add one header block of the namespace to ``found``; whether it is one that the specification defines.
+def read_property(found: dict[str, str], block: etree._Element) -> None:
+    """Add one header block of the namespace to ``found``; blocks that are no property are passed over.
 
     Errors: CB1011 for a repeated block, an empty or relative IRI, or a broken endpoint reference.
     """
@@ -77,17 +77,16 @@ def read_property(found: dict[str, str], block: etree._Element) -> bool:
     elif tag == _RELATES_TO:
         value = _iri(block, "RelatesTo")
         if _relationship(block) != REPLY:
-            return True
+            return
         name = "RelatesTo"
     else:
         name = _REFERENCES.get(tag, "")
         if not name:
-            return bool(tag == _FAULT_DETAIL)
+            return
         value = _reference(found, block, name)
     if name in found:
         raise _wrong("InvalidCardinality", name, block, "1", "2")
     found[name] = value
-    return True
 
 
 def addressing(found: dict[str, str]) -> Addressing:
@@ -166,6 +165,15 @@ def write(header: etree._Element, value: Addressing) -> None:
             block.text = text
 
 
+def blocks(value: Addressing, parameters: str = "") -> list[etree._Element]:
+    """The header blocks of ``value`` and these echoed reference parameters, to be put into a message."""
+    header = etree.Element("header", nsmap={"wsa": NAMESPACE})
+    write(header, value)
+    if parameters:
+        write_parameters(header, parameters)
+    return list(header)
+
+
 def write_parameters(header: etree._Element, parameters: str) -> None:
     """Append the blocks that an endpoint reference asks to have back (SOAP Binding section 3.3).
 
@@ -236,7 +244,7 @@ def _relationship(block: etree._Element) -> str:
     if given is None:
         return REPLY
     kind = str(given).strip()
-    if len(kind) > MAX_IRI or _IRI.fullmatch(kind) is None:
+    if not is_iri(kind):
         raise _wrong("InvalidAddressingHeader", "RelatesTo", block, "RelationshipType: absolute IRI")
     return kind
 
@@ -244,7 +252,7 @@ def _relationship(block: etree._Element) -> str:
 def _iri(element: etree._Element, name: str) -> str:
     """The absolute IRI that is the text of ``element``. Errors: CB1011."""
     text = (element.text or "").strip()
-    if len(element) or len(text) > MAX_IRI or _IRI.fullmatch(text) is None:
+    if len(element) or not is_iri(text):
         got = "child elements" if len(element) else f"{len(text)} characters"
         raise _wrong("InvalidAddress", name, element, f"absolute IRI, <= {MAX_IRI}", got)
     return text

@@ -179,19 +179,6 @@ def build(
     return etree.tostring(root, encoding="utf-8", xml_declaration=True)
 
 
-def with_addressing(body: etree._Element, addressing: Addressing, parameters: str) -> bytes:
-    """The whole message that ``body`` belongs to with these properties added to its header, in UTF-8."""
-    root = body.getroottree().getroot()
-    header = next(root.iterchildren(HEADER), None)
-    if header is None:
-        header = root.makeelement(HEADER, nsmap={"wsa": wsa.NAMESPACE})
-        root.insert(0, header)
-    wsa.write(header, addressing)
-    if parameters:
-        wsa.write_parameters(header, parameters)
-    return serialise(body)
-
-
 def serialise(body: etree._Element) -> bytes:
     """The whole message that ``body`` belongs to, in UTF-8."""
     return etree.tostring(body.getroottree().getroot(), encoding="utf-8", xml_declaration=True)

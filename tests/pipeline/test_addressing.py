@@ -32,7 +32,7 @@ from tests.pipeline.addressed import (
     read_of,
     tell,
 )
-from tests.pipeline.fakes import endpoint, site, world
+from tests.pipeline.fakes import site, world
 from tests.pipeline.messages import JUKI, addressing, inquiry, notice, resident_reply
 
 # -- To ---------------------------------------------------------------------------------------------
@@ -235,6 +235,7 @@ async def test_an_inquiry_with_a_reply_address_is_answered_there() -> None:
     assert (read.addressing.relates_to, read.addressing.to) == ("urn:uuid:1", OWN)
     assert (read.addressing.action, read.body.tag) == (f"{ACTION}_kaito", f"{{{JUKI}}}jumin_shokai_kaito")
     assert echo_of(answered.raw) == "7"
+    assert answered.raw.endswith(resident_reply().partition(b"<soap:Body>")[2]), "not a byte of the provider is changed"
     assert b"juminhyokodo" not in outgoing_body(town.house.tables, answered, answered.raw), "withheld there too"
 
 
