@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
@@ -12,6 +13,7 @@ from bus.core.settings import FrontSettings
 from bus.front.documents import Documents, base_url, load_documents
 from bus.pipeline import House, Tables, process
 from bus.pipeline.identify import admit
+from bus.wire.coding import coding_of, room, unpack
 from bus.wire.fault import error_response
 from bus.wire.http import JSON, Request, Response
 from bus.wire.safe_xml import charset_of
@@ -22,6 +24,10 @@ Away = Callable[[House, Request], Awaitable[Response]]
 
 LIVE: Final = "/health/live"
 READY: Final = "/health/ready"
+CODING: Final = "content-encoding"
+BESIDE: Final = 4 * 1024
+"""Packed bodies from this size on are unpacked beside the event loop."""
+
 _READING: Final = frozenset({"GET", "HEAD"})
 
 
@@ -68,6 +74,8 @@ class FrontDesk:
                 raise WireError("CB1001")
             admit(self._house().tables, path, headers.get("authorization", ""))
             charset_of_media(headers.get("content-type", ""))
+            if CODING in headers:
+                coding_of(headers[CODING])
         except ChiikibusError as error:
             return error_response(error)
         return None
@@ -75,20 +83,44 @@ class FrontDesk:
     async def answer(self, request: Request) -> Response:
         """Never raises: an error of the program is logged and answered with CB9001."""
         house = self._house()
+        if CODING in request.headers:
+            return await self._unpacked(request)
         try:
             if self._away is not None:
                 return await self._away(house, request)
             handler = self._handler(request.path)
             if handler is not None:
                 return await handler(request)
-            if request.method == "POST":
-                return await process(house, request)
-            return self._read(house, request)
+            return await process(house, request) if request.method == "POST" else self._read(house, request)
         except ChiikibusError as error:
             return error_response(error)
         except Exception as error:  # the door: whatever it is, the sender gets a coded answer
             house.log("internal_error", level="error", **_place(error))
             return error_response(EnvironmentFault("CB9001"))
+
+    async def _unpacked(self, request: Request) -> Response:
+        """Undo the content coding within the bytes in flight, then answer."""
+        packed = request.body
+        taken = 0
+        try:
+            coding = coding_of(request.headers[CODING])
+            headers = {name: text for name, text in request.headers.items() if name != CODING}
+            body = packed
+            if coding and packed:
+                limit = room(len(packed), self.settings.max_body)
+                if not self.reserve(limit):
+                    raise JournalError("CB4002", retry_after_s=1)
+                taken = limit
+                beside = len(packed) >= BESIDE
+                body = await asyncio.to_thread(unpack, packed, limit) if beside else unpack(packed, limit)
+                self.release(limit - len(body))
+                taken = len(body)
+            plain = Request(request.method, request.path, headers, body, request.query, request.peer)
+            return await self.answer(plain)
+        except ChiikibusError as error:
+            return error_response(error)
+        finally:
+            self.release(taken)
 
     def _handler(self, path: str) -> Handler | None:
         """The extra handler whose prefix the path has."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 import httptools
 
 from bus.core.errors import JournalError, WireError
+from bus.front import head
 from bus.front.responses import CONTINUE, encode
 from bus.wire.fault import error_response
 from bus.wire.http import Request, Response
@@ -24,6 +25,12 @@ MAX_HEAD: Final = 32 * 1024
 
 MAX_FIELDS: Final = 100
 """Header fields per request; real clients send 5 to 20."""
+
+MAX_OVERHEAD: Final = 256 * 1024
+"""Bytes of chunk sizes, extensions and trailers; beyond that, up to eight times the body: chunks of one byte."""
+
+MAX_PIECES: Final = 65_536
+"""Pieces in which a body may arrive; 16 MB in packets of a slow line are 11,000."""
 
 MAX_PIPELINED: Final = 16
 """Requests read ahead per connection; then reading pauses."""
@@ -105,13 +112,15 @@ class Connection(asyncio.Protocol):
             return
         if self._in_head or not self._in_message:
             self._head_size += len(data)
+        elif self._chunked:
+            self._wire_size += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self._ignore_upgrade(data, upgrade)
         except httptools.HttpParserError:
             self._end_with(error_response(WireError("CB1014")))
-        if self._in_head and self._head_size > MAX_HEAD:
+        if (self._in_head and self._head_size > MAX_HEAD) or self._wire_size > MAX_OVERHEAD + 8 * self._size:
             self._end_with(error_response(WireError("CB1014")))
 
     def eof_received(self) -> bool:
@@ -169,12 +178,16 @@ class Connection(asyncio.Protocol):
         version = self._parser.get_http_version()
         self._keep_alive = self._parser.should_keep_alive() and not self._desk.draining
         self._announce = version == "1.0"
-        target = self._target.decode("latin-1")
-        self._path, _, self._query = target.partition("?")
+        self._chunked = "transfer-encoding" in headers
+        target = head.target(self._target.decode("latin-1"))
+        self._path, self._query = target or ("", "")
+        wrong = "CB1014"
+        if target is not None and not self._malformed and self._within_limits():
+            wrong = head.problem(self._method, self._path, version, headers)
         length = int(headers.get("content-length") or 0)
         self.deadline = self._loop.time() + self._settings.body_timeout_s
-        if self._malformed or not self._within_limits() or not self._well_addressed(version):
-            self._end_with(error_response(WireError("CB1014")))
+        if wrong:
+            self._end_with(error_response(WireError(wrong)))
         elif length > self._settings.max_body:
             self._refuse(error_response(WireError("CB1006")), length)
         else:
@@ -209,6 +222,8 @@ class Connection(asyncio.Protocol):
                 return
             self._reserved += len(body)
         self._chunks.append(body)
+        if len(self._chunks) > MAX_PIECES:
+            self._end_with(error_response(WireError("CB1014")))
 
     def on_message_complete(self) -> None:
         """The request is whole: it takes its turn."""
@@ -235,7 +250,8 @@ class Connection(asyncio.Protocol):
         self._keep_alive = self._announce = False
         self._chunks: list[bytes] = []
         self._size = self._announced = self._reserved = 0
-        self._head_size = 0
+        self._head_size = self._wire_size = 0
+        self._chunked = False
         self._refusal: Response | None = None
         self._resumed = False
         self._in_message = self._in_head = self._continue_due = False
@@ -244,15 +260,6 @@ class Connection(asyncio.Protocol):
     def _within_limits(self) -> bool:
         """Number and size of fields and the length of the target."""
         return self._fields <= MAX_FIELDS and self._field_bytes + len(self._target) <= MAX_HEAD
-
-    def _well_addressed(self, version: str) -> bool:
-        """HTTP/1.0 or 1.1, with a Host in 1.1, and a target that is a path."""
-        return (
-            version in {"1.0", "1.1"}
-            and (version == "1.0" or "host" in self._headers)
-            and self._path.startswith("/")
-            and self._method != "CONNECT"
-        )
 
     def _refuse(self, response: Response, length: int) -> None:
         """Answer in turn; a short body is thrown away first, a long one or a waiting client ends the connection."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from functools import lru_cache
 from hashlib import sha256
+from typing import Final
 
 from bus.core.errors import WireError
 from bus.core.types import Addressing, Exchange, Finding, Message, Problem
@@ -11,13 +15,15 @@ from bus.wire import envelope as wire
 from bus.wire.addressing import ANONYMOUS, MAX_IRI, NONE, required
 from schemas.model import Operation
 
+_SOAP_ACTION: Final = re.compile(r'[ \t]*(?:"([^"]*)"|([^"]*?))[ \t]*')
+
 
 def read_envelope(house: House, exchange: Exchange) -> None:
-    """Errors: CB1007 to CB1013."""
+    """Errors: CB1007 to CB1013, CB1022."""
     envelope = wire.read(exchange.tree)
     request = exchange.request
     addressing = envelope.addressing
-    soap_action = request.header("soapaction").strip().strip('"')
+    soap_action = _soap_action(request.header("soapaction"))
     message = Message(
         id=addressing.message_id or house.ids.message(),
         raw=request.body,
@@ -38,15 +44,35 @@ def read_envelope(house: House, exchange: Exchange) -> None:
     tag = envelope.body.tag
     if addressing.relates_to and (envelope.is_fault or tag in units.by_output):
         exchange.relates_to = addressing.relates_to
-        exchange.operation = units.by_output.get(tag)
+        exchange.operation = answered = units.by_output.get(tag)
+        if not soap_action and answered is not None:
+            exchange.message = replace(message, soap_action=answered.reply_action)
         return
-    operation = units.by_input.get(tag) or _carried_unread(house, exchange)
+    operation = units.by_input.get(tag)
+    if operation is None:
+        operation = _carried_unread(house, exchange)
+    elif not soap_action:
+        # R2744: what goes on names its operation, whatever the sender left out.
+        exchange.message = replace(message, soap_action=operation.action)
     if operation is None:
         raise WireError("CB1013", [Finding("CB1013", path="Body", expected=exchange.unit, got=_name(tag))])
     exchange.operation = operation
     _agree(operation, exchange)
     if addressing.action and not addressing.message_id and addressing.reply_to != NONE:
         raise required("MessageID")
+
+
+@lru_cache(maxsize=256)
+def _soap_action(field: str) -> str:
+    """The action that the SOAPAction field names, in quotes (R1109) or without (R1119). Errors: CB1022.
+
+    Its absence is no refusal: the body alone says which operation is meant (R1127).
+    """
+    found = _SOAP_ACTION.fullmatch(field)
+    if found is None:
+        got = f"{len(field)} characters"
+        raise WireError("CB1022", [Finding("CB1022", path="SOAPAction", expected='"<soapAction>"', got=got)])
+    return found[1] or found[2] or ""
 
 
 def _arrives(house: House, exchange: Exchange, addressing: Addressing) -> None:

@@ -28,6 +28,7 @@ _SOAP_ONLY: Final = {"soap": envelope.SOAP}
 _HTTP_HEADERS: Final = {
     401: (("WWW-Authenticate", 'Basic realm="chiikibus", charset="UTF-8"'),),
     405: (("Allow", "GET, HEAD, POST"),),
+    415: (("Accept-Encoding", "gzip"),),
 }
 _LANG: Final = "{http://www.w3.org/XML/1998/namespace}lang"
 _NOT_XML: Final = re.compile("[\x00-\x1f\ud800-\udfff\ufffe\uffff]")
