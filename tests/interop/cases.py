@@ -24,20 +24,24 @@ Record = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Cases:
-    """``residents`` by 宛名番号, ``households`` by 世帯番号, ``calls`` by their id, in their order."""
+    """``residents`` by 宛名番号, ``households`` by 世帯番号, ``calls`` by their id, in their order.
+
+    ``provider_calls`` are made to foreign providers only, beside those of ``calls`` that reach a provider.
+    """
 
     residents: Mapping[str, Record]
     households: Mapping[str, list[str]]
     fault_number: str
     fault_text: str
     calls: Mapping[str, Mapping[str, Any]]
+    provider_calls: Mapping[str, Mapping[str, Any]]
 
     def expected(self, call: str) -> list[Record]:
         """The records that an inquiry gives."""
         return [self.residents[number] for number in self.calls[call]["expect"]["jumin"]]
 
     def with_expectation(self, name: str) -> list[str]:
-        """The ids of the calls that expect something of this name."""
+        """The ids of the calls that expect something of this name, in their order."""
         return [key for key, call in self.calls.items() if name in call["expect"]]
 
     def sent(self, call: str) -> Record:
@@ -50,8 +54,10 @@ def cases() -> Cases:
     """All cases."""
     found = json.loads(CASES.read_text("utf-8"))
     fault = found["vendor_fault"]
-    calls = {call["id"]: call for call in found["calls"]}
-    return Cases(found["residents"], found["households"], fault["atenabango"], fault["faultstring"], calls)
+    calls, provider_calls = ({call["id"]: call for call in found[key]} for key in ("calls", "provider_calls"))
+    return Cases(
+        found["residents"], found["households"], fault["atenabango"], fault["faultstring"], calls, provider_calls
+    )
 
 
 @cache
@@ -87,7 +93,7 @@ def payload(call: Mapping[str, Any]) -> etree._Element:
     """The request element of a call."""
     element = etree.Element(JUKI + call["operation"], nsmap={None: JUKI[1:-1]})
     if "resident_of" in call:
-        add_record(element, cases().expected(call["resident_of"])[0])
+        add_record(element, {**cases().expected(call["resident_of"])[0], **call.get("changed", {})})
     for name, value in call.get("arguments", {}).items():
         etree.SubElement(element, JUKI + name).text = value
     return element

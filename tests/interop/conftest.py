@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bus.journal.reader import SqliteReader
 from tests.interop.provider import Provider, serving
 from tests.interop.site import MUNICIPALITY, secret_of, write_site
 from tests.interop.stacks import Workshop
@@ -30,6 +31,13 @@ class Bus:
         """The address of the client whose calls go to this provider."""
         endpoint = f"{provider}-client"
         return Door(f"http://127.0.0.1:{self.port}/{MUNICIPALITY}/{endpoint}/juki", endpoint, secret_of(endpoint))
+
+    def notices(self, provider: str) -> list[tuple[str, str]]:
+        """State and code of every notice to this provider, sorted, as the journal has them."""
+        reader = SqliteReader(self.folder / "var" / "journal.sqlite")
+        rows = reader.search(operation="juki.ido_tsuchi", endpoint=provider)
+        reader.close()
+        return sorted((str(row["state"]), str(row["code"] or "")) for row in rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from tests.interop.cases import CASES
-from tests.support.processes import need
+from tests.interop.cases import CASES, all_residents
+from tests.support.network import accepts
+from tests.support.processes import need, running
 
 PROGRAMS = Path(__file__).parent / "programs"
 NODE_MODULES = Path(__file__).parents[2] / ".cache" / "node-soap" / "node_modules"
@@ -133,8 +134,7 @@ def _build_gsoap(place: Path, wsdl: str) -> None:
     output_of([*compile_, "-c", "soapC.cpp", "-o", "soapC.o"], place)
     for role, generated in (("client", "soapjuki_USCOREsoapProxy.cpp"), ("provider", "soapjuki_USCOREsoapService.cpp")):
         source = PROGRAMS / "gsoap" / f"{role}.cpp"
-        if source.exists():
-            output_of([*compile_, source, generated, "soapC.o", "-lgsoap++", "-o", role], place)
+        output_of([*compile_, source, generated, "soapC.o", "-lgsoap++", "-o", role], place)
 
 
 def class_path(place: Path) -> str:
@@ -186,3 +186,40 @@ def client_lines(
         command = [sys.executable, PROGRAMS / stack / "client.py"]
     said = output_of([*command, where, user, secret, CASES], **environment)
     return [json.loads(line) for line in said.split("\n") if line]
+
+
+@contextmanager
+def providing(
+    stack: str, workshop: Workshop, wsdl: str, port: int, secret: str, folder: Path, *, defaults: bool = False
+) -> Iterator[Path]:
+    """Run the provider of a stack until the block ends; gives the file with the notices it was told."""
+    folder.mkdir(exist_ok=True)
+    residents, notices = folder / "residents.xml", folder / "notices.jsonl"
+    residents.write_bytes(all_residents())
+    notices.touch()
+    environment = {
+        "INTEROP_PORT": str(port),
+        "INTEROP_WSDL": wsdl,
+        "INTEROP_SECRET": secret,
+        "INTEROP_CASES": str(CASES),
+        "INTEROP_RESIDENTS": str(residents),
+        "INTEROP_NOTICES": str(notices),
+        **({"INTEROP_DEFAULTS": "1"} if defaults else {}),
+    }
+    command: Command
+    if stack == "php":
+        need("php")
+        command = ["php", "-S", f"127.0.0.1:{port}", PROGRAMS / "php" / "provider.php"]
+    elif stack == "gsoap":
+        command = [workshop.gsoap(wsdl) / "provider"]
+    elif stack == "perl":
+        need("perl")
+        command = ["perl", PROGRAMS / "perl" / "provider.pl"]
+    elif stack == "node":
+        environment |= need_node()
+        command = ["node", PROGRAMS / "node" / "provider.cjs"]
+    else:
+        command = ["java", "-XX:TieredStopAtLevel=1", "-cp", class_path(workshop.java(wsdl)), "Provider"]
+    log = folder / "provider.log"
+    with running(command, log=log, ready=lambda: accepts(port), within_s=60, environment=environment):
+        yield notices
