@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from bus.core.states import State
-from bus.core.types import Endpoint, Known, Mode, OnPark
+from bus.core.types import Endpoint, Known, Mode, OnPark, Package
 from bus.core.values import value
 
 
@@ -69,6 +69,7 @@ class Acceptance:
     targets: tuple[str, ...]
     raw: bytes = field(repr=False, default=b"")
     code: str = ""
+    package: Package | None = None
 
     def delivery_id(self, index: int) -> str:
         """The id of the delivery to ``targets[index]``."""
@@ -117,6 +118,7 @@ class Transition:
     reply: bytes = field(repr=False, default=b"")
     reply_status: int = 0
     reply_content_type: str = ""
+    reply_package: Package | None = None
 
 
 @value(frozen=True, slots=True)
@@ -211,6 +213,10 @@ class Journal(Protocol):
         """The stored bytes of an exchange's request; empty when only metadata was journalled."""
         ...
 
+    def package(self, exchange_id: str) -> Package | None:
+        """What is kept of an exchange's request beside its envelope; ``None`` for one without attachments."""
+        ...
+
     def open_deliveries(self, *, after: str = "", limit: int = 1000) -> Sequence[OpenDelivery]:
         """Unfinished queued deliveries (ACCEPTED, PUBLISHED, DISPATCHING, RETRY_WAIT, PARKED) in order of
         acceptance, without bodies; ``after`` continues from the last id of the previous page."""
@@ -293,13 +299,19 @@ class Broker(Protocol):
 
 @value(frozen=True, slots=True)
 class HttpReply:
-    """What a target answered over HTTP."""
+    """What a target answered over HTTP. With attachments ``body`` is the envelope and ``package`` the whole."""
 
     status: int
     content_type: str
     body: bytes = field(repr=False)
     sent_at: float = 0.0
     answered_at: float = 0.0
+    package: Package | None = None
+
+    @property
+    def xml_type(self) -> str:
+        """The media type of ``body``."""
+        return self.content_type if self.package is None else self.package.root_type
 
 
 class Sender(Protocol):
@@ -313,6 +325,15 @@ class Sender(Protocol):
         self, endpoint: Endpoint, body: bytes, headers: Sequence[tuple[str, str]], deadline_s: float
     ) -> HttpReply:
         """Send once; never retries by itself."""
+        ...
+
+    async def post_package(
+        self, endpoint: Endpoint, package: Package, headers: Sequence[tuple[str, str]], deadline_s: float
+    ) -> HttpReply:
+        """The same with the bytes of a segment; ``deadline_s`` is for the answer after the last of them.
+
+        Errors: as ``post``, and ``WireError`` CB1058 when the segment is missing or not what was stored.
+        """
         ...
 
 

@@ -52,6 +52,22 @@ class FrontSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AttachmentSettings:
+    """Messages with attachments: where their bytes are kept and what is admitted.
+
+    ``max_size`` bounds one message, ``max_in_flight`` all that are being received or answered, both in bytes;
+    ``min_free`` bytes of the disk are left to the journal. Below ``min_rate`` bytes per second a transfer is given up.
+    """
+
+    folder: Path = Path("var/attachments")
+    max_size: int = 1024 * 1024 * 1024
+    max_parts: int = 200
+    max_in_flight: int = 4 * 1024 * 1024 * 1024
+    min_free: int = 64 * 1024 * 1024
+    min_rate: int = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
 class JournalSettings:
     """Which journal; ``path`` is absolute after loading."""
 
@@ -115,6 +131,7 @@ class Site:
     run_folder: Path
     log_level: str = "info"
     tables_hash: str = ""
+    attachments: AttachmentSettings = AttachmentSettings()
 
     def endpoint(self, municipality: str, endpoint_id: str) -> Endpoint | None:
         """The endpoint of that municipality and id, or ``None``."""

@@ -93,6 +93,7 @@ class Route:
     on_park: OnPark = OnPark.BLOCK
     opaque: bool = False
     senders: tuple[str, ...] = ()
+    attachments: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +240,7 @@ class Known:
     sender: str = ""
     targets: tuple[str, ...] = ()
     purpose: str = ""
+    reply_package: Package | None = None
 
     def delivery_id(self, index: int) -> str:
         """The id of the delivery to ``targets[index]``."""

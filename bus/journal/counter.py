@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Final, Protocol
 
 from bus.core.errors import JournalError
@@ -18,7 +18,11 @@ CUT_OFF: Final = "CB5003"
 
 
 class SharedJournal(Journal, Protocol):
-    """A journal that takes work without a coroutine for each entry."""
+    """A journal that takes work without a coroutine for each entry, and knows which segments its rows hold."""
+
+    def segments(self) -> Iterator[str]:
+        """The names of all segments that belong to a message or a reply."""
+        ...
 
     def enter(self, work: Work, ticket: Ticket) -> None:
         """Hand over one entry; ``ticket`` is told, in the event loop's thread, when it is durable or refused."""

@@ -14,7 +14,8 @@ from typing import Final
 from bus.core.errors import JournalError
 from bus.core.ports import Acceptance, Clock, Transition
 from bus.core.states import FINAL, State, may_follow
-from bus.core.types import Finding, Known, Mode
+from bus.core.types import Finding, Known, Mode, Package
+from bus.journal import packages
 from bus.journal.message_index import MessageIndex, message_key
 from bus.journal.rows import KEY_SEPARATOR, known
 from bus.journal.schema import CALLING, FAN_OUT, OPEN_CLASS, WAITING
@@ -204,6 +205,7 @@ class Ledger:
         exchanges: list[object] = []
         bodies: list[object] = []
         deliveries: list[object] = []
+        held: list[tuple[int, Package]] = []
         n, now, places = self._next_n, self._clock.now(), self._places
         for key, a in acceptances:
             refused = a.state is State.REJECTED
@@ -214,6 +216,8 @@ class Ledger:
             )  # fmt: skip
             if a.raw:
                 bodies += (n, a.raw)
+            if a.package is not None:
+                held.append((n, a.package))
             if not refused:
                 direct = a.mode is Mode.DIRECT
                 state, where, row = a.state.value, CALLING if direct else OPEN_CLASS[a.state], n * FAN_OUT
@@ -226,6 +230,8 @@ class Ledger:
         self._exchanges.write(self._connection, exchanges)
         self._bodies.write(self._connection, bodies)
         self._deliveries.write(self._connection, deliveries)
+        for number, package in held:
+            packages.add(self._connection, packages.REQUEST, number, package)
         self._next_n = n
 
     # -- transitions ------------------------------------------------------------------------------------------
@@ -248,6 +254,8 @@ class Ledger:
                 events += (place.n, place.events, t.at, t.state.value, t.attempt, t.code, t.detail, "")
                 if t.reply or t.reply_status:
                     replies += (place.n, t.reply_status, t.reply_content_type, t.reply)
+                if t.reply_package is not None:
+                    packages.add(self._connection, packages.REPLY, place.n, t.reply_package)
                 if t.state in FINAL:
                     self._finished.append(t.delivery_id)
         moves: list[object] = []

@@ -93,6 +93,10 @@ class RemoteJournal:
         """Errors: ``OwnerDecides``."""
         raise OwnerDecides
 
+    def package(self, exchange_id: str) -> NoReturn:
+        """Errors: ``OwnerDecides``."""
+        raise OwnerDecides
+
     def open_deliveries(self, *, after: str = "", limit: int = 1000) -> Sequence[OpenDelivery]:
         """Errors: ``OwnerDecides``."""
         raise OwnerDecides

@@ -100,7 +100,42 @@ CREATE TABLE event (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (VERSION_1,)
+SEGMENTS: Final = """
+CREATE TABLE segment (               -- bytes of a message with attachments: a file in the folder of attachments
+    kind INTEGER NOT NULL,           -- 0: of a message, n is exchange.n; 1: of a reply, n is delivery.n
+    n INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    content_type TEXT NOT NULL,
+    root_type TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    mtom INTEGER NOT NULL,
+    PRIMARY KEY (kind, n)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX segment_name ON segment (name);
+CREATE TABLE attachment (
+    kind INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    content_id TEXT NOT NULL,
+    content_type TEXT NOT NULL,
+    encoding TEXT NOT NULL,
+    at INTEGER NOT NULL,             -- where its encoded content begins in the segment, and how long it is
+    length INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    PRIMARY KEY (kind, n, number)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER segment_gone AFTER DELETE ON exchange BEGIN
+    DELETE FROM segment WHERE (kind = 0 AND n = OLD.n) OR (kind = 1 AND n BETWEEN OLD.n * 4096 AND OLD.n * 4096 + 4095);
+    DELETE FROM attachment
+        WHERE (kind = 0 AND n = OLD.n) OR (kind = 1 AND n BETWEEN OLD.n * 4096 AND OLD.n * 4096 + 4095);
+END;
+"""
+"""A segment whose last row goes with its exchange is found by the next sweep of the folder."""
+
+MIGRATIONS: Final[tuple[str, ...]] = (VERSION_1, SEGMENTS)
 """``MIGRATIONS[i]`` brings a journal from version ``i`` to ``i + 1``; a released entry is never edited."""
 
 BUSY_TIMEOUT_MS: Final = 5000

@@ -6,7 +6,7 @@ import contextlib
 import heapq
 import sqlite3
 import time
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,8 @@ from typing import Final
 from bus.core.errors import JournalError
 from bus.core.ports import Acceptance, Clock, OpenDelivery, Transition
 from bus.core.states import State
-from bus.core.types import Finding, Known
+from bus.core.types import Finding, Known, Package
+from bus.journal import packages
 from bus.journal.checkpoint import Checkpointer, make_room
 from bus.journal.ledger import Ledger, Outcome, Work
 from bus.journal.message_index import MessageIndex, message_key
@@ -211,6 +212,15 @@ class SqliteJournal:
             "SELECT b.raw FROM exchange e JOIN body b ON b.n = e.n WHERE e.exchange_id = ?", (exchange_id,)
         ).fetchone()  # fmt: skip
         return b"" if row is None else bytes(row[0])
+
+    def package(self, exchange_id: str) -> Package | None:
+        """What is kept of an exchange's request beside its envelope."""
+        row = self._read().execute("SELECT n FROM exchange WHERE exchange_id = ?", (exchange_id,)).fetchone()
+        return None if row is None else packages.read(self._read(), packages.REQUEST, row[0])
+
+    def segments(self) -> Iterator[str]:
+        """The names of all segments that belong to a message or a reply."""
+        return packages.names(self._read())
 
     def open_deliveries(self, *, after: str = "", limit: int = 1000) -> Sequence[OpenDelivery]:
         """Unfinished queued deliveries in the order of their acceptance, parked ones included, without bodies."""

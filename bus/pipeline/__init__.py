@@ -21,6 +21,7 @@ Everything that may vary is in the ``House``: ports and tables. No step is optio
 from __future__ import annotations
 
 from bus.core.errors import ChiikibusError, EnvironmentFault
+from bus.core.ports import HttpReply
 from bus.core.states import State
 from bus.core.types import Exchange, Mode
 from bus.pipeline import late, tell
@@ -54,6 +55,7 @@ __all__ = [
     "outgoing_body",
     "outgoing_headers",
     "process",
+    "refuse",
 ]
 
 STEPS = (
@@ -103,12 +105,24 @@ async def process(house: House, request: Request) -> Response:
     return await _call(house, exchange)
 
 
+async def refuse(house: House, request: Request, error: ChiikibusError) -> Response:
+    """Count and tell the refusal of a request whose body could not be read to its end (attachments)."""
+    try:
+        exchange = identify(house, request)
+    except ChiikibusError as refused:
+        return error_response(refused)
+    return await _refuse(house, exchange, error)
+
+
 async def _call(house: House, exchange: Exchange) -> Response:
     """The second half of a direct exchange. A failure is recorded before it is told."""
+    reply: HttpReply | None = None
     try:
         reply = await call(house, exchange)  # 11
         answer = await judge(house, exchange, reply)  # 12
     except ChiikibusError as error:
+        if reply is not None and reply.package is not None:
+            house.discard(reply.package)
         return await _told(house, exchange, error)
     except Exception:
         await failed(house, exchange, EnvironmentFault("CB9001"))
@@ -116,6 +130,8 @@ async def _call(house: House, exchange: Exchange) -> Response:
     try:
         response = await replied(house, exchange, reply, answer)  # 13
     except ChiikibusError as error:
+        if reply.package is not None:
+            house.discard(reply.package)
         return await tell.fault(house, exchange, error, exchange.id)
     return await tell.answered(house, exchange, response, exchange.id)
 

@@ -11,8 +11,9 @@ from lxml import etree
 from bus.core.errors import ChiikibusError, DeliveryError, error_entry
 from bus.core.ports import Consignment, HttpReply
 from bus.core.states import State
-from bus.core.types import Exchange, Finding
+from bus.core.types import Exchange, Finding, Package
 from bus.core.values import value
+from bus.pipeline import attachments
 from bus.pipeline.disclosure import withhold
 from bus.pipeline.house import House
 from bus.pipeline.late import LATE, has_answer
@@ -37,6 +38,7 @@ class Answer:
     content_type: str
     body: bytes = field(repr=False)
     code: str = ""
+    package: Package | None = None
 
 
 async def judge(house: House, exchange: Exchange, reply: HttpReply) -> Answer:
@@ -51,12 +53,14 @@ async def judge(house: House, exchange: Exchange, reply: HttpReply) -> Answer:
     if reply.status == 202 and not reply.body and operation.pattern == LATE:
         return Answer(State.DELIVERED, 202, "", b"")
     read = await _read(reply, exchange)
+    if reply.package is not None:
+        _follow(house, exchange, reply, read)
     if read.is_fault:
-        return Answer(State.REPLIED, 500, reply.content_type, reply.body, "CB5004")
+        return Answer(State.REPLIED, 500, reply.content_type, reply.body, "CB5004", reply.package)
     if reply.status != 200:
         raise _bad("HTTP status", "200", f"{reply.status}")
     if exchange.opaque:
-        return Answer(State.REPLIED, 200, reply.content_type, reply.body)
+        return Answer(State.REPLIED, 200, reply.content_type, reply.body, "", reply.package)
     if read.body.tag != operation.output:
         raise _bad("Body", operation.output, str(read.body.tag)[:128])
     contract = house.tables.contracts[operation.unit]
@@ -68,7 +72,15 @@ async def judge(house: House, exchange: Exchange, reply: HttpReply) -> Answer:
         raise DeliveryError("CB1017", findings)
     if right is not None and right.withhold and withhold(read.body, right.withhold):
         return Answer(State.REPLIED, 200, XML, envelope.serialise(read.body))
-    return Answer(State.REPLIED, 200, reply.content_type, reply.body)
+    return Answer(State.REPLIED, 200, reply.content_type, reply.body, "", reply.package)
+
+
+def _follow(house: House, exchange: Exchange, reply: HttpReply, read: envelope.Envelope) -> None:
+    """The attachments of an answer are allowed, and every reference reaches its part. Errors: CB1017."""
+    try:
+        attachments.admit_reply(house, exchange, reply, read.body)
+    except ChiikibusError as error:
+        raise DeliveryError("CB1017", error.findings) from None
 
 
 async def _read(reply: HttpReply, exchange: Exchange) -> envelope.Envelope:
@@ -76,9 +88,9 @@ async def _read(reply: HttpReply, exchange: Exchange) -> envelope.Envelope:
     assert exchange.message is not None
     try:
         if len(reply.body) < LARGE:
-            root = safe_xml.parse(reply.body, reply.content_type)
+            root = safe_xml.parse(reply.body, reply.xml_type)
         else:
-            root = await asyncio.to_thread(safe_xml.parse, reply.body, reply.content_type)
+            root = await asyncio.to_thread(safe_xml.parse, reply.body, reply.xml_type)
         read = envelope.read(root)
     except ChiikibusError as error:
         status = Finding("CB1017", path="HTTP status", got=str(reply.status))
@@ -106,7 +118,7 @@ def judge_delivery(
     if success and not reply.body.strip():
         return State.DELIVERED, "", ()
     try:
-        read = envelope.read(safe_xml.parse(reply.body, reply.content_type))
+        read = envelope.read(safe_xml.parse(reply.body, reply.xml_type))
     except ChiikibusError as error:
         first = Finding("CB1017", path="HTTP status", got=str(status))
         if success:

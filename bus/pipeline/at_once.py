@@ -13,7 +13,7 @@ from bus.core.errors import ChiikibusError, JournalError
 from bus.core.ports import Consignment, HttpReply
 from bus.core.states import State
 from bus.core.types import Addressing, Context, Exchange, Finding, Message, Mode
-from bus.pipeline import late
+from bus.pipeline import attachments, late
 from bus.pipeline.house import House
 from bus.pipeline.journal import accept
 from bus.pipeline.relay import hand_over
@@ -33,37 +33,45 @@ async def settle(house: House, consignment: Consignment, operation: Operation, r
     again later, since the provider knows the request by its id.
     """
     provider = house.tables.endpoints[consignment.municipality, consignment.target]
-    request = Request("POST", "", {"content-type": reply.content_type}, reply.body)
+    package = reply.package
+    request = Request("POST", "", {"content-type": reply.content_type}, reply.body, package=package)
     exchange = Exchange(house.ids.exchange(), provider, house.clock.now(), operation.unit, request=request)
     exchange.operation, exchange.relates_to = operation, consignment.message_id
     exchange.message = Message(
         id=f"urn:chiikibus:kaito:{consignment.exchange_id}",
         raw=reply.body,
-        sha256=sha256(reply.body).hexdigest(),
+        sha256=sha256(reply.body).hexdigest() if package is None else package.digest,
         content_type=reply.content_type,
         soap_action=operation.reply_action,
         addressing=Addressing(),
         context=Context(),
+        package=package,
     )
     exchange.journal_id = exchange.message.id
     try:
-        read = exchange.envelope = envelope.read(safe_xml.parse(reply.body, reply.content_type))
+        read = exchange.envelope = envelope.read(safe_xml.parse(reply.body, reply.xml_type))
+        if package is not None:
+            exchange.body = read.body
+            late.authorise(house, exchange)
+            attachments.admit(house, exchange)
         findings = () if read.is_fault else house.tables.contracts[operation.unit].validate(read.body)
         if findings:
             return State.PARKED, "CB1017", findings, None
         late.authorise(house, exchange)
         late.route(house, exchange)
-        if exchange.mode is Mode.QUEUED and not read.addressing.relates_to:
+        if exchange.mode is Mode.QUEUED and package is None and not read.addressing.relates_to:
             exchange.message = _addressed(house, exchange, operation, reply.body)
         body, content_type, is_fault = late.visible(exchange)
         if exchange.mode is Mode.QUEUED and await accept(house, exchange) is None:
             hand_over(house, exchange)
+        if package is not None:
+            package.kept = True  # the delivery's own row holds it, and is written until it is
     except JournalError as error:
         return State.RETRY_WAIT, error.code, error.findings, None
     except ChiikibusError as error:
         return State.PARKED, error.code, error.findings, None
     code, status = (late.CB5004, 500) if is_fault else ("", 200)
-    return State.REPLIED, code, (), HttpReply(status, content_type, body, reply.sent_at, reply.answered_at)
+    return State.REPLIED, code, (), HttpReply(status, content_type, body, reply.sent_at, reply.answered_at, package)
 
 
 def _addressed(house: House, exchange: Exchange, operation: Operation, reply: bytes) -> Message:

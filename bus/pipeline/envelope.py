@@ -27,12 +27,13 @@ def read_envelope(house: House, exchange: Exchange) -> None:
     message = Message(
         id=addressing.message_id or house.ids.message(),
         raw=request.body,
-        sha256=sha256(request.body).hexdigest(),
+        sha256=sha256(request.body).hexdigest() if request.package is None else request.package.digest,
         content_type=request.header("content-type"),
         soap_action=soap_action,
         addressing=addressing,
         context=envelope.context,
         id_given=not addressing.message_id,
+        package=request.package,
     )
     exchange.message = message
     exchange.journal_id = message.id

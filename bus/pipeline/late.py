@@ -149,6 +149,7 @@ async def _record(house: House, exchange: Exchange, own: list[Transition]) -> No
             reply=raw,
             reply_status=500 if is_fault else 200,
             reply_content_type=content_type,
+            reply_package=message.package,
         )
         try:
             await house.journal.record([*states, final, *own])
@@ -170,7 +171,8 @@ def visible(exchange: Exchange) -> tuple[bytes, str, bool]:
     """The answer's bytes without what the requester's right withholds, their type, and whether it is a fault."""
     message, right = exchange.message, exchange.right
     assert message is not None
-    read = envelope.read(safe_xml.parse(message.raw, message.content_type))
+    media = message.content_type if message.package is None else message.package.root_type
+    read = envelope.read(safe_xml.parse(message.raw, media))
     if right is not None and right.withhold and withhold(read.body, right.withhold):
         return envelope.serialise(read.body), XML, read.is_fault
     return message.raw, message.content_type, read.is_fault

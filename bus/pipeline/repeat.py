@@ -34,7 +34,7 @@ async def repeat(house: House, exchange: Exchange, known: Known) -> Response:
     if known.state is State.DELIVERED:
         return Response(202)
     if known.state is State.REPLIED and known.reply:
-        stored = Response(known.reply_status, known.reply_content_type, known.reply)
+        stored = Response(known.reply_status, known.reply_content_type, known.reply, package=known.reply_package)
         return await tell.answered(house, exchange, stored, known.exchange_id)
     return await tell.fault(house, exchange, ChiikibusError(known.code or "CB9001"), known.exchange_id)
 

@@ -40,7 +40,7 @@ def route(house: House, exchange: Exchange) -> None:
     exchange.mode = prepared.route.mode
     if message.addressing.reply_to or message.addressing.fault_to:
         _check_reply_address(tables, exchange)
-    if exchange.opaque:
+    if exchange.opaque or message.package is not None:
         _check_unread(tables, exchange)
     lanes = tables.lanes[operation.key]
     if lanes and not exchange.opaque:
@@ -90,11 +90,11 @@ def _check_reply_address(tables: Tables, exchange: Exchange) -> None:
 
 
 def _check_unread(tables: Tables, exchange: Exchange) -> None:
-    """Items cannot be withheld from a body that is not read. Errors: CB2002."""
+    """Items cannot be withheld from a body that is not read, nor from attachments. Errors: CB2002."""
     assert exchange.operation is not None
     key = exchange.operation.key
     if (exchange.right is not None and exchange.right.withhold) or any(
         (target.key, key) in tables.withheld for target in exchange.targets
     ):
-        expected = "a route that is not opaque"
+        expected = "a route that is not opaque" if exchange.opaque else "no attachments"
         raise RightsError("CB2002", [Finding("CB2002", path="rights.toml withhold", expected=expected)])

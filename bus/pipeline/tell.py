@@ -14,7 +14,7 @@ from bus.core.basic import BUS_USER
 from bus.core.errors import ChiikibusError
 from bus.core.ports import Acceptance
 from bus.core.states import State
-from bus.core.types import Addressing, Endpoint, Exchange, Mode
+from bus.core.types import Addressing, Endpoint, Exchange, Mode, Package
 from bus.pipeline.house import House
 from bus.pipeline.tables import ANSWER_SUFFIX
 from bus.wire import envelope
@@ -58,7 +58,8 @@ async def answered(house: House, exchange: Exchange, response: Response, record_
     receiver = receiver_of(house, exchange, address)
     if receiver is None or not response.body:
         return response
-    return await _elsewhere(house, exchange, receiver, record_id, response.body, response.content_type)
+    package = response.package
+    return await _elsewhere(house, exchange, receiver, record_id, response.body, response.content_type, package)
 
 
 def receiver_of(house: House, exchange: Exchange, address: str) -> Endpoint | None:
@@ -74,7 +75,13 @@ def receiver_of(house: House, exchange: Exchange, address: str) -> Endpoint | No
 
 
 async def _elsewhere(
-    house: House, exchange: Exchange, receiver: Endpoint, record_id: str, raw: bytes, content_type: str
+    house: House,
+    exchange: Exchange,
+    receiver: Endpoint,
+    record_id: str,
+    raw: bytes,
+    content_type: str,
+    package: Package | None = None,
 ) -> Response:
     """Accept a fault for ``receiver`` as a message of its own; its id is that of the record, so it goes only once."""
     message, operation = exchange.message, exchange.operation
@@ -99,11 +106,14 @@ async def _elsewhere(
         soap_action=SOAP_FAULT_ACTION,
         relates_to=message.id,
         tables_hash=house.tables.tables_hash,
-        size=len(raw),
+        size=len(raw) if package is None else package.size,
         state=State.ACCEPTED,
         targets=(receiver.id,),
         raw=raw,
+        package=package,
     )
+    if package is not None:
+        package.kept = True  # from here on a row may hold it; what none holds goes with the next sweep
     try:
         known = await house.journal.accept(acceptance)
     except ChiikibusError as unstored:

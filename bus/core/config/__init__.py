@@ -81,6 +81,7 @@ def load_site(folder: Path, edition: Edition | None = None, *, need_secrets: boo
         run_folder=site.run_folder,
         log_level=site.log_level,
         tables_hash=_tables_hash(documents),
+        attachments=site.attachments,
     )
 
 

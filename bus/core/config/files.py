@@ -11,6 +11,7 @@ from bus.core.config.reader import CONTRADICTION, MISSING, TWICE, UNKNOWN_NAME, 
 from bus.core.datarules import dantaikodo_ok
 from bus.core.settings import (
     AdapterSpec,
+    AttachmentSettings,
     BrokerSettings,
     DeliverySettings,
     FrontSettings,
@@ -52,6 +53,7 @@ class SiteFile:
     delivery: DeliverySettings
     run_folder: Path
     log_level: str
+    attachments: AttachmentSettings
 
 
 def read_listen(table: Table, key: str, default: tuple[str, int], *, required: bool = False) -> tuple[str, int]:
@@ -112,6 +114,23 @@ def _front(table: Table) -> FrontSettings:
     return front
 
 
+def _attachments(table: Table, folder: Path) -> AttachmentSettings:
+    """``[attachments]``."""
+    base = AttachmentSettings()
+    attachments = AttachmentSettings(
+        folder=_inside(folder, table.text("folder", "var/attachments")),
+        max_size=table.integer("max_size", base.max_size, least=1024),
+        max_parts=table.integer("max_parts", base.max_parts, least=1, most=10_000),
+        max_in_flight=table.integer("max_in_flight", base.max_in_flight, least=1024),
+        min_free=table.integer("min_free", base.min_free, least=0),
+        min_rate=table.integer("min_rate", base.min_rate, least=1),
+    )
+    if attachments.max_in_flight < attachments.max_size:
+        table.report(CONTRADICTION, "max_in_flight", expected=f">= max_size {attachments.max_size}")
+    table.finish()
+    return attachments
+
+
 def _delivery(table: Table) -> DeliverySettings:
     """``[delivery]``."""
     base = DeliverySettings()
@@ -159,6 +178,7 @@ def read_site(root: Table, folder: Path) -> SiteFile:
     )
     broker.finish()
     delivery = _delivery(root.table("delivery"))
+    attachments = _attachments(root.table("attachments"), folder)
     root.finish()
     return SiteFile(
         table=root,
@@ -173,6 +193,7 @@ def read_site(root: Table, folder: Path) -> SiteFile:
         delivery=delivery,
         run_folder=_inside(folder, run),
         log_level=level,
+        attachments=attachments,
     )
 
 
@@ -280,6 +301,7 @@ def read_routes(root: Table, edition: Edition) -> tuple[Entry[Route], ...]:
             on_park=OnPark(table.choice("on_park", [choice.value for choice in OnPark], OnPark.BLOCK.value)),
             opaque=table.flag("opaque", default=False),
             senders=table.texts("from"),
+            attachments=table.flag("attachments", default=False),
         )
         table.finish()
         found.append(Entry(table, route))
