@@ -20,6 +20,7 @@ from bus.pipeline.late import LATE, has_answer
 from bus.pipeline.parse import LARGE
 from bus.pipeline.tables import ANSWER_SUFFIX
 from bus.wire import envelope, safe_xml
+from bus.wire.addressing import NONE
 from bus.wire.fault import RemoteFault, read_fault
 from bus.wire.http import XML
 from schemas.model import Operation
@@ -50,7 +51,7 @@ async def judge(house: House, exchange: Exchange, reply: HttpReply) -> Answer:
     assert operation is not None
     if reply.status in REFUSED:
         raise DeliveryError("CB5008", [Finding("CB5008", path=exchange.targets[0].key, got=f"HTTP {reply.status}")])
-    if reply.status == 202 and not reply.body and operation.pattern == LATE:
+    if reply.status == 202 and not reply.body and (operation.pattern == LATE or _unwanted(exchange)):
         return Answer(State.DELIVERED, 202, "", b"")
     read = await _read(reply, exchange)
     if reply.package is not None:
@@ -81,6 +82,12 @@ def _follow(house: House, exchange: Exchange, reply: HttpReply, read: envelope.E
         attachments.admit_reply(house, exchange, reply, read.body)
     except ChiikibusError as error:
         raise DeliveryError("CB1017", error.findings) from None
+
+
+def _unwanted(exchange: Exchange) -> bool:
+    """Whether the request says that nobody wants its answer: a provider may then keep it to itself."""
+    assert exchange.message is not None
+    return exchange.message.addressing.reply_to == NONE
 
 
 async def _read(reply: HttpReply, exchange: Exchange) -> envelope.Envelope:
