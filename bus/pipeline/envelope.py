@@ -49,16 +49,14 @@ def read_envelope(house: House, exchange: Exchange) -> None:
         if not soap_action and answered is not None:
             exchange.message = replace(message, soap_action=answered.reply_action)
         return
-    operation = units.by_input.get(tag)
-    if operation is None:
-        operation = _carried_unread(house, exchange)
-    elif not soap_action:
-        # R2744: what goes on names its operation, whatever the sender left out.
-        exchange.message = replace(message, soap_action=operation.action)
+    operation = units.by_input.get(tag) or _carried_unread(house, exchange)
     if operation is None:
         raise WireError("CB1013", [Finding("CB1013", path="Body", expected=exchange.unit, got=_name(tag))])
     exchange.operation = operation
     _agree(operation, exchange)
+    if not soap_action and operation.input == tag:
+        # R2744: what goes on names its operation, whatever the sender left out.
+        exchange.message = replace(message, soap_action=operation.action)
     if addressing.action and not addressing.message_id and addressing.reply_to != NONE:
         raise required("MessageID")
 
