@@ -10,7 +10,8 @@ set -uo pipefail
 cd "$ROOT" || exit 3
 
 # What the tests marked "system" drive: foreign SOAP stacks, a reverse proxy, a certificate maker, a load generator.
-SYSTEM_PACKAGES=(php-cli php-soap gsoap libgsoap-dev g++ make nginx openssl wrk)
+SYSTEM_PACKAGES=(nginx openssl wrk curl php-cli php-soap gsoap libgsoap-dev nlohmann-json3-dev g++ make
+    libsoap-lite-perl default-jdk-headless libjaxws-java libgoogle-gson-java)
 
 fast=no
 while [ $# -gt 0 ]; do
@@ -31,7 +32,9 @@ workers=2
 ensure_python_environment --dev || exit
 export PATH="$VENV/bin:$PATH"
 if [ "$fast" = no ]; then
-    ensure_system_packages "${SYSTEM_PACKAGES[@]}" || say "対象の検査は省かれます / the tests that need them are left out"
+    left_out="対象の検査は省かれます / the tests that need them are left out"
+    ensure_system_packages "${SYSTEM_PACKAGES[@]}" || say "$left_out"
+    ensure_node_packages || say "$left_out"
 fi
 
 # The checks that read only run beside each other; each tells its result when all before it have told theirs.

@@ -55,8 +55,13 @@ class BusClient:
         """Where messages for ``unit`` go; also their wsa:To."""
         return f"{self.base_url}/{self.municipality}/{self.endpoint}/{unit}"
 
-    async def post(self, unit: str, action: str, body: bytes, deadline_s: float = 60.0) -> Answer:
-        """Send once and wait for the answer, at most ``deadline_s`` seconds."""
+    async def post(
+        self, unit: str, action: str, body: bytes, deadline_s: float = 60.0, *, message_id: str = ""
+    ) -> Answer:
+        """Send once and wait for the answer, at most ``deadline_s`` seconds.
+
+        An answer that says it relates to another message than ``message_id`` is none (CB1017): ask again.
+        """
         headers = {"Content-Type": CONTENT_TYPE, "SOAPAction": f'"{action}"'}
         try:
             async with (
@@ -66,7 +71,7 @@ class BusClient:
                 raw = await response.content.read(self.max_reply + 1)
                 while not response.content.at_eof() and len(raw) <= self.max_reply:
                     raw += await response.content.read(self.max_reply + 1 - len(raw))
-                return _judge(response.status, response.headers, raw[: self.max_reply + 1])
+                return _judge(response.status, response.headers, raw[: self.max_reply + 1], message_id)
         except TimeoutError:
             return Answer("CB5002", retryable=True)
         except (aiohttp.ClientError, OSError) as error:
@@ -89,7 +94,7 @@ class BusClient:
             self._session = None
 
 
-def _judge(status: int, headers: Mapping[str, str], raw: bytes) -> Answer:
+def _judge(status: int, headers: Mapping[str, str], raw: bytes, message_id: str) -> Answer:
     wait_s = float(headers.get("Retry-After", "0")) if headers.get("Retry-After", "").isdigit() else 0.0
     if status == 202 and not raw:
         return Answer()
@@ -100,6 +105,10 @@ def _judge(status: int, headers: Mapping[str, str], raw: bytes) -> Answer:
         read = envelope.read(safe_xml.parse(raw, media))
     except ChiikibusError as error:
         return Answer("CB1017", retryable=status >= 500, retry_after_s=wait_s, findings=error.findings)
+    relates_to = read.addressing.relates_to
+    if message_id and relates_to and relates_to != message_id:
+        finding = Finding("CB1017", path="wsa:RelatesTo", expected=message_id, got=relates_to)
+        return Answer("CB1017", True, wait_s, (finding,))
     if read.is_fault:
         remote = fault.read_fault(read.body)
         code = remote.code or "CB5004"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lxml import etree
 
@@ -13,6 +13,7 @@ from bus.core.ports import Clock
 from bus.core.types import Addressing, Context, Endpoint
 from bus.wire import context as context_header
 from bus.wire import envelope, records
+from bus.wire.addressing_fault import SOAP_FAULT_ACTION, answer
 from schemas.model import Edition, Operation
 
 
@@ -47,18 +48,31 @@ class Composer:
 
     def request(self, operation: Operation, payload: etree._Element, message_id: str, purpose: str) -> bytes:
         """A request with full addressing and context."""
-        return self._build(operation, operation.action, payload, message_id, purpose, "")
+        addressing = Addressing(message_id=message_id, action=operation.action, to=self._address(operation))
+        return self._build(operation, payload, purpose, addressing)
 
     def late_reply(
-        self, operation: Operation, payload: etree._Element, message_id: str, relates_to: str, purpose: str, action: str
+        self, operation: Operation, payload: etree._Element, message_id: str, request: Addressing, purpose: str
     ) -> bytes:
-        """An answer (or fault) that is posted to the bus later than its request."""
-        return self._build(operation, action, payload, message_id, purpose, relates_to)
+        """An answer (or fault) to ``request`` that is posted to the bus later: To and echoes as the request wants."""
+        is_fault = payload.tag == envelope.FAULT
+        action = SOAP_FAULT_ACTION if is_fault else operation.reply_action
+        addressing, parameters = answer(request, action, message_id, fault=is_fault)
+        addressing = replace(addressing, to=addressing.to or self._address(operation))
+        return self._build(operation, payload, purpose, addressing, parameters)
+
+    def _address(self, operation: Operation) -> str:
+        """Where this endpoint finds the bus."""
+        return f"{self.base_url}/{self.endpoint.municipality}/{self.endpoint.id}/{operation.unit}"
 
     def _build(
-        self, operation: Operation, action: str, payload: etree._Element, message_id: str, purpose: str, relates: str
+        self,
+        operation: Operation,
+        payload: etree._Element,
+        purpose: str,
+        addressing: Addressing,
+        parameters: str = "",
     ) -> bytes:
-        to = f"{self.base_url}/{self.endpoint.municipality}/{self.endpoint.id}/{operation.unit}"
         context = Context(
             sender_municipality=self.endpoint.municipality,
             sender_unit=self.endpoint.unit,
@@ -69,8 +83,7 @@ class Composer:
             purpose=purpose or self.endpoint.purpose,
             sent_at=standard_datetime(self.clock.now()),
         )
-        addressing = Addressing(message_id=message_id, action=action, to=to, relates_to=relates)
-        return envelope.build(payload, addressing=addressing, context=context)
+        return envelope.build(payload, addressing=addressing, context=context, parameters=parameters)
 
     def letter(
         self,

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aiohttp import web
 
@@ -19,6 +19,8 @@ from bus.core.errors import ChiikibusError, DuplicateError, EnvironmentFault, Jo
 from bus.core.ports import Clock, Ids
 from bus.core.types import Addressing, Endpoint, Finding
 from bus.wire import envelope, fault, http, safe_xml
+from bus.wire.addressing import NO_ADDRESSING
+from bus.wire.addressing_fault import answer
 from bus.wire.contract import UnitContract
 from bus.wire.limits import MAX_BYTES
 from schemas.model import Operation
@@ -46,15 +48,25 @@ def refusal(error: ChiikibusError) -> web.Response:
     )
 
 
-def fault_response(error: ChiikibusError, record_id: str) -> web.Response:
-    """The SOAP fault for an error, or the text of an HTTP-level refusal."""
+def fault_response(error: ChiikibusError, record_id: str, request: Addressing = NO_ADDRESSING) -> web.Response:
+    """The SOAP fault for an error, in kind where the request has WS-Addressing; or the text of an HTTP refusal."""
     status = error.entry.http_status
     if status in HTTP_REFUSALS:
         return refusal(error)
     headers = {"Content-Type": http.XML}
     if status == 503:
         headers["Retry-After"] = str(error.retry_after_s or 2)
-    return web.Response(status=status, body=fault.fault_bytes(error, record_id=record_id), headers=headers)
+    return web.Response(
+        status=status, body=fault.fault_bytes(error, record_id=record_id, request=request), headers=headers
+    )
+
+
+@dataclass(slots=True)
+class _Turn:
+    """One request while it is answered: its number, and what it says of WS-Addressing once that was read."""
+
+    record_id: str
+    addressing: Addressing = NO_ADDRESSING
 
 
 @dataclass(slots=True)
@@ -103,10 +115,10 @@ class Face:
 
     async def handle(self, request: web.Request) -> web.Response:
         """One POST from the bus."""
-        record_id = self.ids.exchange()
+        turn = _Turn(record_id := self.ids.exchange())
         try:
             self._admit(request)
-            return await self._take(request, await self._body(request), record_id)
+            return await self._take(request, await self._body(request), turn)
         except ChiikibusError as error:
             log.warn(
                 "request_refused",
@@ -116,10 +128,10 @@ class Face:
                 exchange_id=request.headers.get("Chiikibus-Exchange-Id", ""),
                 operation=request.headers.get("Chiikibus-Operation", ""),
             )
-            return fault_response(error, record_id)
+            return fault_response(error, record_id, turn.addressing)
         except Exception:
             log.logger().exception("internal_error", record_id=record_id)
-            return fault_response(EnvironmentFault("CB9001"), record_id)
+            return fault_response(EnvironmentFault("CB9001"), record_id, turn.addressing)
 
     def _admit(self, request: web.Request) -> None:
         if request.method != "POST":
@@ -138,12 +150,17 @@ class Face:
         except web.HTTPRequestEntityTooLarge as error:
             raise WireError("CB1006", [Finding("CB1006", expected=f"<= {MAX_BYTES} bytes")]) from error
 
-    async def _take(self, http_request: web.Request, raw: bytes, record_id: str) -> web.Response:
+    async def _take(self, http_request: web.Request, raw: bytes, turn: _Turn) -> web.Response:
         headers = http_request.headers
         large = len(raw) > LARGE
         media = headers.get("Content-Type", "")
         root = await asyncio.to_thread(safe_xml.parse, raw, media) if large else safe_xml.parse(raw, media)
-        read = envelope.read(root)
+        try:
+            read = envelope.read(root)
+        except WireError:
+            turn.addressing = envelope.salvage(root)
+            raise
+        turn.addressing = read.addressing
         message_id = read.addressing.message_id or headers.get("Chiikibus-Message-Id", "")
         if not message_id:
             raise WireError("CB1011", [Finding("CB1011", path="wsa:MessageID", expected="1", got="0")])
@@ -165,7 +182,7 @@ class Face:
             answered = await self._answer(request, digest)
         finally:
             del self._working[message_id]
-        log.line("request_answered", operation=request.operation.key, message_id=message_id, record_id=record_id)
+        log.line("request_answered", operation=request.operation.key, message_id=message_id, record_id=turn.record_id)
         return _response(answered)
 
     def _request(self, read: envelope.Envelope, message_id: str, headers: Mapping[str, str]) -> Request:
@@ -203,10 +220,9 @@ class Face:
         assert reply.payload is not None
         if not request.addressing.action:
             return envelope.build(reply.payload)
-        addressing = Addressing(
-            message_id=self.ids.message(), action=request.operation.reply_action, relates_to=request.message_id
-        )
-        return envelope.build(reply.payload, addressing=addressing)
+        asked = replace(request.addressing, message_id=request.message_id)
+        properties, parameters = answer(asked, request.operation.reply_action, self.ids.message(), fault=False)
+        return envelope.build(reply.payload, addressing=properties, parameters=parameters)
 
 
 def _response(answered: Answered) -> web.Response:

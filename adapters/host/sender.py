@@ -48,7 +48,7 @@ class Sender:
     async def _send(self, letter: Waiting, attempt: int) -> float | None:
         body = outbox.body(self.store.reader, letter.seq)
         unit = letter.operation.partition(".")[0]
-        answer = await self.bus.post(unit, letter.action, body, self.deadline_s)
+        answer = await self.bus.post(unit, letter.action, body, self.deadline_s, message_id=letter.message_id)
         try:
             if answer.taken:
                 await self.store.write(outbox.sent, letter.seq, self.clock.now())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Mapping
 
@@ -11,13 +12,14 @@ from bus.app.stores import check_engines, make_broker, make_journal, open_reader
 from bus.app.workers import Workers, bind
 from bus.core import log
 from bus.core.clock import SystemClock
-from bus.core.errors import EnvironmentFault
+from bus.core.errors import ChiikibusError, EnvironmentFault
 from bus.core.ids import SystemIds
 from bus.core.settings import Site
 from bus.core.types import Finding
 from bus.deliver.breaker import Breakers, GuardedSender
 from bus.deliver.desk import DeliveryDesk
 from bus.deliver.outgoing import HouseOutgoing
+from bus.deliver.packages import Spills
 from bus.deliver.sender import PooledSender
 from bus.deliver.worker import Kit
 from bus.front.desk import FrontDesk, Handler
@@ -25,8 +27,8 @@ from bus.front.management import ManagementService
 from bus.front.management_http import DETAIL, PATH, ManagementHttp
 from bus.front.server import Server, serve
 from bus.journal.counter import Counter
-from bus.journal.keeper import SequenceKeeper
 from bus.journal.relay import Relay
+from bus.journal.segments import ORPHAN_S, Segments
 from bus.ops.metrics import EndpointMetrics, Metrics
 from bus.pipeline import House, Tables, build_tables
 from bus.wire.contract import UnitContract, contracts
@@ -34,6 +36,8 @@ from schemas.catalog import load_edition
 from schemas.model import Edition
 
 DRAIN_S = 10.0
+SWEEP_S = 600.0
+"""How often the folder of segments is looked through."""
 
 
 class App:
@@ -48,10 +52,10 @@ class App:
         self._journal = make_journal(site, self.clock)
         self._broker = make_broker(site, self._journal)
         self._relay = Relay(self._journal, self._broker, clock=self.clock, sweep_s=site.delivery.sweep_s, log=log.line)
-        self._keeper = SequenceKeeper(
-            self._journal, self._relay, clock=self.clock, sweep_s=max(1.0, site.delivery.sweep_s), log=log.line
-        )
-        self._pool = PooledSender(self.clock, max_reply=site.front.max_body)
+        ids = SystemIds(self.clock)
+        self._segments = Segments(site.attachments, ids.exchange)
+        spills = Spills(self._segments, site.front.max_body)
+        self._pool = PooledSender(self.clock, max_reply=site.front.max_body, spills=spills)
         self._breakers = Breakers(self.clock, site.delivery)
         self._house = House(
             tables=build_tables(site, self._edition, self._contracts),
@@ -59,7 +63,8 @@ class App:
             sender=GuardedSender(self._pool, self._breakers),
             outbox=self._relay,
             clock=self.clock,
-            ids=SystemIds(self.clock),
+            ids=ids,
+            discard=self._segments.discard,
         )
         self._desk = DeliveryDesk(
             Kit(
@@ -78,6 +83,7 @@ class App:
         )
         self._management: ManagementService | None = None
         self._server: Server | Workers | None = None
+        self._sweeping: asyncio.Task[None] | None = None
         self._started = 0.0
         self._reloads = 0
 
@@ -101,15 +107,29 @@ class App:
         """
         await self._journal.open()
         try:
+            await self._sweep(0.0)
             await self._broker.open()
             await self._relay.start()
-            self._keeper.start()
             await self._desk.start(self.site.endpoints)
             await self._listen()
         except BaseException:
             await self.stop(0.0)
             raise
+        self._sweeping = asyncio.create_task(self._sweep_forever(), name="sweep segments")
         self._started = self.clock.monotonic()
+
+    async def _sweep(self, idle_s: float) -> None:
+        """Remove segments that no row names: what a sudden end or the end of their exchange left behind."""
+        known = frozenset(self._journal.segments())
+        removed = await asyncio.to_thread(self._segments.sweep, known, idle_s=idle_s)
+        if removed:
+            log.line("segments_swept", count=removed)
+
+    async def _sweep_forever(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            with contextlib.suppress(ChiikibusError, OSError):
+                await self._sweep(ORPHAN_S)
 
     async def _listen(self) -> None:
         """The front with the management service beside it."""
@@ -130,8 +150,8 @@ class App:
         """The front in this process, or in several of which this one owns the journal. Errors: OSError, CB9003."""
         front = self.site.front
         if front.processes == 1:
-            return await serve(self.house, front, extra=extra)
-        desk = FrontDesk(self.house, front, extra)
+            return await serve(self.house, front, extra=extra, segments=self._segments)
+        desk = FrontDesk(self.house, front, extra, segments=self._segments)
         listener = bind(front.host, front.port)
         host, port = listener.getsockname()[:2]
         desk.listening = f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
@@ -141,7 +161,7 @@ class App:
 
     def _counter(self, desk: FrontDesk) -> Counter:
         """The journal's side for one worker."""
-        return Counter(self._journal, self._relay, desk.answer, self.clock, log.line)
+        return Counter(self._journal, self._relay, desk.answer_sent_on, self.clock, log.line)
 
     async def stop(self, drain_s: float = DRAIN_S) -> None:
         """Accept nothing new, answer what is under way, finish what is on the wire, close the journal last."""
@@ -149,12 +169,15 @@ class App:
             await self._server.close(drain_s)
         if self._management is not None:
             await asyncio.to_thread(self._management.close)
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            await asyncio.gather(self._sweeping, return_exceptions=True)
         await self._desk.stop(drain_s)
-        await self._keeper.stop()
         await self._relay.stop()
         await self._pool.close()
         await self._broker.close()
         await self._journal.close()
+        await asyncio.to_thread(self._segments.close)
 
     async def reload(self, site: Site) -> None:
         """Take over endpoints, routes, rights and delivery settings of a checked site; nothing stored is touched.
@@ -166,7 +189,7 @@ class App:
             edition = load_edition(site.edition, site.standard_folder, site.mounts)
             compiled = await asyncio.to_thread(contracts, edition)
         house = self._house.reloaded(site, edition, compiled)
-        for name in ("front", "journal", "broker"):
+        for name in ("front", "journal", "broker", "attachments"):
             if getattr(site, name) != getattr(self.site, name):
                 log.warn("reload.needs_restart", table=name)
         if isinstance(self._server, Workers):

@@ -26,11 +26,13 @@ from bus.core.errors import ChiikibusError
 from bus.core.ids import SystemIds
 from bus.core.settings import FrontSettings, Site
 from bus.deliver.breaker import Breakers, GuardedSender
+from bus.deliver.packages import Spills
 from bus.deliver.sender import PooledSender
 from bus.front.management_http import DETAIL, PATH
 from bus.front.server import Server, receive
 from bus.journal.frames import FROM_OWNER, Channel, Drain, FromOwner, Load, Open, Took
 from bus.journal.remote import OwnerDecides, OwnersOutbox, RemoteJournal
+from bus.journal.segments import Segments
 from bus.pipeline import House, build_tables, process
 from bus.wire.contract import UnitContract, contracts
 from bus.wire.http import Request, Response
@@ -110,7 +112,12 @@ class Worker:
         if style:
             log.configure(site.log_level, json=style == "json")
             self._gathering.enter_context(log.gathering(self._loop))
-        self._pool = PooledSender(self._clock, max_reply=site.front.max_body)
+        ids = SystemIds(self._clock)
+        kept = site.attachments
+        share = max(kept.max_size, kept.max_in_flight // site.front.processes)
+        segments = Segments(replace(kept, max_in_flight=share), ids.exchange)
+        spills = Spills(segments, site.front.max_body)
+        self._pool = PooledSender(self._clock, max_reply=site.front.max_body, spills=spills)
         self._breakers = Breakers(self._clock, site.delivery)
         self._house = House(
             tables=build_tables(site, self._edition, self._contracts),
@@ -118,19 +125,22 @@ class Worker:
             sender=GuardedSender(self._pool, self._breakers),
             outbox=OwnersOutbox(),
             clock=self._clock,
-            ids=SystemIds(self._clock),
+            ids=ids,
+            discard=segments.discard,
         )
-        self._receive(site.front)
+        self._receive(site.front, segments)
         gc.collect()
         gc.freeze()
 
-    def _receive(self, front: FrontSettings) -> None:
+    def _receive(self, front: FrontSettings, segments: Segments) -> None:
         """Take connections that the owner accepted; admission is this process's share of the whole."""
         share = max(front.max_body, front.max_in_flight // front.processes)
         settings = replace(front, max_in_flight=share)
         extra = {PATH: self._journal.ask, DETAIL: self._journal.ask}
         listening = f"{front.host}:{front.port}"
-        self._server, make = receive(self.house, settings, extra=extra, away=self._answer, listening=listening)
+        self._server, make = receive(
+            self.house, settings, extra=extra, away=self._answer, listening=listening, segments=segments
+        )
 
         def handed_over() -> None:
             for _ in range(HANDED_OVER):
@@ -157,6 +167,8 @@ class Worker:
                 return await process(house, request)
             except OwnerDecides:
                 pass
+        if request.package is not None:
+            request.package.kept = True  # the owner sees to its segment from now on
         return await self._journal.ask(request)
 
     async def _tell_load(self) -> None:

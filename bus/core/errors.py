@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import ClassVar
 
-from bus.core.types import Finding
+from bus.core.types import Finding, Problem
 from schemas.catalog import load_errors
 from schemas.model import ErrorEntry
 
@@ -32,17 +32,21 @@ def error_entry(code: str) -> ErrorEntry:
 class ChiikibusError(Exception):
     """A failure with a code of the error catalogue and, where known, its findings.
 
-    ``str()`` gives ``<code> <Japanese title>`` and the findings, without personal data.
+    ``problem`` is what WS-Addressing calls it, for a caller that speaks WS-Addressing. ``str()`` gives
+    ``<code> <Japanese title>`` and the findings, without personal data.
     """
 
     prefixes: ClassVar[tuple[str, ...]] = ("CB", "E0")
 
-    def __init__(self, code: str, findings: Sequence[Finding] = (), *, retry_after_s: int = 0) -> None:
+    def __init__(
+        self, code: str, findings: Sequence[Finding] = (), *, retry_after_s: int = 0, problem: Problem | None = None
+    ) -> None:
         if not code.startswith(self.prefixes):
             raise ValueError(f"{type(self).__name__} does not carry {code}")
         self.code = code
         self.findings = tuple(findings)
         self.retry_after_s = retry_after_s
+        self.problem = problem
         super().__init__(code)
 
     @property

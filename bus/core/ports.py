@@ -9,9 +9,8 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from bus.core.sequences import Sequences
 from bus.core.states import State
-from bus.core.types import Endpoint, Known, Mode, OnPark
+from bus.core.types import Endpoint, Known, Mode, OnPark, Package
 from bus.core.values import value
 
 
@@ -70,10 +69,33 @@ class Acceptance:
     targets: tuple[str, ...]
     raw: bytes = field(repr=False, default=b"")
     code: str = ""
+    package: Package | None = None
 
     def delivery_id(self, index: int) -> str:
         """The id of the delivery to ``targets[index]``."""
         return f"{self.exchange_id}-{index}"
+
+    def consignments(self) -> list[Consignment]:
+        """What step 10 hands over for it, one per target."""
+        return [
+            Consignment(
+                delivery_id=self.delivery_id(index),
+                exchange_id=self.exchange_id,
+                municipality=self.municipality,
+                sender=self.sender,
+                target=target,
+                operation=self.operation,
+                message_id=self.message_id,
+                ordering_keys=self.ordering_keys,
+                accepted_at=self.received_at,
+                expires_at=self.expires_at,
+                content_type=self.content_type,
+                soap_action=self.soap_action,
+                purpose=self.purpose,
+                raw=self.raw,
+            )
+            for index, target in enumerate(self.targets)
+        ]
 
 
 @value(frozen=True, slots=True)
@@ -96,6 +118,7 @@ class Transition:
     reply: bytes = field(repr=False, default=b"")
     reply_status: int = 0
     reply_content_type: str = ""
+    reply_package: Package | None = None
 
 
 @value(frozen=True, slots=True)
@@ -156,7 +179,7 @@ class OpenDelivery:
     next_attempt_at: float
 
 
-class Journal(Sequences, Protocol):
+class Journal(Protocol):
     """The truth. Every ``async`` method returns only after its rows are durable.
 
     In a worker process the journal is remote (``bus.journal.remote``): its ``find`` knows nothing, and where the owner
@@ -188,6 +211,10 @@ class Journal(Sequences, Protocol):
 
     def body(self, exchange_id: str) -> bytes:
         """The stored bytes of an exchange's request; empty when only metadata was journalled."""
+        ...
+
+    def package(self, exchange_id: str) -> Package | None:
+        """What is kept of an exchange's request beside its envelope; ``None`` for one without attachments."""
         ...
 
     def open_deliveries(self, *, after: str = "", limit: int = 1000) -> Sequence[OpenDelivery]:
@@ -272,13 +299,19 @@ class Broker(Protocol):
 
 @value(frozen=True, slots=True)
 class HttpReply:
-    """What a target answered over HTTP."""
+    """What a target answered over HTTP. With attachments ``body`` is the envelope and ``package`` the whole."""
 
     status: int
     content_type: str
     body: bytes = field(repr=False)
     sent_at: float = 0.0
     answered_at: float = 0.0
+    package: Package | None = None
+
+    @property
+    def xml_type(self) -> str:
+        """The media type of ``body``."""
+        return self.content_type if self.package is None else self.package.root_type
 
 
 class Sender(Protocol):
@@ -292,6 +325,15 @@ class Sender(Protocol):
         self, endpoint: Endpoint, body: bytes, headers: Sequence[tuple[str, str]], deadline_s: float
     ) -> HttpReply:
         """Send once; never retries by itself."""
+        ...
+
+    async def post_package(
+        self, endpoint: Endpoint, package: Package, headers: Sequence[tuple[str, str]], deadline_s: float
+    ) -> HttpReply:
+        """The same with the bytes of a segment; ``deadline_s`` is for the answer after the last of them.
+
+        Errors: as ``post``, and ``WireError`` CB1058 when the segment is missing or not what was stored.
+        """
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ class Municipality:
 class FrontSettings:
     """Where the bus listens and what it admits. Sizes in bytes, times in seconds.
 
-    ``processes`` of 2 or more take the steps beside the process that owns the journal.
+    ``processes`` of 2 or more take the steps beside the process that owns the journal. ``wsa_to`` says how a
+    wsa:To is compared with the address posted to: its ``path`` under any host name, or ``exact``.
     """
 
     host: str = "127.0.0.1"
@@ -33,6 +34,12 @@ class FrontSettings:
     body_timeout_s: float = 30.0
     idle_timeout_s: float = 75.0
     processes: int = 1
+    wsa_to: str = "path"
+
+    def addresses(self, path: str) -> tuple[str, str]:
+        """``path`` as the public address says it, and as this machine does."""
+        own = replace(self, public_url="")
+        return f"{self.url}{path}", f"{own.url}{path}"
 
     @property
     def url(self) -> str:
@@ -42,6 +49,22 @@ class FrontSettings:
         everywhere = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (nothing is bound here)
         host = everywhere.get(self.host, self.host)
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentSettings:
+    """Messages with attachments: where their bytes are kept and what is admitted.
+
+    ``max_size`` bounds one message, ``max_in_flight`` all that are being received or answered, both in bytes;
+    ``min_free`` bytes of the disk are left to the journal. Below ``min_rate`` bytes per second a transfer is given up.
+    """
+
+    folder: Path = Path("var/attachments")
+    max_size: int = 1024 * 1024 * 1024
+    max_parts: int = 200
+    max_in_flight: int = 4 * 1024 * 1024 * 1024
+    min_free: int = 64 * 1024 * 1024
+    min_rate: int = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +93,6 @@ class DeliverySettings:
     breaker_failures: int = 5
     breaker_open_s: float = 5.0
     sweep_s: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class ReliableSettings:
-    """Sequences of reliable messages. Sizes in bytes, times in seconds.
-
-    As destination: at most ``max_sequences`` of one endpoint at a time, none longer than ``expires_s``; of one sequence
-    at most ``max_early`` messages (``max_early_bytes``) wait for a gap to close. As source: at most ``window`` numbers
-    are unacknowledged, and a sequence without work for ``idle_s`` is ended.
-    """
-
-    max_sequences: int = 16
-    expires_s: float = 24 * 3600.0
-    max_early: int = 1000
-    max_early_bytes: int = 16 * 1024 * 1024
-    window: int = 64
-    idle_s: float = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +129,9 @@ class Site:
     broker: BrokerSettings
     delivery: DeliverySettings
     run_folder: Path
-    reliable: ReliableSettings = field(default_factory=ReliableSettings)
     log_level: str = "info"
     tables_hash: str = ""
+    attachments: AttachmentSettings = AttachmentSettings()
 
     def endpoint(self, municipality: str, endpoint_id: str) -> Endpoint | None:
         """The endpoint of that municipality and id, or ``None``."""

@@ -59,7 +59,6 @@ class Endpoint:
     ``key`` is ``<municipality>/<id>`` and is unique in a site. ``address`` is the URL the bus posts to
     (empty for a system that only calls). ``secret`` authenticates both directions (HTTP Basic: the endpoint
     as ``<id>``, the bus as ``chiikibus``); it never appears in a repr.
-    ``reliable`` endpoints get queued deliveries in a sequence; from ``reliable_required`` ones nothing else is taken.
     """
 
     id: str
@@ -71,8 +70,6 @@ class Endpoint:
     purpose: str = NO_PURPOSE
     adapter: str = ""
     paused: bool = False
-    reliable: bool = False
-    reliable_required: bool = False
     concurrency: int = 16
     timeout_s: float = 30.0
     secret: str = field(default="", repr=False)
@@ -96,6 +93,7 @@ class Route:
     on_park: OnPark = OnPark.BLOCK
     opaque: bool = False
     senders: tuple[str, ...] = ()
+    attachments: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +132,11 @@ class Context:
 
 @value(frozen=True, slots=True)
 class Addressing:
-    """WS-Addressing 1.0 properties as received; empty strings where absent."""
+    """WS-Addressing 1.0 properties as received; empty strings where absent.
+
+    ``reply_to``, ``fault_to`` and ``source`` (wsa:From) are the addresses of endpoint references;
+    ``reply_parameters`` and ``fault_parameters`` the XML of their wsa:ReferenceParameters element.
+    """
 
     message_id: str = ""
     action: str = ""
@@ -142,6 +144,24 @@ class Addressing:
     relates_to: str = ""
     reply_to: str = ""
     fault_to: str = ""
+    source: str = ""
+    reply_parameters: str = ""
+    fault_parameters: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What WS-Addressing calls a failure (SOAP Binding section 6.4): ``subcode`` is the most specific local name.
+
+    ``header`` is the local name of the property concerned, ``action`` the wsa:Action and ``soap_action`` the
+    SOAPAction that disagree, ``iri`` the address in question.
+    """
+
+    subcode: str
+    header: str = ""
+    action: str = ""
+    soap_action: str = ""
+    iri: str = ""
 
 
 @value(frozen=True, slots=True)
@@ -220,6 +240,7 @@ class Known:
     sender: str = ""
     targets: tuple[str, ...] = ()
     purpose: str = ""
+    reply_package: Package | None = None
 
     def delivery_id(self, index: int) -> str:
         """The id of the delivery to ``targets[index]``."""
@@ -235,7 +256,6 @@ class Exchange:
     Times are seconds since the epoch, read from the clock port. ``id`` is the bus's own identifier of the exchange
     (32 hex digits); ``journal_id`` the message id it is stored under. ``opaque`` says that the body is carried
     unread. ``answers`` is the stored exchange that a late answer belongs to, ``relates_to`` its message id.
-    ``reliable`` is there for what has to do with sequences (``bus.pipeline.sequence.Passage``).
     """
 
     id: str
@@ -258,4 +278,3 @@ class Exchange:
     opaque: bool = False
     journal_id: str = ""
     answers: Known | None = None
-    reliable: Any = None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
 
 from bus.core.errors import DeliveryError
 from bus.core.ports import Clock, HttpReply, Sender
 from bus.core.settings import DeliverySettings
-from bus.core.types import Endpoint, Finding
+from bus.core.types import Endpoint, Finding, Package
 
 
 class BreakerState(StrEnum):
@@ -104,12 +104,21 @@ class GuardedSender:
         self, endpoint: Endpoint, body: bytes, headers: Sequence[tuple[str, str]], deadline_s: float
     ) -> HttpReply:
         """Send once. Errors: those of the inner sender, and CB5005."""
+        return await self._guarded(endpoint, lambda: self._sender.post(endpoint, body, headers, deadline_s))
+
+    async def post_package(
+        self, endpoint: Endpoint, package: Package, headers: Sequence[tuple[str, str]], deadline_s: float
+    ) -> HttpReply:
+        """Send once. Errors: those of the inner sender, and CB5005."""
+        return await self._guarded(endpoint, lambda: self._sender.post_package(endpoint, package, headers, deadline_s))
+
+    async def _guarded(self, endpoint: Endpoint, send: Callable[[], Awaitable[HttpReply]]) -> HttpReply:
         breaker = self._breakers.of(endpoint.key)
         if not breaker.allow():
             wait = max(1, round(breaker.wait_s()))
             raise DeliveryError("CB5005", [Finding("CB5005", path=endpoint.key)], retry_after_s=wait)
         try:
-            reply = await self._sender.post(endpoint, body, headers, deadline_s)
+            reply = await send()
         except DeliveryError:
             breaker.failure()
             raise

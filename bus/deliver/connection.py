@@ -8,8 +8,11 @@ from typing import Final, cast
 
 import httptools
 
-from bus.core.errors import DeliveryError
+from bus.core.errors import ChiikibusError, DeliveryError
 from bus.core.types import Finding
+from bus.deliver.packages import Spills
+from bus.journal.spill import Spill
+from bus.wire.attachments.media import is_multipart
 
 EARLY_S: Final = 0.002
 """The loop's clock moves in milliseconds: a timer may find that it is this much too early."""
@@ -68,12 +71,14 @@ class Deadlines:
 class Answer:
     """What came back. ``None`` instead of one means: closed before the first byte of an answer."""
 
-    __slots__ = ("body", "content_type", "status")
+    __slots__ = ("body", "content_type", "spill", "status")
 
-    def __init__(self, status: int, content_type: str, body: bytes) -> None:
+    def __init__(self, status: int, content_type: str, body: bytes, spill: Spill | None = None) -> None:
+        """``spill`` has the body of an answer with attachments, which is still on its way to the disk."""
         self.status = status
         self.content_type = content_type
         self.body = body
+        self.spill = spill
 
 
 class ClientConnection(asyncio.Protocol):
@@ -89,8 +94,12 @@ class ClientConnection(asyncio.Protocol):
         max_reply: int,
         on_free: Callable[[ClientConnection], None],
         deadlines: Deadlines,
+        spills: Spills | None = None,
     ) -> None:
-        """``on_free`` is told when the connection may take the next request or has closed."""
+        """``on_free`` is told when the connection may take the next request or has closed.
+
+        ``spills`` takes answers with attachments; without it none is taken.
+        """
         self.loop = loop
         self._max_reply = max_reply
         self._on_free = on_free
@@ -104,6 +113,9 @@ class ClientConnection(asyncio.Protocol):
         self._framed = False
         self._headers_done = False
         self._answering = False
+        self._length = 0
+        self._spills = spills
+        self._spill: Spill | None = None
         self.opened = False
         self.closed = False
         self.requests = 0
@@ -179,19 +191,29 @@ class ClientConnection(asyncio.Protocol):
             self._content_type = value.decode("latin-1")
         elif lower == b"content-length":
             self._framed = True
-            if value.isdigit() and int(value) > self._max_reply:
-                self._fail("CB1017", "reply too large")
+            self._length = int(value) if value.isdigit() else 0
         elif lower == b"transfer-encoding":
             self._framed = True
 
     def on_headers_complete(self) -> None:
         """The body begins."""
         self._headers_done = True
+        if self._spills is not None and is_multipart(self._content_type) and self._transport is not None:
+            try:
+                self._spill = self._spills.begin(self._content_type, self._length, self._transport, self._cut_short)
+            except ChiikibusError as error:
+                self._refuse(error)
+        elif self._length > self._max_reply:
+            self._fail("CB1017", "reply too large")
 
     def on_body(self, body: bytes) -> None:
         """Collect the body within its limit."""
         self._size += len(body)
-        if self._size > self._max_reply:
+        if self._spill is not None:
+            assert self._spills is not None
+            self._spill.feed(body)
+            self.deadline = self._spills.later(self.deadline, len(body))
+        elif self._size > self._max_reply:
             self._fail("CB1017", "reply too large")
         elif self._future is not None:
             self._chunks.append(body)
@@ -208,7 +230,8 @@ class ClientConnection(asyncio.Protocol):
     def _complete(self) -> None:
         status = self._parser.get_status_code()
         body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-        answer = Answer(status, self._content_type, body)
+        answer = Answer(status, self._content_type, body, self._spill)
+        self._spill = None
         reusable = not self.closed and self._framed and self._parser.should_keep_alive()
         self._forget()
         if not reusable:
@@ -221,17 +244,29 @@ class ClientConnection(asyncio.Protocol):
 
     def _forget(self) -> None:
         self._chunks = []
-        self._size = 0
+        self._size = self._length = 0
         self._content_type = ""
         self._framed = False
         self._headers_done = False
 
+    def _cut_short(self) -> None:
+        """The rest of an answer with attachments need not be read: what came of it says why."""
+        if self._spill is not None:
+            self._framed = False
+            self._complete()
+
     def _fail(self, code: str, why: str) -> None:
+        self._refuse(DeliveryError(code, [Finding(code, got=why)]))
+
+    def _refuse(self, error: ChiikibusError) -> None:
         future, self._future = self._future, None
         self._deadlines.forget(self)
+        if self._spill is not None:
+            self._spill.abort()
+            self._spill = None
         self.abort()
         if future is not None and not future.done():
-            future.set_exception(DeliveryError(code, [Finding(code, got=why)]))
+            future.set_exception(error)
 
     def _settle(self, answer: Answer | None) -> None:
         future, self._future = self._future, None

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from bus.core.errors import ChiikibusError, DeliveryError
+from bus.core.errors import ChiikibusError, DeliveryError, WireError
 from bus.core.ports import Clock, Consignment, HttpReply, Journal, Outgoing, Sender, Transition, Verdict
 from bus.core.settings import DeliverySettings
 from bus.core.states import State
 from bus.core.types import Endpoint, Finding
 from bus.deliver.breaker import Breakers
 from bus.deliver.retry import after_failure
+from bus.wire.attachments.media import is_multipart
 
 
 class Courier:
@@ -49,7 +50,10 @@ class Courier:
         try:
             body, headers = self._outgoing.request(sending, endpoint)
             request_out = self._clock.now()
-            reply = await self._sender.post(endpoint, body, headers, endpoint.timeout_s)
+            if is_multipart(sending.content_type):
+                reply = await self._post_package(sending, endpoint, headers)
+            else:
+                reply = await self._sender.post(endpoint, body, headers, endpoint.timeout_s)
             verdict = await self._outgoing.judge(sending, reply)
         except ChiikibusError as error:
             if isinstance(error, DeliveryError) and error.entry.retryable:
@@ -70,6 +74,15 @@ class Courier:
             breaker.success()
         response_in = reply.answered_at or self._clock.now()
         return self._transition(sending, settings, verdict, reply.sent_at or request_out, response_in)
+
+    async def _post_package(
+        self, sending: Consignment, endpoint: Endpoint, headers: Sequence[tuple[str, str]]
+    ) -> HttpReply:
+        """The bytes as they were received, from their segment. Errors: CB1058 parks."""
+        package = self._journal.package(sending.exchange_id)
+        if package is None:
+            raise WireError("CB1058", [Finding("CB1058", path="attachments", got="no row")])
+        return await self._sender.post_package(endpoint, package, headers, endpoint.timeout_s)
 
     def _transition(
         self,
@@ -96,6 +109,7 @@ class Courier:
             reply=kept.body,
             reply_status=kept.status,
             reply_content_type=kept.content_type,
+            reply_package=kept.package,
         )
 
 

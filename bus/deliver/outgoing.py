@@ -35,6 +35,8 @@ class HouseOutgoing:
         kept: HttpReply | None = None
         if state is State.REPLIED and operation is not None:
             state, code, findings, kept = await settle(house, consignment, operation, reply)
+        if reply.package is not None:
+            house.discard(reply.package)
         detail = json.dumps([finding.as_dict() for finding in findings], ensure_ascii=False) if findings else ""
         return Verdict(state, code, detail, reply=kept)
 

@@ -12,8 +12,11 @@ from urllib.parse import urlsplit
 
 from bus.core.errors import DeliveryError
 from bus.core.ports import Clock, HttpReply
-from bus.core.types import Endpoint, Finding
-from bus.deliver.connection import ClientConnection, Deadlines
+from bus.core.types import Endpoint, Finding, Package
+from bus.deliver.connection import Answer, ClientConnection, Deadlines
+from bus.deliver.packages import Spills
+from bus.deliver.streaming import StreamingConnection
+from bus.journal.segments import missing
 
 ONE_WRITE: Final = 64 * 1024
 """Bodies up to this size are joined with the head into one write."""
@@ -59,8 +62,13 @@ class PooledSender:
         idle_s: float = 15.0,
         connect_s: float = 5.0,
         tls: ssl.SSLContext | None = None,
+        spills: Spills | None = None,
     ) -> None:
-        """``per_origin`` bounds connections, ``idle_s`` how long an unused one is kept."""
+        """``per_origin`` bounds connections, ``idle_s`` how long an unused one is kept.
+
+        ``spills`` is where answers with attachments go and requests with some come from; without it there are none.
+        """
+        self._spills = spills
         self._clock = clock
         self._per_origin = per_origin
         self._max_reply = max_reply
@@ -96,6 +104,8 @@ class PooledSender:
                 connection.abort()
                 raise
             if answer is not None:
+                if answer.spill is not None:
+                    return await self._spilled(answer, sent_at)
                 return HttpReply(answer.status, answer.content_type, answer.body, sent_at, self._clock.now())
             if connection.requests == 1:
                 raise _error("CB5003", endpoint, "closed without an answer")
@@ -103,6 +113,37 @@ class PooledSender:
             while origin.idle:
                 origin.idle.pop().abort()
             connection = None
+
+    async def post_package(
+        self, endpoint: Endpoint, package: Package, headers: Sequence[tuple[str, str]], deadline_s: float
+    ) -> HttpReply:
+        """The same with the bytes of a segment, on a connection of its own."""
+        spills = self._spills
+        if spills is None:
+            raise missing("no folder")
+        target = self._targets.get(endpoint.address) or self._target(endpoint)
+        head = head_bytes(target.head, headers, package.size)
+        reading = await spills.open(package)
+        try:
+            sent_at, deadline = self._clock.now(), asyncio.get_running_loop().time() + deadline_s
+            connection = await self._connect(target.origin, endpoint, deadline, StreamingConnection)
+            assert isinstance(connection, StreamingConnection)
+            answer = await connection.stream(head, reading, spills, package.size, deadline_s)
+            connection.abort()
+        finally:
+            reading.close()
+        if answer is None:
+            raise _error("CB5003", endpoint, "closed without an answer")
+        if answer.spill is not None:
+            return await self._spilled(answer, sent_at)
+        return HttpReply(answer.status, answer.content_type, answer.body, sent_at, self._clock.now())
+
+    async def _spilled(self, answer: Answer, sent_at: float) -> HttpReply:
+        """An answer with attachments, when all of it is durable. Errors: CB1017, CB4001."""
+        assert answer.spill is not None
+        assert self._spills is not None
+        package, root = await self._spills.finish(answer.spill)
+        return HttpReply(answer.status, answer.content_type, root, sent_at, self._clock.now(), package)
 
     async def close(self) -> None:
         """Close all kept connections; a call under way ends with its own connection."""
@@ -158,6 +199,13 @@ class PooledSender:
             freed = self._idle(origin, loop.time())
             if freed is not None:
                 return freed
+        return await self._connect(origin, endpoint, deadline, ClientConnection)
+
+    async def _connect(
+        self, origin: _Origin, endpoint: Endpoint, deadline: float, kind: type[ClientConnection]
+    ) -> ClientConnection:
+        """A new connection, whether there is room for it or not."""
+        loop = asyncio.get_running_loop()
         origin.count += 1
         deadlines = self._deadlines
         if deadlines is None:
@@ -165,7 +213,7 @@ class PooledSender:
         try:
             async with asyncio.timeout_at(min(deadline, loop.time() + self._connect_s)):
                 _, connection = await loop.create_connection(
-                    lambda: ClientConnection(loop, self._max_reply, lambda each: self._free(origin, each), deadlines),
+                    lambda: kind(loop, self._max_reply, lambda each: self._free(origin, each), deadlines, self._spills),
                     origin.host,
                     origin.port,
                     ssl=self._context() if origin.tls else None,
@@ -224,15 +272,20 @@ def _wake_one(origin: _Origin) -> None:
 
 
 def _request(head: str, headers: Sequence[tuple[str, str]], body: bytes) -> list[bytes]:
-    """The request as one piece, or as head and body where the body is large.
+    """The request as one piece, or as head and body where the body is large."""
+    whole = head_bytes(head, headers, len(body))
+    return [whole + body] if len(body) <= ONE_WRITE else [whole, body]
+
+
+def head_bytes(head: str, headers: Sequence[tuple[str, str]], length: int) -> bytes:
+    """The head of a request with a body of this length.
 
     A header value comes from somebody's message: a line break in it must not become another header.
     """
     lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
     if lines.count("\n") != len(headers) or lines.count("\r") != len(headers):
         lines = "".join([f"{name}: {' '.join(value.split())}\r\n" for name, value in headers])
-    whole = f"{head}{lines}Content-Length: {len(body)}\r\n\r\n".encode()
-    return [whole + body] if len(body) <= ONE_WRITE else [whole, body]
+    return f"{head}{lines}Content-Length: {length}\r\n\r\n".encode()
 
 
 def _error(code: str, endpoint: Endpoint, why: str) -> DeliveryError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
@@ -9,9 +10,13 @@ import msgspec
 
 from bus.core.errors import ChiikibusError, EnvironmentFault, JournalError, WireError
 from bus.core.settings import FrontSettings
+from bus.core.types import Finding
 from bus.front.documents import Documents, base_url, load_documents
-from bus.pipeline import House, Tables, process
+from bus.journal.segments import Segments
+from bus.pipeline import House, Tables, process, refuse
 from bus.pipeline.identify import admit
+from bus.wire.attachments.media import is_multipart
+from bus.wire.coding import coding_of, room, unpack
 from bus.wire.fault import error_response
 from bus.wire.http import JSON, Request, Response
 from bus.wire.safe_xml import charset_of
@@ -22,6 +27,10 @@ Away = Callable[[House, Request], Awaitable[Response]]
 
 LIVE: Final = "/health/live"
 READY: Final = "/health/ready"
+CODING: Final = "content-encoding"
+BESIDE: Final = 4 * 1024
+"""Packed bodies from this size on are unpacked beside the event loop."""
+
 _READING: Final = frozenset({"GET", "HEAD"})
 
 
@@ -29,10 +38,19 @@ class FrontDesk:
     """One per listener: decides, counts bytes in flight, and knows whether the bus is being stopped."""
 
     def __init__(
-        self, house: HouseReference, settings: FrontSettings, extra: Mapping[str, Handler], away: Away | None = None
+        self,
+        house: HouseReference,
+        settings: FrontSettings,
+        extra: Mapping[str, Handler],
+        away: Away | None = None,
+        segments: Segments | None = None,
     ) -> None:
-        """``away``, in a worker process, is where everything goes but messages that the worker can take itself."""
+        """``away``, in a worker process, is where everything goes but messages that the worker can take itself.
+
+        Without ``segments`` there is no place for attachments, and text/xml is all that is taken.
+        """
         self.settings = settings
+        self.segments = segments
         self.listening = f"{settings.host}:{settings.port}"
         self.draining = False
         self._house = house
@@ -40,6 +58,11 @@ class FrontDesk:
         self._away = away
         self._in_flight = 0
         self._documents: tuple[Tables, Documents] | None = None
+
+    @property
+    def min_rate(self) -> int:
+        """Bytes per second below which a body with attachments is given up."""
+        return self.segments.settings.min_rate if self.segments is not None else 1
 
     @property
     def in_flight(self) -> int:
@@ -67,28 +90,86 @@ class FrontDesk:
             if method != "POST" or path in {LIVE, READY}:
                 raise WireError("CB1001")
             admit(self._house().tables, path, headers.get("authorization", ""))
-            charset_of_media(headers.get("content-type", ""))
+            charset_of_media(headers.get("content-type", ""), attachments=self.segments is not None)
+            if CODING in headers:
+                coding_of(headers[CODING])
         except ChiikibusError as error:
             return error_response(error)
         return None
 
+    def takes_attachments(self, path: str) -> bool:
+        """Whether a message with attachments may be judged at this address at all."""
+        return self.segments is not None and path in self._house().tables.doors
+
+    def refuse_attachments(self, path: str) -> None:
+        """Errors: CB1050 where no route of the address's unit carries attachments."""
+        tables = self._house().tables
+        door = tables.doors[path]
+        if (door.endpoint.municipality, door.unit) not in tables.with_attachments:
+            expected = f"a route of {door.unit} with attachments = true"
+            raise WireError("CB1050", [Finding("CB1050", path="routes.toml", expected=expected)])
+
+    async def answer_package(self, request: Request) -> Response:
+        """The answer to a request with attachments; its segment goes unless a row holds it now."""
+        assert request.package is not None
+        assert self.segments is not None
+        try:
+            return await self.answer(request)
+        finally:
+            self.segments.discard(request.package)
+
+    async def answer_sent_on(self, request: Request) -> Response:
+        """The answer to a request that a worker leaves to the owner, and with it the care for its segment."""
+        if request.package is None:
+            return await self.answer(request)
+        request.package.kept = False
+        return await self.answer_package(request)
+
+    async def answer_unreadable(self, request: Request, error: ChiikibusError) -> Response:
+        """The answer to a request whose body was refused as it came: counted, then told."""
+        return await refuse(self._house(), request, error)
+
     async def answer(self, request: Request) -> Response:
         """Never raises: an error of the program is logged and answered with CB9001."""
         house = self._house()
+        if CODING in request.headers:
+            return await self._unpacked(request)
         try:
             if self._away is not None:
                 return await self._away(house, request)
             handler = self._handler(request.path)
             if handler is not None:
                 return await handler(request)
-            if request.method == "POST":
-                return await process(house, request)
-            return self._read(house, request)
+            return await process(house, request) if request.method == "POST" else self._read(house, request)
         except ChiikibusError as error:
             return error_response(error)
         except Exception as error:  # the door: whatever it is, the sender gets a coded answer
             house.log("internal_error", level="error", **_place(error))
             return error_response(EnvironmentFault("CB9001"))
+
+    async def _unpacked(self, request: Request) -> Response:
+        """Undo the content coding within the bytes in flight, then answer."""
+        packed = request.body
+        taken = 0
+        try:
+            coding = coding_of(request.headers[CODING])
+            headers = {name: text for name, text in request.headers.items() if name != CODING}
+            body = packed
+            if coding and packed:
+                limit = room(len(packed), self.settings.max_body)
+                if not self.reserve(limit):
+                    raise JournalError("CB4002", retry_after_s=1)
+                taken = limit
+                beside = len(packed) >= BESIDE
+                body = await asyncio.to_thread(unpack, packed, limit) if beside else unpack(packed, limit)
+                self.release(limit - len(body))
+                taken = len(body)
+            plain = Request(request.method, request.path, headers, body, request.query, request.peer)
+            return await self.answer(plain)
+        except ChiikibusError as error:
+            return error_response(error)
+        finally:
+            self.release(taken)
 
     def _handler(self, path: str) -> Handler | None:
         """The extra handler whose prefix the path has."""
@@ -126,12 +207,15 @@ class FrontDesk:
         )
 
 
-def charset_of_media(content_type: str) -> None:
-    """Refuse a media type other than text/xml before the body comes. Errors: CB1002; a charset is step 2's matter."""
+def charset_of_media(content_type: str, *, attachments: bool = False) -> None:
+    """Refuse a media type other than text/xml before the body comes. Errors: CB1002; a charset is step 2's matter.
+
+    Where there may be ``attachments``, a multipart type is judged when its parts are read.
+    """
     try:
         charset_of(content_type)
     except WireError as error:
-        if error.code == "CB1002":
+        if error.code == "CB1002" and not (attachments and is_multipart(content_type)):
             raise
 
 

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import httptools
 
 from bus.core.errors import JournalError, WireError
+from bus.front import head
+from bus.front.intake import Intake, take_in, wanted
+from bus.front.outflow import pour
 from bus.front.responses import CONTINUE, encode
+from bus.front.turn import NAMES, ONCE, Turn
 from bus.wire.fault import error_response
 from bus.wire.http import Request, Response
 
@@ -25,6 +29,12 @@ MAX_HEAD: Final = 32 * 1024
 MAX_FIELDS: Final = 100
 """Header fields per request; real clients send 5 to 20."""
 
+MAX_OVERHEAD: Final = 256 * 1024
+"""Bytes of chunk sizes, extensions and trailers; beyond that, up to eight times the body: chunks of one byte."""
+
+MAX_PIECES: Final = 65_536
+"""Pieces in which a body may arrive; 16 MB in packets of a slow line are 11,000."""
+
 MAX_PIPELINED: Final = 16
 """Requests read ahead per connection; then reading pauses."""
 
@@ -33,28 +43,6 @@ MAX_DISCARD: Final = 1024 * 1024
 
 LINGER_S: Final = 2.0
 """After an answer that ends the connection, what still comes is thrown away for this long, so that it arrives."""
-
-_ONCE: Final = frozenset({"content-length", "host", "authorization", "content-type", "soapaction", "expect"})
-_NAMES: Final = {
-    name.encode(): name.lower()
-    for names in (
-        ("Host", "Content-Type", "Content-Length", "SOAPAction", "Authorization", "User-Agent", "Accept"),
-        ("Connection", "Transfer-Encoding", "Expect", "Accept-Encoding"),
-    )
-    for original in names
-    for name in (original, original.lower())
-}
-
-
-class Turn(NamedTuple):
-    """A request that waits for its turn, or the answer that it already has."""
-
-    request: Request | None
-    response: Response | None
-    method: str
-    keep_alive: bool
-    announce: bool
-    reserved: int
 
 
 class Connection(asyncio.Protocol):
@@ -105,13 +93,15 @@ class Connection(asyncio.Protocol):
             return
         if self._in_head or not self._in_message:
             self._head_size += len(data)
+        elif self._chunked:
+            self._wire_size += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self._ignore_upgrade(data, upgrade)
         except httptools.HttpParserError:
             self._end_with(error_response(WireError("CB1014")))
-        if self._in_head and self._head_size > MAX_HEAD:
+        if (self._in_head and self._head_size > MAX_HEAD) or self._wire_size > MAX_OVERHEAD + 8 * self._size:
             self._end_with(error_response(WireError("CB1014")))
 
     def eof_received(self) -> bool:
@@ -148,11 +138,11 @@ class Connection(asyncio.Protocol):
         """One field; those that must be unique make the request malformed when they are not. Trailers are dropped."""
         if not self._in_head:
             return
-        key = _NAMES.get(name) or name.decode("latin-1").lower()
+        key = NAMES.get(name) or name.decode("latin-1").lower()
         text = value.decode("latin-1").rstrip()
         before = self._headers.get(key)
         if before is not None:
-            self._malformed = self._malformed or key in _ONCE
+            self._malformed = self._malformed or key in ONCE
             text = f"{before}, {text}"
         self._headers[key] = text
         self._fields += 1
@@ -169,18 +159,24 @@ class Connection(asyncio.Protocol):
         version = self._parser.get_http_version()
         self._keep_alive = self._parser.should_keep_alive() and not self._desk.draining
         self._announce = version == "1.0"
-        target = self._target.decode("latin-1")
-        self._path, _, self._query = target.partition("?")
+        self._chunked = "transfer-encoding" in headers
+        target = head.target(self._target.decode("latin-1"))
+        self._path, self._query = target or ("", "")
+        wrong = "CB1014"
+        if target is not None and not self._malformed and self._within_limits():
+            wrong = head.problem(self._method, self._path, version, headers)
         length = int(headers.get("content-length") or 0)
         self.deadline = self._loop.time() + self._settings.body_timeout_s
-        if self._malformed or not self._within_limits() or not self._well_addressed(version):
-            self._end_with(error_response(WireError("CB1014")))
-        elif length > self._settings.max_body:
+        if wrong:
+            self._end_with(error_response(WireError(wrong)))
+        elif length > self._settings.max_body and not wanted(headers):
             self._refuse(error_response(WireError("CB1006")), length)
         else:
             refused = self._desk.refuse(self._method, self._path, headers)
             if refused is not None:
                 self._refuse(refused, length)
+            elif wanted(headers) and self._desk.takes_attachments(self._path):
+                self._take_in(length)
             elif not self._desk.reserve(length):
                 self._refuse(error_response(JournalError("CB4002", retry_after_s=1)), length)
             else:
@@ -194,6 +190,11 @@ class Connection(asyncio.Protocol):
         if self._deaf:
             return
         self._size += len(body)
+        if self._intake is not None:
+            self._intake.feed(body)
+            earned = self.deadline + len(body) / self._desk.min_rate
+            self.deadline = min(earned, self._loop.time() + self._settings.body_timeout_s)
+            return
         if self._refusal is not None:
             if self._size > MAX_DISCARD:
                 self._end_with(self._refusal)
@@ -209,16 +210,20 @@ class Connection(asyncio.Protocol):
                 return
             self._reserved += len(body)
         self._chunks.append(body)
+        if len(self._chunks) > MAX_PIECES:
+            self._end_with(error_response(WireError("CB1014")))
 
     def on_message_complete(self) -> None:
         """The request is whole: it takes its turn."""
         if self._deaf or (self._parser.should_upgrade() and not self._resumed):
             return
         request = None
-        if self._refusal is None:
+        if self._refusal is None and self._intake is None:
             body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
             request = Request(self._method, self._path, self._headers, body, self._query, self._peer)
-        turn = Turn(request, self._refusal, self._method, self._keep_alive, self._announce, self._reserved)
+        turn = Turn(
+            request, self._refusal, self._method, self._keep_alive, self._announce, self._reserved, self._intake
+        )
         self._begin()
         self._turns.append(turn)
         self._take_turns()
@@ -235,8 +240,10 @@ class Connection(asyncio.Protocol):
         self._keep_alive = self._announce = False
         self._chunks: list[bytes] = []
         self._size = self._announced = self._reserved = 0
-        self._head_size = 0
+        self._head_size = self._wire_size = 0
+        self._chunked = False
         self._refusal: Response | None = None
+        self._intake: Intake | None = None
         self._resumed = False
         self._in_message = self._in_head = self._continue_due = False
         self.deadline = float("inf")
@@ -245,20 +252,31 @@ class Connection(asyncio.Protocol):
         """Number and size of fields and the length of the target."""
         return self._fields <= MAX_FIELDS and self._field_bytes + len(self._target) <= MAX_HEAD
 
-    def _well_addressed(self, version: str) -> bool:
-        """HTTP/1.0 or 1.1, with a Host in 1.1, and a target that is a path."""
-        return (
-            version in {"1.0", "1.1"}
-            and (version == "1.0" or "host" in self._headers)
-            and self._path.startswith("/")
-            and self._method != "CONNECT"
-        )
-
     def _refuse(self, response: Response, length: int) -> None:
         """Answer in turn; a short body is thrown away first, a long one or a waiting client ends the connection."""
         self._refusal = response
         if length > MAX_DISCARD or "expect" in self._headers:
             self._end_with(response)
+
+    def _take_in(self, length: int) -> None:
+        """The body has attachments: it goes to the disk as it comes."""
+        head = Request(self._method, self._path, self._headers, b"", self._query, self._peer)
+        taken = take_in(self._desk, self._transport, head, length, self._cut_short)
+        if isinstance(taken, Response):
+            self._refuse(taken, length)
+            return
+        self._intake = taken
+        self._continue_due = self._headers.get("expect", "").lower() == "100-continue"
+        self._go_on()
+
+    def _cut_short(self, intake: Intake) -> None:
+        """A body that cannot be taken: if it is still coming, its answer is the last of this connection."""
+        if intake is self._intake:
+            turn = Turn(None, None, self._method, False, False, 0, intake)
+            self._begin()
+            self._deaf = True
+            self._turns.append(turn)
+            self._take_turns()
 
     def _go_on(self) -> None:
         """100 Continue, but not before the answers to earlier requests."""
@@ -300,6 +318,9 @@ class Connection(asyncio.Protocol):
         self._desk.release(self._reserved)
         self._reserved = 0
         self._chunks = []
+        if self._intake is not None:
+            self._intake.abort()
+            self._intake = None
 
     def _take_turns(self) -> None:
         """Work on the first turn; answers that are known already need no task."""
@@ -323,11 +344,14 @@ class Connection(asyncio.Protocol):
                         response = await self._desk.answer(turn.request)
                     finally:
                         self._desk.release(turn.reserved)
+                elif turn.intake is not None:
+                    response = await turn.intake.answer()
                 assert response is not None
-                self._write(turn, response)
-                while self._writable is not None:
-                    self.deadline = self._loop.time() + self._settings.idle_timeout_s
-                    await self._writable
+                if response.package is None:
+                    self._write(turn, response)
+                else:
+                    await self._pour(turn, response)
+                await self._taken()
         finally:
             self._task = None
         if self._transport is not None and not self._deaf:
@@ -353,14 +377,31 @@ class Connection(asyncio.Protocol):
                 head=turn.method == "HEAD",
             )
         )
-        if close:
+        if close and response.package is None:
             self._linger(transport)
+
+    async def _pour(self, turn: Turn, response: Response) -> None:
+        """An answer with attachments, as fast as the client takes it."""
+        poured = await pour(self._desk, response, lambda: self._write(turn, response), self._taken)
+        if poured is not None:
+            self._write(turn, poured)
+        elif self._transport is not None and (not turn.keep_alive or (self._desk.draining and not self._turns)):
+            self._linger(self._transport)
+
+    async def _taken(self) -> asyncio.Transport | None:
+        """Where to write the next piece, when the client has taken most of the last; ``None`` when it is gone."""
+        while self._writable is not None:
+            self.deadline = self._loop.time() + self._settings.idle_timeout_s
+            await self._writable
+        return None if self._lingering else self._transport
 
     def _linger(self, transport: asyncio.Transport) -> None:
         """Close in two steps, so that data still on its way does not destroy the answer."""
         self._deaf = self._lingering = True
         for turn in self._turns:
             self._desk.release(turn.reserved)
+            if turn.intake is not None:
+                turn.intake.abort()
         self._turns.clear()
         self.deadline = self._loop.time() + LINGER_S
         if transport.can_write_eof():
@@ -390,7 +431,7 @@ class Connection(asyncio.Protocol):
             return
         if self._lingering or self._writable is not None or self.idle:
             self._transport.abort()
-        elif self._turns or self._task is not None:
+        elif self._turns or self._task is not None or (self._intake is not None and self._intake.waiting):
             self.deadline = self._loop.time() + self._settings.body_timeout_s
         else:
             self._end_with(error_response(WireError("CB1014")))

@@ -14,12 +14,16 @@ CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 def encode(
     response: Response, date: str, *, close: bool, announce_keep_alive: bool = False, head: bool = False
 ) -> bytes:
-    """Status line, fields and body; a HEAD request gets the fields only. ``date`` is the whole Date field line."""
+    """Status line, fields and body; a HEAD request gets the fields only. ``date`` is the whole Date field line.
+
+    The bytes of a package follow by themselves (``bus.front.outflow``).
+    """
     body = response.body
+    length = len(body) if response.package is None else response.package.size
     lines = [_STATUS_LINES[response.status], date]
     if response.content_type:
         lines.append(f"Content-Type: {response.content_type}\r\n")
-    lines.append(f"Content-Length: {len(body)}\r\n")
+    lines.append(f"Content-Length: {length}\r\n")
     lines += [f"{name}: {value}\r\n" for name, value in response.headers]
     if close:
         lines.append("Connection: close\r\n\r\n")
@@ -28,4 +32,4 @@ def encode(
     else:
         lines.append("\r\n")
     start = "".join(lines).encode("latin-1", "replace")
-    return start if head else start + body
+    return start if head or response.package is not None else start + body

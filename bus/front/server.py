@@ -12,6 +12,7 @@ from typing import Final
 from bus.core.settings import FrontSettings
 from bus.front.desk import Away, FrontDesk, Handler, HouseReference
 from bus.front.protocol import Connection
+from bus.journal.segments import Segments
 
 TICK_S: Final = 0.25
 """How often deadlines are looked at: one pass over all connections instead of a timer for each."""
@@ -96,14 +97,18 @@ class Server:
 
 
 async def serve(
-    house: HouseReference, settings: FrontSettings, *, extra: Mapping[str, Handler] | None = None
+    house: HouseReference,
+    settings: FrontSettings,
+    *,
+    extra: Mapping[str, Handler] | None = None,
+    segments: Segments | None = None,
 ) -> Server:
     """Listen at ``settings.host`` and ``port`` (0: chosen by the system).
 
     ``house`` is asked for the present house with every request, so that a reload takes effect at once. ``extra`` maps
     path prefixes to handlers of their own. Errors: OSError when the address is in use.
     """
-    desk = FrontDesk(house, settings, extra or {})
+    desk = FrontDesk(house, settings, extra or {}, segments=segments)
     listener = Listener(desk)
     server = await asyncio.get_running_loop().create_server(
         lambda: Connection(listener), settings.host, settings.port, backlog=BACKLOG
@@ -115,10 +120,16 @@ async def serve(
 
 
 def receive(
-    house: HouseReference, settings: FrontSettings, *, extra: Mapping[str, Handler], away: Away, listening: str
+    house: HouseReference,
+    settings: FrontSettings,
+    *,
+    extra: Mapping[str, Handler],
+    away: Away,
+    listening: str,
+    segments: Segments | None = None,
 ) -> tuple[Server, Callable[[], Connection]]:
     """A front for connections that another process accepted at ``listening``, and the maker of their protocols."""
-    desk = FrontDesk(house, settings, extra, away)
+    desk = FrontDesk(house, settings, extra, away, segments)
     desk.listening = listening
     listener = Listener(desk)
     watcher = asyncio.get_running_loop().create_task(listener.watch())

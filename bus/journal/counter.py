@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Final, Protocol
 
 from bus.core.errors import JournalError
-from bus.core.ports import Acceptance, Clock, Consignment, Journal, Outbox, Transition
+from bus.core.ports import Acceptance, Clock, Journal, Outbox, Transition
 from bus.core.states import State
 from bus.journal.frames import Accept, Answered, Ask, Channel, Failed, Record, Stored, Taken
 from bus.journal.ledger import Outcome, Work
@@ -18,7 +18,11 @@ CUT_OFF: Final = "CB5003"
 
 
 class SharedJournal(Journal, Protocol):
-    """A journal that takes work without a coroutine for each entry."""
+    """A journal that takes work without a coroutine for each entry, and knows which segments its rows hold."""
+
+    def segments(self) -> Iterator[str]:
+        """The names of all segments that belong to a message or a reply."""
+        ...
 
     def enter(self, work: Work, ticket: Ticket) -> None:
         """Hand over one entry; ``ticket`` is told, in the event loop's thread, when it is durable or refused."""
@@ -112,7 +116,7 @@ class Counter:
     def stored(self, number: int, acceptance: Acceptance) -> None:
         """An acceptance is durable: what is for the queue is handed over before its sender is told."""
         if acceptance.state is State.ACCEPTED:
-            self._outbox.hand_over(consignments(acceptance))
+            self._outbox.hand_over(acceptance.consignments())
         elif acceptance.state is State.DISPATCHING:
             self._out.add(f"{acceptance.exchange_id}-0")
         self.told(Stored(number))
@@ -165,29 +169,6 @@ class Counter:
 
     async def _take(self, note: Ask) -> None:
         self._say(Answered(note.number, await self._answer(note.request)))
-
-
-def consignments(acceptance: Acceptance) -> list[Consignment]:
-    """What step 10 hands over for an acceptance, one per target."""
-    return [
-        Consignment(
-            delivery_id=acceptance.delivery_id(index),
-            exchange_id=acceptance.exchange_id,
-            municipality=acceptance.municipality,
-            sender=acceptance.sender,
-            target=target,
-            operation=acceptance.operation,
-            message_id=acceptance.message_id,
-            ordering_keys=acceptance.ordering_keys,
-            accepted_at=acceptance.received_at,
-            expires_at=acceptance.expires_at,
-            content_type=acceptance.content_type,
-            soap_action=acceptance.soap_action,
-            purpose=acceptance.purpose,
-            raw=acceptance.raw,
-        )
-        for index, target in enumerate(acceptance.targets)
-    ]
 
 
 def _failed(number: int, error: JournalError) -> Failed:

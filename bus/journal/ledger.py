@@ -13,18 +13,17 @@ from typing import Final
 
 from bus.core.errors import JournalError
 from bus.core.ports import Acceptance, Clock, Transition
-from bus.core.sequences import Admission
 from bus.core.states import FINAL, State, may_follow
-from bus.core.types import Finding, Known, Mode
+from bus.core.types import Finding, Known, Mode, Package
+from bus.journal import packages
 from bus.journal.message_index import MessageIndex, message_key
 from bus.journal.rows import KEY_SEPARATOR, known
 from bus.journal.schema import CALLING, FAN_OUT, OPEN_CLASS, WAITING
-from bus.journal.sequence_ledger import SequenceLedger, SequenceWork
 
-Work = Acceptance | tuple[Transition, ...] | SequenceWork
-"""What one caller wants done: one acceptance, transitions that stand or fall together, or a step of a sequence."""
+Work = Acceptance | tuple[Transition, ...]
+"""What one caller wants done: one acceptance, or transitions that stand or fall together."""
 
-Outcome = Known | Admission | int | JournalError | None
+Outcome = Known | JournalError | None
 
 MOST_ROWS: Final = 32
 """Rows of one statement; statements of all sizes up to this one stay prepared."""
@@ -92,7 +91,6 @@ class Ledger:
         self._places: dict[str, _Place] = {}
         self._finished: list[str] = []
         self._data_version = -1
-        self._sequences = SequenceLedger(connection, clock, self._accept_one, self._record_one, self._moved)
         self._next_n = 1 + int(connection.execute("SELECT coalesce(max(n), 0) FROM exchange").fetchone()[0])
         self._exchanges = _insert(
             "exchange",
@@ -122,9 +120,6 @@ class Ledger:
                 self._accept(accepts, outcomes)
             if len(accepts) < len(batch):
                 self._record(((i, work) for i, work in enumerate(batch) if isinstance(work, tuple)), outcomes)
-                for index, work in enumerate(batch):
-                    if not isinstance(work, Acceptance | tuple):
-                        outcomes[index] = self._sequences.write(work)
         except BaseException:
             self._abandon()
             raise
@@ -147,7 +142,6 @@ class Ledger:
     def _abandon(self) -> None:
         self._places.clear()
         self._finished.clear()
-        self._sequences.forget()
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
@@ -155,7 +149,6 @@ class Ledger:
         found = self._connection.execute("PRAGMA data_version").fetchone()[0]
         if found != self._data_version:
             self._places.clear()
-            self._sequences.forget()
             self._data_version = found
 
     # -- acceptance -------------------------------------------------------------------------------------------
@@ -212,6 +205,7 @@ class Ledger:
         exchanges: list[object] = []
         bodies: list[object] = []
         deliveries: list[object] = []
+        held: list[tuple[int, Package]] = []
         n, now, places = self._next_n, self._clock.now(), self._places
         for key, a in acceptances:
             refused = a.state is State.REJECTED
@@ -222,6 +216,8 @@ class Ledger:
             )  # fmt: skip
             if a.raw:
                 bodies += (n, a.raw)
+            if a.package is not None:
+                held.append((n, a.package))
             if not refused:
                 direct = a.mode is Mode.DIRECT
                 state, where, row = a.state.value, CALLING if direct else OPEN_CLASS[a.state], n * FAN_OUT
@@ -234,24 +230,9 @@ class Ledger:
         self._exchanges.write(self._connection, exchanges)
         self._bodies.write(self._connection, bodies)
         self._deliveries.write(self._connection, deliveries)
+        for number, package in held:
+            packages.add(self._connection, packages.REQUEST, number, package)
         self._next_n = n
-
-    def _accept_one(self, acceptance: Acceptance) -> Known | None:
-        """An acceptance on its own, for a sequence."""
-        key = message_key(acceptance.municipality, acceptance.message_id)
-        if self.messages.present([key]):
-            return self._accept_again(key, acceptance)
-        self._insert_acceptances([(key, acceptance)])
-        return None
-
-    def _moved(self, exchange_id: str, municipality: str, message_id: str) -> int:
-        """The next place in the order, for a message that gives up its own."""
-        n, self._next_n = self._next_n, self._next_n + 1
-        self.messages.add(message_key(municipality, message_id), n)
-        index = 0
-        while self._places.pop(f"{exchange_id}-{index}", None) is not None:
-            index += 1
-        return n
 
     # -- transitions ------------------------------------------------------------------------------------------
 
@@ -273,6 +254,8 @@ class Ledger:
                 events += (place.n, place.events, t.at, t.state.value, t.attempt, t.code, t.detail, "")
                 if t.reply or t.reply_status:
                     replies += (place.n, t.reply_status, t.reply_content_type, t.reply)
+                if t.reply_package is not None:
+                    packages.add(self._connection, packages.REPLY, place.n, t.reply_package)
                 if t.state in FINAL:
                     self._finished.append(t.delivery_id)
         moves: list[object] = []
@@ -286,13 +269,6 @@ class Ledger:
         self._turns.write(self._connection, turns)
         self._events.write(self._connection, events)
         self._replies.write(self._connection, replies)
-
-    def _record_one(self, transitions: tuple[Transition, ...]) -> JournalError | None:
-        """Transitions on their own, for a sequence."""
-        outcomes: list[Outcome] = [None]
-        self._record(((0, transitions),), outcomes)
-        refused = outcomes[0]
-        return refused if isinstance(refused, JournalError) else None
 
     def _refusal(self, transitions: tuple[Transition, ...]) -> JournalError | None:
         """CB4004 when any of the transitions may not follow; looks ahead without changing anything."""

@@ -15,6 +15,7 @@ from bus.core.errors import JournalError
 from bus.core.states import State
 from bus.core.types import Finding
 from bus.journal.message_index import stored_candidates
+from bus.journal.packages import REPLY, REQUEST
 from bus.journal.schema import FAN_OUT, HELD, open_for_reading
 
 COLUMNS: Final = (
@@ -107,6 +108,7 @@ class SqliteReader:
         of_delivery = ("delivery_id", "target", "state", "code", "findings", "attempt", "next_attempt_at",
                        "request_out", "response_in", "response_out", "updated_at")  # fmt: skip
         shown["state"], shown["code"] = first["state"], first["code"]
+        shown["attachments"] = self._attachments(exchange_id)
         shown["deliveries"] = [
             {name: flat[name] for name in of_delivery}
             | {"events": [event for event in events if event["delivery_id"] == flat["delivery_id"]]}
@@ -151,6 +153,22 @@ class SqliteReader:
                 "findings": _findings(row["detail"]),
                 "actor": row["actor"],
             }
+
+    def _attachments(self, exchange_id: str) -> list[Row]:
+        """Names, types, sizes and digests of the attachments of a message and of its replies; never their content."""
+        found = self._connection.execute(
+            "SELECT a.kind, a.n, a.content_id, a.content_type, a.size, a.sha256 FROM exchange e JOIN attachment a"
+            " ON (a.kind = ? AND a.n = e.n) OR (a.kind = ? AND a.n BETWEEN e.n * ? AND e.n * ? + ?)"
+            " WHERE e.exchange_id = ? ORDER BY a.kind, a.n, a.number",
+            (REQUEST, REPLY, FAN_OUT, FAN_OUT, FAN_OUT - 1, exchange_id),
+        )
+        rows: list[Row] = []
+        for kind, n, content_id, content_type, size, digest in found.fetchall():
+            of = "request" if kind == REQUEST else f"reply {exchange_id}-{n % FAN_OUT}"
+            rows.append(
+                {"of": of, "content_id": content_id, "content_type": content_type, "size": size, "sha256": digest}
+            )
+        return rows
 
     def _numbers(self, municipality: str, message_id: str) -> list[int]:
         if municipality:

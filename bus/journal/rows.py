@@ -9,6 +9,7 @@ from typing import Any, Final
 from bus.core.ports import Consignment, OpenDelivery
 from bus.core.states import State
 from bus.core.types import Known, Mode
+from bus.journal import packages
 from bus.journal.schema import FAN_OUT
 
 KEY_SEPARATOR: Final = "\x1f"
@@ -57,6 +58,7 @@ def _known(connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> K
         sender=sender,
         targets=tuple(row[-1] for row in rows),
         purpose=purpose,
+        reply_package=packages.read(connection, packages.REPLY, n) if content_type[:1] in {"m", "M"} else None,
     )
 
 

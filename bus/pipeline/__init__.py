@@ -21,9 +21,10 @@ Everything that may vary is in the ``House``: ports and tables. No step is optio
 from __future__ import annotations
 
 from bus.core.errors import ChiikibusError, EnvironmentFault
+from bus.core.ports import HttpReply
 from bus.core.states import State
 from bus.core.types import Exchange, Mode
-from bus.pipeline import late, reliable
+from bus.pipeline import late, tell
 from bus.pipeline.answer import judge, judge_delivery
 from bus.pipeline.authorise import authorise
 from bus.pipeline.deduplicate import deduplicate
@@ -54,6 +55,7 @@ __all__ = [
     "outgoing_body",
     "outgoing_headers",
     "process",
+    "refuse",
 ]
 
 STEPS = (
@@ -81,23 +83,9 @@ async def process(house: House, request: Request) -> Response:
     except ChiikibusError as error:
         return error_response(error)
     try:
-        response = await _take(house, exchange)
-        return response if exchange.reliable is None else await reliable.answered(house, exchange, response)
-    finally:
-        if exchange.reliable is not None:
-            reliable.leave(house, exchange)
-
-
-async def _take(house: House, exchange: Exchange) -> Response:
-    """The steps from the second on."""
-    try:
         await parse(house, exchange)  # 2
         read_envelope(house, exchange)  # 3
         secure(house, exchange)  # 4
-        if exchange.reliable is not None or exchange.sender.reliable_required:
-            told = await reliable.admit(house, exchange)
-            if told is not None:
-                return told
         authorise(house, exchange)  # 5
         await validate(house, exchange)  # 6
         known = deduplicate(house, exchange)  # 7
@@ -117,37 +105,51 @@ async def _take(house: House, exchange: Exchange) -> Response:
     return await _call(house, exchange)
 
 
+async def refuse(house: House, request: Request, error: ChiikibusError) -> Response:
+    """Count and tell the refusal of a request whose body could not be read to its end (attachments)."""
+    try:
+        exchange = identify(house, request)
+    except ChiikibusError as refused:
+        return error_response(refused)
+    return await _refuse(house, exchange, error)
+
+
 async def _call(house: House, exchange: Exchange) -> Response:
     """The second half of a direct exchange. A failure is recorded before it is told."""
+    reply: HttpReply | None = None
     try:
         reply = await call(house, exchange)  # 11
         answer = await judge(house, exchange, reply)  # 12
     except ChiikibusError as error:
+        if reply is not None and reply.package is not None:
+            house.discard(reply.package)
         return await _told(house, exchange, error)
     except Exception:
         await failed(house, exchange, EnvironmentFault("CB9001"))
         raise
     try:
-        return await replied(house, exchange, reply, answer)  # 13
+        response = await replied(house, exchange, reply, answer)  # 13
     except ChiikibusError as error:
-        return error_response(error, record_id=exchange.id)
+        if reply.package is not None:
+            house.discard(reply.package)
+        return await tell.fault(house, exchange, error, exchange.id)
+    return await tell.answered(house, exchange, response, exchange.id)
 
 
 async def _told(house: House, exchange: Exchange, error: ChiikibusError) -> Response:
     """Record a failed call and answer its caller; when that cannot be stored, the caller learns this instead."""
     try:
-        return await failed(house, exchange, error)  # 13
+        await failed(house, exchange, error)  # 13
     except ChiikibusError as unstored:
-        return error_response(unstored, record_id=exchange.id)
+        error = unstored
+    return await tell.fault(house, exchange, error, exchange.id)
 
 
 async def _refuse(house: House, exchange: Exchange, error: ChiikibusError) -> Response:
     """Count the refusal, then tell it; when it cannot be stored, the sender is asked to come again."""
-    if exchange.reliable is not None:
-        return await reliable.refuse(house, exchange, error)
     try:
         await reject(house, exchange, error)
     except ChiikibusError as unstored:
         error = unstored
     log_outcome(house, exchange, State.REJECTED, error.code)
-    return reliable.fault_response(error, exchange.id)
+    return await tell.fault(house, exchange, error, exchange.id)

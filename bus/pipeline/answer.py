@@ -11,20 +11,22 @@ from lxml import etree
 from bus.core.errors import ChiikibusError, DeliveryError, error_entry
 from bus.core.ports import Consignment, HttpReply
 from bus.core.states import State
-from bus.core.types import Exchange, Finding
+from bus.core.types import Exchange, Finding, Package
 from bus.core.values import value
+from bus.pipeline import attachments
 from bus.pipeline.disclosure import withhold
 from bus.pipeline.house import House
+from bus.pipeline.late import LATE, has_answer
 from bus.pipeline.parse import LARGE
 from bus.pipeline.tables import ANSWER_SUFFIX
 from bus.wire import envelope, safe_xml
+from bus.wire.addressing import NONE
 from bus.wire.fault import RemoteFault, read_fault
 from bus.wire.http import XML
 from schemas.model import Operation
 
 REFUSED: Final = frozenset({401, 403})
 LATER: Final = frozenset({429, 503})
-LATE: Final = "late"
 MAX_FINDINGS: Final = 20
 
 
@@ -37,6 +39,7 @@ class Answer:
     content_type: str
     body: bytes = field(repr=False)
     code: str = ""
+    package: Package | None = None
 
 
 async def judge(house: House, exchange: Exchange, reply: HttpReply) -> Answer:
@@ -48,15 +51,17 @@ async def judge(house: House, exchange: Exchange, reply: HttpReply) -> Answer:
     assert operation is not None
     if reply.status in REFUSED:
         raise DeliveryError("CB5008", [Finding("CB5008", path=exchange.targets[0].key, got=f"HTTP {reply.status}")])
-    if reply.status == 202 and not reply.body and operation.pattern == LATE:
+    if reply.status == 202 and not reply.body and (operation.pattern == LATE or _unwanted(exchange)):
         return Answer(State.DELIVERED, 202, "", b"")
     read = await _read(reply, exchange)
+    if reply.package is not None:
+        _follow(house, exchange, reply, read)
     if read.is_fault:
-        return Answer(State.REPLIED, 500, reply.content_type, reply.body, "CB5004")
+        return Answer(State.REPLIED, 500, reply.content_type, reply.body, "CB5004", reply.package)
     if reply.status != 200:
         raise _bad("HTTP status", "200", f"{reply.status}")
     if exchange.opaque:
-        return Answer(State.REPLIED, 200, reply.content_type, reply.body)
+        return Answer(State.REPLIED, 200, reply.content_type, reply.body, "", reply.package)
     if read.body.tag != operation.output:
         raise _bad("Body", operation.output, str(read.body.tag)[:128])
     contract = house.tables.contracts[operation.unit]
@@ -68,7 +73,21 @@ async def judge(house: House, exchange: Exchange, reply: HttpReply) -> Answer:
         raise DeliveryError("CB1017", findings)
     if right is not None and right.withhold and withhold(read.body, right.withhold):
         return Answer(State.REPLIED, 200, XML, envelope.serialise(read.body))
-    return Answer(State.REPLIED, 200, reply.content_type, reply.body)
+    return Answer(State.REPLIED, 200, reply.content_type, reply.body, "", reply.package)
+
+
+def _follow(house: House, exchange: Exchange, reply: HttpReply, read: envelope.Envelope) -> None:
+    """The attachments of an answer are allowed, and every reference reaches its part. Errors: CB1017."""
+    try:
+        attachments.admit_reply(house, exchange, reply, read.body)
+    except ChiikibusError as error:
+        raise DeliveryError("CB1017", error.findings) from None
+
+
+def _unwanted(exchange: Exchange) -> bool:
+    """Whether the request says that nobody wants its answer: a provider may then keep it to itself."""
+    assert exchange.message is not None
+    return exchange.message.addressing.reply_to == NONE
 
 
 async def _read(reply: HttpReply, exchange: Exchange) -> envelope.Envelope:
@@ -76,9 +95,9 @@ async def _read(reply: HttpReply, exchange: Exchange) -> envelope.Envelope:
     assert exchange.message is not None
     try:
         if len(reply.body) < LARGE:
-            root = safe_xml.parse(reply.body, reply.content_type)
+            root = safe_xml.parse(reply.body, reply.xml_type)
         else:
-            root = await asyncio.to_thread(safe_xml.parse, reply.body, reply.content_type)
+            root = await asyncio.to_thread(safe_xml.parse, reply.body, reply.xml_type)
         read = envelope.read(root)
     except ChiikibusError as error:
         status = Finding("CB1017", path="HTTP status", got=str(reply.status))
@@ -94,9 +113,10 @@ def judge_delivery(
 ) -> tuple[State, str, tuple[Finding, ...]]:
     """What a target's answer to a queued delivery means: DELIVERED, RETRY_WAIT or PARKED, with code and findings.
 
-    REPLIED says that a request that may be answered late was answered at once: ``at_once.settle`` has the last word.
+    REPLIED says that a request whose answer may come later was answered at once: ``at_once.settle`` has the last word.
     A receipt (or an empty 2xx) is a success; a fault is retried when its code is retryable or the status says so,
-    and parked otherwise; a refused credential is parked, since no repetition mends it.
+    is the answer where it blames a request that has one, and parks otherwise; a refused credential is parked, since
+    no repetition mends it.
     """
     status = reply.status
     if status in REFUSED:
@@ -105,14 +125,16 @@ def judge_delivery(
     if success and not reply.body.strip():
         return State.DELIVERED, "", ()
     try:
-        read = envelope.read(safe_xml.parse(reply.body, reply.content_type))
+        read = envelope.read(safe_xml.parse(reply.body, reply.xml_type))
     except ChiikibusError as error:
         first = Finding("CB1017", path="HTTP status", got=str(status))
         if success:
             return State.PARKED, "CB1017", (first, *error.findings)
         return (State.RETRY_WAIT if status >= 500 or status in LATER else State.PARKED), "CB5004", (first,)
     if read.is_fault:
-        return _judge_fault(read_fault(read.body), status)
+        state, code, findings = _judge_fault(fault := read_fault(read.body), status)
+        asked = operation is not None and not consignment.operation.endswith(ANSWER_SUFFIX) and has_answer(operation)
+        return (State.REPLIED if asked and state is State.PARKED and _blames_sender(fault) else state), code, findings
     return _judge_receipt(consignment, operation, status, read.body)
 
 
@@ -128,7 +150,7 @@ def _judge_receipt(
         finding = Finding("CB1017", path="Body", expected=operation.output, got=str(payload.tag)[:128])
         return State.PARKED, "CB1017", (finding,)
     named = next(payload.iterchildren("{*}messageid"), None)
-    if operation.pattern == LATE:
+    if has_answer(operation):
         return State.REPLIED, "", ()
     if named is not None and named.text != consignment.message_id:
         finding = Finding("CB1017", path="messageid", expected=consignment.message_id, got=(named.text or "")[:128])
@@ -145,6 +167,14 @@ def _judge_fault(fault: RemoteFault, status: int) -> tuple[State, str, tuple[Fin
     first = Finding(code, path="faultcode", got=fault.faultcode[:128], place=fault.record_id)
     state = State.RETRY_WAIT if retryable or status in LATER else State.PARKED
     return state, code, (first, *fault.findings[:MAX_FINDINGS])
+
+
+def _blames_sender(fault: RemoteFault) -> bool:
+    """Whether a fault says that the request is wrong, rather than its provider."""
+    try:
+        return error_entry(fault.code).faultcode == "Client"
+    except KeyError:
+        return fault.faultcode.partition(".")[0] == "Client"
 
 
 def _bad(path: str, expected: str, got: str) -> DeliveryError:

@@ -18,7 +18,7 @@ Headers = list[tuple[str, str]]
 async def call(house: House, exchange: Exchange) -> HttpReply:
     """The target's answer, unread.
 
-    Errors: CB5001 unreachable, CB5002 deadline, CB5003 cut off, CB5005 suspended or paused.
+    Errors: CB5001 unreachable, CB5002 deadline, CB5003 cut off, CB5005 suspended or paused, CB1058 segment missing.
     """
     message, route, operation = exchange.message, exchange.route, exchange.operation
     assert message is not None
@@ -48,6 +48,8 @@ async def call(house: House, exchange: Exchange) -> HttpReply:
     left = consignment.expires_at - house.clock.now()
     if left <= 0:
         raise DeliveryError("CB5002")
+    if message.package is not None:
+        return await house.sender.post_package(target, message.package, headers, left)
     return await house.sender.post(target, body, headers, left)
 
 

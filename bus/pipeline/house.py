@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from bus.core import log
 from bus.core.ports import Clock, Ids, Journal, Outbox, Sender
 from bus.core.settings import Site
+from bus.core.types import Package
 from bus.pipeline.tables import Contract, Tables, build_tables
-from bus.pipeline.turns import Turns
 from schemas.model import Edition
+
+
+def _leave(package: Package) -> None:
+    """Where there is no folder of segments, nothing has to go."""
 
 
 @dataclass(frozen=True, slots=True)
 class House:
     """Everything a step may use. ``log`` writes one line: event name, then fields of ``bus.core.log_keys``.
 
-    ``turns`` is kept over reloads: who waits for whom in a sequence.
+    ``discard`` removes the segment of a package that no row holds.
     """
 
     tables: Tables
@@ -27,7 +31,7 @@ class House:
     clock: Clock
     ids: Ids
     log: Callable[..., None] = log.line
-    turns: Turns = field(default_factory=Turns)
+    discard: Callable[[Package], None] = _leave
 
     def reloaded(self, site: Site, edition: Edition, contracts: Mapping[str, Contract]) -> House:
         """The same ports with the tables of another state of the site folder."""

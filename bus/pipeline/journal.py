@@ -8,11 +8,12 @@ from bus.core.errors import ChiikibusError
 from bus.core.ports import Acceptance
 from bus.core.states import State
 from bus.core.types import Exchange, Known, Mode
+from bus.pipeline.attachments import held
 from bus.pipeline.house import House
-from bus.pipeline.sequence import arrive
 from bus.pipeline.tables import ANSWER_SUFFIX
+from bus.wire.http import Request
 
-NOT_KEPT = ("CB3002", "CB3019", "CB3020", "CB4")
+NOT_KEPT = ("CB3002", "CB4")
 """Refusals that leave no row: the sender comes again with the same message, or there is nowhere to write."""
 
 
@@ -28,6 +29,8 @@ async def accept(house: House, exchange: Exchange) -> Known | None:
     direct = exchange.mode is Mode.DIRECT
     lasts = route.deadline_s if direct else route.expires_s
     exchange.tree = exchange.envelope = exchange.body = None
+    package = message.package
+    unread = direct and exchange.opaque
     acceptance = Acceptance(
         exchange_id=exchange.id,
         municipality=exchange.sender.municipality,
@@ -46,14 +49,19 @@ async def accept(house: House, exchange: Exchange) -> Known | None:
         soap_action=message.soap_action,
         relates_to=exchange.relates_to,
         tables_hash=house.tables.tables_hash,
-        size=len(message.raw),
+        size=len(message.raw) if package is None else package.size,
         state=State.DISPATCHING if direct else State.ACCEPTED,
         targets=tuple([target.id for target in exchange.targets]),
-        raw=b"" if direct and exchange.opaque else message.raw,
+        raw=b"" if unread else message.raw,
+        package=None if unread else package,
     )
-    if exchange.reliable is None:
+    if acceptance.package is None:
         return await house.journal.accept(acceptance)
-    return await arrive(house, exchange, acceptance)
+    with held(acceptance.package) as hold:
+        known = await house.journal.accept(acceptance)
+        if known is not None:
+            hold.let_go()
+    return known
 
 
 async def reject(house: House, exchange: Exchange, error: ChiikibusError) -> None:
@@ -61,33 +69,36 @@ async def reject(house: House, exchange: Exchange, error: ChiikibusError) -> Non
 
     Errors: CB4001.
     """
-    if not error.code.startswith(NOT_KEPT):
-        await house.journal.accept(rejection(house, exchange, error))
-
-
-def rejection(house: House, exchange: Exchange, error: ChiikibusError) -> Acceptance:
-    """The row of a refused message."""
-    message, operation, raw = exchange.message, exchange.operation, exchange.request.body
-    return Acceptance(
-        exchange_id=exchange.id,
-        municipality=exchange.sender.municipality,
-        sender=exchange.sender.id,
-        message_id=message.id if message is not None else "",
-        sha256=message.sha256 if message is not None else sha256(raw).hexdigest(),
-        unit=exchange.unit,
-        operation=operation.key if operation is not None else "",
-        edition=house.tables.edition.version,
-        purpose=exchange.purpose,
-        mode=exchange.mode,
-        ordering_keys=(),
-        received_at=exchange.received_at,
-        expires_at=exchange.received_at,
-        content_type=exchange.request.header("content-type")[:255],
-        soap_action=message.soap_action[:255] if message is not None else "",
-        relates_to=exchange.relates_to,
-        tables_hash=house.tables.tables_hash,
-        size=len(raw),
-        state=State.REJECTED,
-        targets=(),
-        code=error.code,
+    if error.code.startswith(NOT_KEPT):
+        return
+    message, operation, request = exchange.message, exchange.operation, exchange.request
+    await house.journal.accept(
+        Acceptance(
+            exchange_id=exchange.id,
+            municipality=exchange.sender.municipality,
+            sender=exchange.sender.id,
+            message_id=message.id if message is not None else "",
+            sha256=message.sha256 if message is not None else _digest(request),
+            unit=exchange.unit,
+            operation=operation.key if operation is not None else "",
+            edition=house.tables.edition.version,
+            purpose=exchange.purpose,
+            mode=exchange.mode,
+            ordering_keys=(),
+            received_at=exchange.received_at,
+            expires_at=exchange.received_at,
+            content_type=request.header("content-type")[:255],
+            soap_action=message.soap_action[:255] if message is not None else "",
+            relates_to=exchange.relates_to,
+            tables_hash=house.tables.tables_hash,
+            size=request.size,
+            state=State.REJECTED,
+            targets=(),
+            code=error.code,
+        )
     )
+
+
+def _digest(request: Request) -> str:
+    """Of a message that was refused before it was one."""
+    return sha256(request.body).hexdigest() if request.package is None else request.package.digest

@@ -12,14 +12,16 @@ from typing import Final
 from bus.core.errors import DeliveryError, DuplicateError, JournalError, RightsError, WireError
 from bus.core.ports import Transition
 from bus.core.states import State
-from bus.core.types import Endpoint, Exchange, Finding, Known, Mode
+from bus.core.types import Addressing, Endpoint, Exchange, Finding, Known, Mode
 from bus.pipeline import relay
 from bus.pipeline.deduplicate import MAX_CALLS
 from bus.pipeline.disclosure import withhold
 from bus.pipeline.house import House
 from bus.wire import envelope, safe_xml
-from bus.wire.addressing import is_addressed
+from bus.wire.addressing import NO_ADDRESSING, is_addressed
+from bus.wire.addressing_fault import place
 from bus.wire.http import XML, Response
+from schemas.model import Operation
 
 LATE: Final = "late"
 CB5004: Final = "CB5004"
@@ -36,6 +38,11 @@ _BEFORE_REPLIED: Final[dict[State, tuple[State, ...]]] = {
 """An answer proves that the request arrived, whatever the bus believed: the states in between are made up for."""
 
 
+def has_answer(operation: Operation) -> bool:
+    """Whether the output of ``operation`` is an answer that can come later, rather than a receipt."""
+    return operation.pattern != "notice" and not operation.output.endswith("_uketsuke")
+
+
 def authorise(house: House, exchange: Exchange) -> None:
     """Find the exchange that is answered; its target may answer it, for the purpose it was asked for.
 
@@ -45,7 +52,7 @@ def authorise(house: House, exchange: Exchange) -> None:
     assert message is not None
     known = _request(house, exchange)
     operation = house.tables.operations.get(known.operation) if known is not None else None
-    if known is None or operation is None or operation.pattern != LATE or operation.unit != exchange.unit:
+    if known is None or operation is None or not _waits(known, operation) or operation.unit != exchange.unit:
         expected = "a request that may be answered late"
         raise WireError("CB1011", [Finding("CB1011", path="wsa:RelatesTo", expected=expected)])
     if sender.id not in known.targets:
@@ -80,7 +87,8 @@ def route(house: House, exchange: Exchange) -> None:
     if prepared is None:
         got = f"{requester.key} {operation.key}"
         raise RightsError("CB2005", [Finding("CB2005", path="routes.toml", expected="route", got=got)])
-    receiver = _reply_endpoint(house, known, requester) if known.mode is Mode.QUEUED else requester
+    queued = known.mode is Mode.QUEUED
+    receiver = _reply_endpoint(house, known, requester, fault=exchange.envelope.is_fault) if queued else requester
     exchange.route = prepared.route
     exchange.targets = (receiver,)
     exchange.mode = Mode.QUEUED if known.mode is Mode.QUEUED and receiver.address else Mode.DIRECT
@@ -141,6 +149,7 @@ async def _record(house: House, exchange: Exchange, own: list[Transition]) -> No
             reply=raw,
             reply_status=500 if is_fault else 200,
             reply_content_type=content_type,
+            reply_package=message.package,
         )
         try:
             await house.journal.record([*states, final, *own])
@@ -162,7 +171,8 @@ def visible(exchange: Exchange) -> tuple[bytes, str, bool]:
     """The answer's bytes without what the requester's right withholds, their type, and whether it is a fault."""
     message, right = exchange.message, exchange.right
     assert message is not None
-    read = envelope.read(safe_xml.parse(message.raw, message.content_type))
+    media = message.content_type if message.package is None else message.package.root_type
+    read = envelope.read(safe_xml.parse(message.raw, media))
     if right is not None and right.withhold and withhold(read.body, right.withhold):
         return envelope.serialise(read.body), XML, read.is_fault
     return message.raw, message.content_type, read.is_fault
@@ -190,12 +200,20 @@ def _requester(house: House, exchange: Exchange, known: Known) -> Endpoint:
     return requester
 
 
-def _reply_endpoint(house: House, known: Known, requester: Endpoint) -> Endpoint:
-    """The registered endpoint of the stored request's wsa:ReplyTo; the requester itself where it named none."""
+def _waits(known: Known, operation: Operation) -> bool:
+    """Whether an answer may come for the stored request: by its operation, or because it asked for one elsewhere."""
+    return operation.pattern == LATE or (known.mode is Mode.QUEUED and has_answer(operation))
+
+
+def requested(house: House, known: Known) -> Addressing:
+    """What the stored request said of WS-Addressing."""
     raw = house.journal.body(known.exchange_id)
-    if not raw:
-        return requester
-    address = envelope.read(safe_xml.parse(raw, _content_type(raw))).addressing.reply_to
+    return envelope.read(safe_xml.parse(raw, _content_type(raw))).addressing if raw else NO_ADDRESSING
+
+
+def _reply_endpoint(house: House, known: Known, requester: Endpoint, *, fault: bool) -> Endpoint:
+    """The registered endpoint that the stored request names for this; the requester itself where it named none."""
+    address = place(requested(house, known), fault=fault)
     if not is_addressed(address):
         return requester
     return house.tables.addresses.get((requester.municipality, address), requester)

@@ -18,7 +18,8 @@ async def parse(house: House, exchange: Exchange) -> None:
     """Errors: CB1002 to CB1006."""
     del house
     request = exchange.request
+    media = request.header("content-type") if request.package is None else request.package.root_type
     if len(request.body) < LARGE:
-        exchange.tree = safe_xml.parse(request.body, request.header("content-type"), LIMITS)
+        exchange.tree = safe_xml.parse(request.body, media, LIMITS)
     else:
-        exchange.tree = await asyncio.to_thread(safe_xml.parse, request.body, request.header("content-type"), LIMITS)
+        exchange.tree = await asyncio.to_thread(safe_xml.parse, request.body, media, LIMITS)

@@ -11,23 +11,30 @@ from lxml import etree
 from bus.core.datarules import standard_datetime
 from bus.core.types import Addressing
 from bus.wire import envelope
+from bus.wire.addressing import NO_ADDRESSING, write_parameters
 from bus.wire.context import NAMESPACE, PREFIX
 from schemas.model import Operation
 
 NOT_YET: Final = "-"
-"""Stands where the id of the message will stand."""
+"""Stands where an id will stand."""
+
+MESSAGE_ID: Final = "urn:chiikibus:uketsuke:"
+"""Begins the wsa:MessageID of a receipt; its exchange id follows, so that the same receipt is given again."""
 
 
 def receipt_bytes(
-    operation: Operation, message_id: str, exchange_id: str, received_at: float, *, addressed: bool
+    operation: Operation, message_id: str, exchange_id: str, received_at: float, request: Addressing = NO_ADDRESSING
 ) -> bytes:
     """The output element of ``operation`` with messageid, uketsukebango and uketsuke_nichiji (Japan time).
 
-    ``addressed`` adds WS-Addressing headers, as the request had them.
+    A ``request`` with WS-Addressing is answered with it, and with the reference parameters of its ReplyTo.
     """
-    root = deepcopy(_unfilled(operation.output, operation.reply_action if addressed else ""))
-    if addressed:
-        root[0][0].text = message_id
+    root = deepcopy(_unfilled(operation.output, operation.reply_action if request.action else ""))
+    if request.action:
+        root[0][0].text = f"{MESSAGE_ID}{exchange_id}"
+        root[0][1].text = message_id
+        if request.reply_parameters:
+            write_parameters(root[0], request.reply_parameters)
     receipt = root[-1][0]
     receipt[0].text = message_id
     receipt[1].text = exchange_id
@@ -41,5 +48,5 @@ def _unfilled(output: str, action: str) -> etree._Element:
     payload = etree.Element(output, nsmap={"t": output[1:].partition("}")[0], "cb": NAMESPACE})
     for name in ("messageid", "uketsukebango", "uketsuke_nichiji"):
         etree.SubElement(payload, f"{PREFIX}{name}")
-    headers = Addressing(relates_to=NOT_YET, action=action) if action else None
+    headers = Addressing(message_id=NOT_YET, relates_to=NOT_YET, action=action) if action else None
     return etree.fromstring(envelope.build(payload, addressing=headers))

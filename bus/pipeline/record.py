@@ -9,8 +9,8 @@ from bus.core.ports import HttpReply, Transition
 from bus.core.states import State
 from bus.core.types import Exchange
 from bus.pipeline.answer import Answer
+from bus.pipeline.attachments import held
 from bus.pipeline.house import House
-from bus.wire.fault import error_response
 from bus.wire.http import Response
 
 DEADLINE = "CB5002"
@@ -21,30 +21,32 @@ async def replied(house: House, exchange: Exchange, reply: HttpReply, answer: An
 
     Errors: CB4001; then the caller has no answer either and asks again.
     """
-    now = house.clock.now()
     keep = not exchange.opaque
-    await house.journal.record(
-        [
-            Transition(
-                delivery_id=f"{exchange.id}-0",
-                state=answer.state,
-                at=now,
-                attempt=1,
-                code=answer.code,
-                request_out=reply.sent_at,
-                response_in=reply.answered_at,
-                reply=answer.body if keep else b"",
-                reply_status=answer.status,
-                reply_content_type=answer.content_type,
-            )
-        ]
+    package = answer.package if keep else None
+    transition = Transition(
+        delivery_id=f"{exchange.id}-0",
+        state=answer.state,
+        at=house.clock.now(),
+        attempt=1,
+        code=answer.code,
+        request_out=reply.sent_at,
+        response_in=reply.answered_at,
+        reply=answer.body if keep else b"",
+        reply_status=answer.status,
+        reply_content_type=answer.content_type,
+        reply_package=package,
     )
+    if package is None:
+        await house.journal.record([transition])
+    else:
+        with held(package):
+            await house.journal.record([transition])
     log_outcome(house, exchange, answer.state, answer.code, provider_s=reply.answered_at - reply.sent_at)
-    return Response(answer.status, answer.content_type, answer.body)
+    return Response(answer.status, answer.content_type, answer.body, package=answer.package)
 
 
-async def failed(house: House, exchange: Exchange, error: ChiikibusError) -> Response:
-    """A direct call did not come back well: EXPIRED at its deadline, else CANCELLED; the caller is told why."""
+async def failed(house: House, exchange: Exchange, error: ChiikibusError) -> None:
+    """A direct call did not come back well: EXPIRED at its deadline, else CANCELLED. Errors: CB4001."""
     state = State.EXPIRED if error.code == DEADLINE else State.CANCELLED
     detail = json.dumps([finding.as_dict() for finding in error.findings[:20]], ensure_ascii=False)
     await house.journal.record(
@@ -60,7 +62,6 @@ async def failed(house: House, exchange: Exchange, error: ChiikibusError) -> Res
         ]
     )
     log_outcome(house, exchange, state, error.code)
-    return error_response(error, record_id=exchange.id)
 
 
 def log_outcome(house: House, exchange: Exchange, state: State, code: str = "", *, provider_s: float = 0.0) -> None:
@@ -75,7 +76,7 @@ def log_outcome(house: House, exchange: Exchange, state: State, code: str = "", 
         mode=exchange.mode,
         state=state,
         code=code,
-        size=len(exchange.request.body),
+        size=exchange.request.size,
         duration_ms=round((house.clock.now() - exchange.received_at) * 1000, 2),
         provider_ms=round(provider_s * 1000, 2),
     )

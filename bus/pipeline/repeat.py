@@ -5,12 +5,11 @@ from __future__ import annotations
 from bus.core.errors import ChiikibusError
 from bus.core.states import State
 from bus.core.types import Exchange, Known, Mode
-from bus.pipeline import late
+from bus.pipeline import late, tell
 from bus.pipeline.deduplicate import check
 from bus.pipeline.house import House
 from bus.pipeline.receipt import receipt_bytes
-from bus.pipeline.sequence import use_for_known
-from bus.wire.fault import error_response
+from bus.wire.addressing import NONE
 from bus.wire.http import XML, Response
 
 
@@ -20,8 +19,6 @@ async def repeat(house: House, exchange: Exchange, known: Known) -> Response:
     Errors: CB3001 other content, CB3002 still in process.
     """
     check(house, exchange, known)
-    if exchange.reliable is not None:
-        await use_for_known(house, exchange, known)
     house.log(
         "repeated",
         exchange_id=known.exchange_id,
@@ -37,16 +34,17 @@ async def repeat(house: House, exchange: Exchange, known: Known) -> Response:
     if known.state is State.DELIVERED:
         return Response(202)
     if known.state is State.REPLIED and known.reply:
-        return Response(known.reply_status, known.reply_content_type, known.reply)
-    return error_response(ChiikibusError(known.code or "CB9001"), record_id=known.exchange_id)
+        stored = Response(known.reply_status, known.reply_content_type, known.reply, package=known.reply_package)
+        return await tell.answered(house, exchange, stored, known.exchange_id)
+    return await tell.fault(house, exchange, ChiikibusError(known.code or "CB9001"), known.exchange_id)
 
 
 def queued(exchange: Exchange, exchange_id: str, received_at: float) -> Response:
-    """What the sender of a queued message gets: its receipt, or 202 when the answer itself comes later."""
+    """What the sender of a queued message gets: its receipt, or 202 when the answer comes later or nobody wants it."""
     message, operation = exchange.message, exchange.operation
     assert message is not None
     assert operation is not None
-    if operation.pattern == late.LATE:
+    if late.has_answer(operation) or message.addressing.reply_to == NONE:
         return Response(202)
-    body = receipt_bytes(operation, message.id, exchange_id, received_at, addressed=not message.id_given)
+    body = receipt_bytes(operation, message.id, exchange_id, received_at, message.addressing)
     return Response(200, XML, body)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from lxml import etree
 
 from bus.core.errors import RightsError, WireError
-from bus.core.types import Exchange, Finding, Mode
+from bus.core.types import Exchange, Finding, Mode, Problem
 from bus.pipeline import late
 from bus.pipeline.house import House
 from bus.pipeline.tables import Lane, Tables
-from bus.wire.addressing import is_addressed
+from bus.wire.addressing import is_addressed, required
 
 
 def route(house: House, exchange: Exchange) -> None:
@@ -39,8 +39,8 @@ def route(house: House, exchange: Exchange) -> None:
     exchange.targets = prepared.targets
     exchange.mode = prepared.route.mode
     if message.addressing.reply_to or message.addressing.fault_to:
-        _check_reply_address(tables, exchange, late=operation.pattern == late.LATE)
-    if exchange.opaque:
+        _check_reply_address(tables, exchange)
+    if exchange.opaque or message.package is not None:
         _check_unread(tables, exchange)
     lanes = tables.lanes[operation.key]
     if lanes and not exchange.opaque:
@@ -63,36 +63,38 @@ def ordering_keys(lanes: tuple[Lane, ...], payload: etree._Element) -> tuple[str
     return tuple(keys)
 
 
-def _check_reply_address(tables: Tables, exchange: Exchange, *, late: bool) -> None:
-    """Replies go to registered addresses of the sender's municipality, and only late operations know such replies."""
+def _check_reply_address(tables: Tables, exchange: Exchange) -> None:
+    """Replies and faults go to registered addresses of the sender's municipality. Errors: CB1011, CB2002, CB2006."""
     assert exchange.message is not None
     assert exchange.operation is not None
-    sender = exchange.sender
-    for name, address in (
-        ("wsa:ReplyTo", exchange.message.addressing.reply_to),
-        ("wsa:FaultTo", exchange.message.addressing.fault_to),
-    ):
+    sender, operation, addressing = exchange.sender, exchange.operation, exchange.message.addressing
+    for name, address in (("ReplyTo", addressing.reply_to), ("FaultTo", addressing.fault_to)):
         if not is_addressed(address):
             continue
+        path = f"wsa:{name}"
         receiver = tables.addresses.get((sender.municipality, address))
         if receiver is None:
-            raise RightsError("CB2006", [Finding("CB2006", path=name, expected="endpoints.toml address")])
-        if not late:
-            raise WireError("CB1011", [Finding("CB1011", path=name, expected="anonymous")])
-        if receiver != sender and (receiver.key, exchange.operation.key, exchange.purpose) not in tables.rights:
-            got = f"{receiver.key} {exchange.operation.key}"
-            raise RightsError("CB2002", [Finding("CB2002", path=name, expected="right", got=got)])
-        if exchange.message.id_given:
-            raise WireError("CB1011", [Finding("CB1011", path="wsa:MessageID", expected="1", got="0")])
+            finding = Finding("CB2006", path=path, expected="endpoints.toml address")
+            raise RightsError("CB2006", [finding], problem=Problem("InvalidAddress", name, iri=address))
+        if receiver != sender and (receiver.key, operation.key, exchange.purpose) not in tables.rights:
+            got = f"{receiver.key} {operation.key}"
+            raise RightsError("CB2002", [Finding("CB2002", path=path, expected="right", got=got)])
+        if not addressing.message_id:
+            raise required("MessageID")
+        if name == "FaultTo":
+            continue
+        if not late.has_answer(operation) or exchange.opaque:
+            finding = Finding("CB1011", path=path, expected="anonymous")
+            raise WireError("CB1011", [finding], problem=Problem("OnlyAnonymousAddressSupported", name, iri=address))
         exchange.mode = Mode.QUEUED
 
 
 def _check_unread(tables: Tables, exchange: Exchange) -> None:
-    """Items cannot be withheld from a body that is not read. Errors: CB2002."""
+    """Items cannot be withheld from a body that is not read, nor from attachments. Errors: CB2002."""
     assert exchange.operation is not None
     key = exchange.operation.key
     if (exchange.right is not None and exchange.right.withhold) or any(
         (target.key, key) in tables.withheld for target in exchange.targets
     ):
-        expected = "a route that is not opaque"
+        expected = "a route that is not opaque" if exchange.opaque else "no attachments"
         raise RightsError("CB2002", [Finding("CB2002", path="rights.toml withhold", expected=expected)])

@@ -10,8 +10,9 @@ from typing import Protocol
 from lxml import etree
 
 from bus.core.basic import basic_header
-from bus.core.settings import FrontSettings, ReliableSettings, Site
+from bus.core.settings import FrontSettings, Site
 from bus.core.types import Endpoint, Finding, Right, Route
+from bus.wire.attachments.binary import Places
 from schemas.model import Edition, Operation, Unit
 
 ANSWER_SUFFIX = "#kaito"
@@ -19,7 +20,12 @@ ANSWER_SUFFIX = "#kaito"
 
 
 class Contract(Protocol):
-    """Judges a payload element by the standard of its unit."""
+    """Judges a payload element by the standard of its unit; ``places`` say where references to attachments stand."""
+
+    @property
+    def places(self) -> Places:
+        """Elements of binary content, and references."""
+        ...
 
     def validate(self, payload: etree._Element) -> tuple[Finding, ...]:
         """Everything wrong with a request or reply element, or an empty tuple."""
@@ -78,7 +84,8 @@ class Tables:
 
     ``rights`` is keyed by (endpoint key, operation key, purpose), ``known_rights`` by (endpoint key, operation key),
     ``withheld`` by (endpoint key, operation key) for what is delivered to an endpoint, ``routes`` by
-    (municipality, operation key), ``opaque`` by (municipality, unit), ``addresses`` by (municipality, URL).
+    (municipality, operation key), ``opaque`` by (municipality, unit), ``addresses`` by (municipality, URL);
+    ``with_attachments`` holds the (municipality, unit) of every route that carries them.
     """
 
     edition: Edition
@@ -95,8 +102,8 @@ class Tables:
     routes: Mapping[tuple[str, str], tuple[PreparedRoute, ...]]
     opaque: Mapping[tuple[str, str], tuple[PreparedRoute, ...]]
     front: FrontSettings
-    reliable: ReliableSettings
     tables_hash: str
+    with_attachments: frozenset[tuple[str, str]]
 
     def route_for(self, sender: Endpoint, operation: str) -> PreparedRoute | None:
         """The first route of the sender's municipality that serves this sender and operation."""
@@ -136,8 +143,10 @@ def build_tables(site: Site, edition: Edition, contracts: Mapping[str, Contract]
         routes=MappingProxyType(routes),
         opaque=MappingProxyType(opaque),
         front=site.front,
-        reliable=site.reliable,
         tables_hash=site.tables_hash,
+        with_attachments=frozenset(
+            (route.municipality, operations[route.operation].unit) for route in site.routes if route.attachments
+        ),
     )
 
 

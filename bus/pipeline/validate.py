@@ -6,12 +6,18 @@ import asyncio
 
 from bus.core.errors import WireError
 from bus.core.types import Exchange
+from bus.pipeline import attachments
 from bus.pipeline.house import House
 from bus.pipeline.parse import LARGE
 
 
 async def validate(house: House, exchange: Exchange) -> None:
-    """Errors: CB1016, E0001 to E0004 with every finding. A body that its route carries unread is not judged."""
+    """Errors: CB1016, E0001 to E0004 with every finding. A body that its route carries unread is not judged.
+
+    With attachments also CB1050, CB1054, CB1056: the references to them are followed first.
+    """
+    if exchange.request.package is not None:
+        attachments.admit(house, exchange)
     if exchange.envelope.is_fault:
         return
     operation = exchange.operation

@@ -14,6 +14,7 @@ from lxml import etree
 from bus.core.datarules import bad_character, checks, length
 from bus.core.errors import ConfigurationError
 from bus.core.types import Finding
+from bus.wire.attachments.binary import read_places
 from bus.wire.explain import Explainer
 from bus.wire.rules import Predicate, compile_rule
 from schemas.model import Edition, Item, RecordType, Rule, Unit
@@ -45,6 +46,7 @@ class UnitContract:
     def __init__(self, unit: Unit) -> None:
         self.unit = unit
         self._schema = compile_schema(unit)
+        self.places = read_places(unit.schemas)
         self._explainer = Explainer(unit, lambda: compile_schema(unit))
         prefix = f"{{{unit.namespace}}}"
         records = {name: _RecordCheck(record, unit) for name, record in unit.records.items()}

@@ -1,14 +1,15 @@
 """SOAP 1.1 envelopes: read by the rules of SOAP 1.1 and WS-I Basic Profile 1.1, and built.
 
 The rules: Envelope of SOAP 1.1 (else VersionMismatch); Header at most once and first; Body once and last, with
-exactly one namespace-qualified child; no encodingStyle; no attribute of the envelope namespace on Envelope, Header
-and Body (R1032); mustUnderstand is 0 or 1; a block with another actor is not ours and is passed over; a block that
-is ours, must be understood and is not known is refused.
+exactly one namespace-qualified child; no text beside them; no encodingStyle; no attribute of the envelope namespace on
+Envelope, Header and Body (R1032); mustUnderstand is 0 or 1; a block with another actor is not ours and is passed over;
+a block that is ours, must be understood and is not known is refused, before anything else but the version (R2725).
 """
 
 from __future__ import annotations
 
 from copy import deepcopy
+from itertools import islice
 from typing import Final
 
 from lxml import etree
@@ -18,8 +19,9 @@ from bus.core.types import Addressing, Context, Finding
 from bus.core.values import value
 from bus.wire import addressing as wsa
 from bus.wire import context as cb
-from bus.wire.reliable.names import PREFIX as RELIABLE
+from bus.wire.limits import MAX_HEADER_BLOCKS
 from bus.wire.safe_xml import line_of
+from bus.wire.scan import over
 
 SOAP: Final = "http://schemas.xmlsoap.org/soap/envelope/"
 ENVELOPE: Final = f"{{{SOAP}}}Envelope"
@@ -33,6 +35,7 @@ SECURITY: Final = f"{{{WSSE}}}Security"
 _SOAP_ATTRIBUTE: Final = f"{{{SOAP}}}"
 MUST_UNDERSTAND: Final = f"{{{SOAP}}}mustUnderstand"
 _ACTOR: Final = f"{{{SOAP}}}actor"
+_FIRST: Final = frozenset({"CB1007", "CB1009"})
 _OURS: Final = frozenset({None, "", NEXT})
 _WSA_PREFIX: Final = wsa.PREFIX
 
@@ -42,8 +45,6 @@ class Envelope:
     """A read envelope. ``body`` is the payload element; ``headers`` are the blocks meant for this node.
 
     ``security`` is the wsse:Security block meant for this node, if there is one: the security step judges it.
-    ``reliable`` says that there are blocks of WS-ReliableMessaging; only then may the Body be empty, and ``body`` is
-    the soap:Body itself.
     """
 
     addressing: Addressing
@@ -52,7 +53,6 @@ class Envelope:
     headers: tuple[etree._Element, ...] = ()
     is_fault: bool = False
     security: etree._Element | None = None
-    reliable: bool = False
 
 
 def read(root: etree._Element) -> Envelope:
@@ -61,47 +61,106 @@ def read(root: etree._Element) -> Envelope:
     Errors (WireError): CB1007 not SOAP 1.1, CB1008 structure, CB1009 a block that must be understood is not known,
     CB1011 WS-Addressing, CB1012 context.
     """
-    header, body = _parts(root)
-    payload = _payload(body) if len(body) or header is None else _empty(header, body)
-    is_fault = payload.tag == FAULT
-    if header is None or not len(header):
-        return Envelope(wsa.NO_ADDRESSING, cb.NO_CONTEXT, payload, (), is_fault)
+    try:
+        header, body = _parts(root)
+        payload = _payload(body)
+        if header is None:
+            return Envelope(wsa.NO_ADDRESSING, cb.NO_CONTEXT, payload, (), payload.tag == FAULT)
+        return _with_header(header, payload)
+    except WireError as error:
+        if error.code not in _FIRST:
+            # R2725: a block that must be understood and is not comes before everything that is the client's fault.
+            _must_understand(root)
+        raise
+
+
+def _with_header(header: etree._Element, payload: etree._Element) -> Envelope:
+    """Read the blocks that are meant for this node. Errors: CB1006, CB1008, CB1009, CB1011, CB1012."""
+    _no_text(header)
+    if len(header) > MAX_HEADER_BLOCKS:
+        raise over("header blocks", MAX_HEADER_BLOCKS, len(header), line_of(header))
     properties: dict[str, str] = {}
     context = cb.NO_CONTEXT
     security: etree._Element | None = None
-    reliable = False
     ours = []
     for block in header:
-        must = None
-        if block.keys():
-            must = block.get(MUST_UNDERSTAND)
-            if must not in {None, "0", "1"}:
-                raise _structure(block, "mustUnderstand 0 | 1")
-            if block.get(_ACTOR) not in _OURS:
-                continue
-        ours.append(block)
         tag = str(block.tag)
-        if tag.startswith(_WSA_PREFIX):
-            wsa.read_property(properties, block)
-        elif tag == cb.CONTEXT:
+        if tag[0] != "{":
+            raise _structure(block, "namespace-qualified header block")
+        must = False
+        if block.keys():
+            must = _must(block)
+            if not _is_ours(block):
+                continue
+            if (mark := block.get(wsa.IS_REFERENCE_PARAMETER)) is not None:
+                wsa.is_reference_parameter(block, str(mark))
+        ours.append(block)
+        if tag == cb.CONTEXT:
             if context is not cb.NO_CONTEXT:
-                raise WireError(
-                    "CB1012", [Finding("CB1012", path="Context", line=line_of(block), expected="1", got="2")]
-                )
+                raise _structure(block, "1 Context", code="CB1012")
             context = cb.read(block)
         elif tag == SECURITY:
             if security is not None:
                 raise _structure(block, "1 wsse:Security for one actor")
             security = block
-        elif tag[0] != "{":
-            raise _structure(block, "namespace-qualified header block")
-        elif _foreign(block, tag, must):
-            reliable = True
-    return Envelope(wsa.addressing(properties), context, payload, tuple(ours), is_fault, security, reliable)
+        elif must and tag not in wsa.KNOWN:
+            raise _not_understood(block)
+        elif tag.startswith(_WSA_PREFIX):
+            wsa.read_property(properties, block)
+    return Envelope(wsa.addressing(properties), context, payload, tuple(ours), payload.tag == FAULT, security)
 
 
-def build(body: etree._Element, *, addressing: Addressing | None = None, context: Context | None = None) -> bytes:
-    """A SOAP 1.1 message in UTF-8 around ``body``; an element that has a parent is copied, not moved."""
+def _must(block: etree._Element) -> bool:
+    """Whether a block must be understood (R1013: by 0 or 1 alone). Errors: CB1008."""
+    must = block.get(MUST_UNDERSTAND)
+    if must not in {None, "0", "1"}:
+        raise _structure(block, "mustUnderstand 0 | 1")
+    return must == "1"
+
+
+def _is_ours(block: etree._Element) -> bool:
+    """Whether a block is meant for this node: white space around the actor does not turn it into another one."""
+    actor = block.get(_ACTOR)
+    return actor in _OURS or (actor is not None and actor.strip() in _OURS)
+
+
+def _must_understand(root: etree._Element) -> None:
+    """Every block for this node that must be understood is known. Errors: CB1009."""
+    for block in root.iterfind(f"{HEADER}/*"):
+        tag = str(block.tag)
+        known = tag in {cb.CONTEXT, SECURITY} or tag in wsa.KNOWN
+        if not known and block.get(MUST_UNDERSTAND) == "1" and _is_ours(block):
+            raise _not_understood(block)
+
+
+def _not_understood(block: etree._Element) -> WireError:
+    """CB1009 for a block."""
+    name = etree.QName(block)
+    finding = Finding("CB1009", path=name.localname[:64], line=line_of(block), got=(name.namespace or "")[:128])
+    return WireError("CB1009", [finding])
+
+
+def salvage(root: etree._Element) -> Addressing:
+    """The addressing of a message that ``read`` refuses, as far as it can be told; never raises."""
+    header = next(root.iterchildren(HEADER), None)
+    if root.tag != ENVELOPE or header is None:
+        return wsa.NO_ADDRESSING
+    blocks = islice(header.iterchildren(f"{_WSA_PREFIX}*"), MAX_HEADER_BLOCKS)
+    return wsa.salvage([block for block in blocks if _is_ours(block)])
+
+
+def build(
+    body: etree._Element,
+    *,
+    addressing: Addressing | None = None,
+    context: Context | None = None,
+    parameters: str = "",
+    detail: etree._Element | None = None,
+) -> bytes:
+    """A SOAP 1.1 message in UTF-8 around ``body``; an element that has a parent is copied, not moved.
+
+    With ``addressing``, ``parameters`` are echoed reference parameters, and ``detail`` is a fault's header block.
+    """
     nsmap = {"soap": SOAP}
     if addressing is not None:
         nsmap["wsa"] = wsa.NAMESPACE
@@ -110,6 +169,10 @@ def build(body: etree._Element, *, addressing: Addressing | None = None, context
         header = etree.SubElement(root, HEADER)
         if addressing is not None:
             wsa.write(header, addressing)
+            if detail is not None:
+                header.append(detail)
+            if parameters:
+                wsa.write_parameters(header, parameters)
         if context is not None:
             cb.write(header, context)
     etree.SubElement(root, BODY).append(body if body.getparent() is None else deepcopy(body))
@@ -127,14 +190,14 @@ def _parts(root: etree._Element) -> tuple[etree._Element | None, etree._Element]
         name = etree.QName(root)
         got = (name.namespace or "")[:128] if name.localname == "Envelope" else name.localname[:64]
         raise WireError("CB1007", [Finding("CB1007", path="Envelope", line=line_of(root), expected=SOAP, got=got)])
-    _no_soap_attributes(root)
+    _no_soap_attributes(root, qualified=True)
     children = list(root)
     header = children.pop(0) if children and children[0].tag == HEADER else None
     if len(children) != 1 or children[0].tag != BODY:
         raise _structure(root, "Header?, Body", ", ".join(etree.QName(c).localname[:32] for c in children[:5]))
     if header is not None:
-        _no_soap_attributes(header)
-        _no_text(header)
+        _no_soap_attributes(header, qualified=True)
+    _no_text(root)
     return header, children[0]
 
 
@@ -152,39 +215,30 @@ def _payload(body: etree._Element) -> etree._Element:
     return payload
 
 
-def _foreign(block: etree._Element, tag: str, must: str | None) -> bool:
-    """Whether the block is one of reliable messaging. Errors: CB1009 for an unknown one that must be understood."""
-    if tag.startswith(RELIABLE):
-        return True
-    if must != "1":
-        return False
-    name = etree.QName(block)
-    finding = Finding("CB1009", path=name.localname[:64], line=line_of(block), got=(name.namespace or "")[:128])
-    raise WireError("CB1009", [finding])
+def _no_soap_attributes(element: etree._Element, *, qualified: bool = False) -> None:
+    """R1005, R1006, R1032: nothing of the envelope namespace, encodingStyle above all. Errors: CB1008.
 
-
-def _empty(header: etree._Element, body: etree._Element) -> etree._Element:
-    """The empty Body itself where the Header says that the message is all header. Errors: CB1008."""
-    if any(str(block.tag).startswith(RELIABLE) for block in header) and not (body.text or "").strip():
-        _no_soap_attributes(body)
-        return body
-    return _payload(body)
-
-
-def _no_soap_attributes(element: etree._Element) -> None:
-    """R1005, R1006, R1032: nothing of the envelope namespace, encodingStyle above all. Errors: CB1008."""
+    ``qualified`` (Envelope and Header): what else there is has a namespace of its own.
+    """
     for name in element.keys():  # noqa: SIM118 - an element is no mapping
         if str(name).startswith(_SOAP_ATTRIBUTE):
             raise _structure(element, "no attribute of the envelope namespace", etree.QName(name).localname[:64])
+        if qualified and str(name)[0] != "{":
+            raise _structure(element, "namespace-qualified attributes", str(name)[:64])
 
 
 def _no_text(element: etree._Element) -> None:
-    """Only white space between blocks. Errors: CB1008."""
-    if element.text and not element.text.isspace():
+    """Only white space between the children. Errors: CB1008."""
+    text = element.text
+    if text and not text.isspace():
         raise _structure(element, "no text")
+    for child in element:
+        text = child.tail
+        if text and not text.isspace():
+            raise _structure(child, "no text after it")
 
 
-def _structure(element: etree._Element, expected: str, got: str = "") -> WireError:
+def _structure(element: etree._Element, expected: str, got: str = "", code: str = "CB1008") -> WireError:
     """CB1008 at an element."""
     path = etree.QName(element).localname[:64]
-    return WireError("CB1008", [Finding("CB1008", path=path, line=line_of(element), expected=expected, got=got)])
+    return WireError(code, [Finding(code, path=path, line=line_of(element), expected=expected, got=got)])

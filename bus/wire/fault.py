@@ -9,18 +9,26 @@ from typing import Final
 from lxml import etree
 
 from bus.core.errors import ChiikibusError
-from bus.core.types import Finding
+from bus.core.types import Addressing, Finding
 from bus.wire import envelope
+from bus.wire.addressing import NAMESPACE as WSA
+from bus.wire.addressing import NO_ADDRESSING
+from bus.wire.addressing_fault import FAULT_ACTION, SOAP_FAULT_ACTION, answer, fault_detail, problem_of
 from bus.wire.context import NAMESPACE, PREFIX
 from bus.wire.http import TEXT, XML, Response
 
 SHOGAI: Final = f"{PREFIX}shogai"
 MAX_FINDINGS: Final = 50
 MAX_TEXT: Final = 500
+MESSAGE_ID: Final = "urn:chiikibus:shogai:"
+"""Begins the wsa:MessageID of a fault; its record number follows, so that the same fault has the same id again."""
+
+_SOAP_ONLY: Final = {"soap": envelope.SOAP}
 
 _HTTP_HEADERS: Final = {
     401: (("WWW-Authenticate", 'Basic realm="chiikibus", charset="UTF-8"'),),
     405: (("Allow", "GET, HEAD, POST"),),
+    415: (("Accept-Encoding", "gzip"),),
 }
 _LANG: Final = "{http://www.w3.org/XML/1998/namespace}lang"
 _NOT_XML: Final = re.compile("[\x00-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -46,11 +54,16 @@ class RemoteFault:
     record_id: str = ""
 
 
-def fault_bytes(error: ChiikibusError, *, record_id: str = "") -> bytes:
-    """The SOAP 1.1 fault message for ``error``; ``record_id`` is the exchange id for the operator."""
+def fault_bytes(error: ChiikibusError, *, record_id: str = "", request: Addressing = NO_ADDRESSING) -> bytes:
+    """The SOAP 1.1 fault message for ``error``; ``record_id`` is the exchange id for the operator.
+
+    ``request`` is what the refused message said of WS-Addressing; where it said something, the fault answers in kind.
+    """
     entry = error.entry
-    fault = etree.Element(envelope.FAULT, nsmap={"soap": envelope.SOAP})
-    etree.SubElement(fault, "faultcode").text = f"soap:{entry.faultcode}"
+    addressed = request != NO_ADDRESSING
+    problem = problem_of(error) if addressed else None
+    fault = etree.Element(envelope.FAULT, nsmap={"wsa": WSA, "soap": envelope.SOAP} if problem else _SOAP_ONLY)
+    etree.SubElement(fault, "faultcode").text = f"wsa:{problem.subcode}" if problem else f"soap:{entry.faultcode}"
     text = etree.SubElement(fault, "faultstring")
     text.set(_LANG, "ja")
     text.text = f"{entry.title_ja} / {entry.title_en}"
@@ -66,10 +79,15 @@ def fault_bytes(error: ChiikibusError, *, record_id: str = "") -> bytes:
         for name, attribute in _FINDING:
             value = getattr(finding, attribute)
             _add(shiteki, name, str(value) if value else "")
-    return envelope.build(fault)
+    if not addressed:
+        return envelope.build(fault)
+    message_id = f"{MESSAGE_ID}{record_id}" if record_id else ""
+    properties, parameters = answer(request, FAULT_ACTION if problem else SOAP_FAULT_ACTION, message_id, fault=True)
+    detail = fault_detail(problem, error.retry_after_s) if problem else None
+    return envelope.build(fault, addressing=properties, parameters=parameters, detail=detail)
 
 
-def error_response(error: ChiikibusError, *, record_id: str = "") -> Response:
+def error_response(error: ChiikibusError, *, record_id: str = "", request: Addressing = NO_ADDRESSING) -> Response:
     """The HTTP answer for ``error``: a SOAP fault with 500 or 503, a short text for refusals of HTTP itself.
 
     A SOAP fault under another status would break WS-I Basic Profile 1.1 R1126.
@@ -77,9 +95,10 @@ def error_response(error: ChiikibusError, *, record_id: str = "") -> Response:
     entry = error.entry
     if entry.http_status == 503:
         retry_after = ("Retry-After", str(max(1, error.retry_after_s)))
-        return Response(503, XML, fault_bytes(error, record_id=record_id), (retry_after,))
-    if entry.http_status == 500:
-        return Response(500, XML, fault_bytes(error, record_id=record_id))
+        return Response(503, XML, fault_bytes(error, record_id=record_id, request=request), (retry_after,))
+    if entry.http_status == 500 or (entry.http_status == 413 and error.findings):
+        # The length of a body is a matter of HTTP; what the message is made of is told in a fault.
+        return Response(500, XML, fault_bytes(error, record_id=record_id, request=request))
     text = f"{error.code} {entry.title_ja} / {entry.title_en}\n"
     return Response(entry.http_status, TEXT, text.encode(), _HTTP_HEADERS.get(entry.http_status, ()))
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Final
 
+from bus.core.types import Package
 from bus.core.values import value
 
 XML: Final = "text/xml; charset=utf-8"
@@ -17,7 +18,8 @@ JSON: Final = "application/json"
 class Request:
     """A complete HTTP request. Header names are in lower case; repeated fields are joined by a comma.
 
-    ``path`` is as sent, without the query; ``query`` without the question mark.
+    ``path`` is as sent, without the query; ``query`` without the question mark. With attachments ``body`` is only
+    the envelope, and ``package`` the whole.
     """
 
     method: str
@@ -26,6 +28,12 @@ class Request:
     body: bytes = field(repr=False, default=b"")
     query: str = ""
     peer: str = ""
+    package: Package | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the body as received."""
+        return len(self.body) if self.package is None else self.package.size
 
     def header(self, name: str) -> str:
         """The field called ``name`` (lower case), or an empty text."""
@@ -34,9 +42,13 @@ class Request:
 
 @value(frozen=True, slots=True)
 class Response:
-    """What is answered; ``Content-Length`` and ``Content-Type`` are written from the fields."""
+    """What is answered; ``Content-Length`` and ``Content-Type`` are written from the fields.
+
+    With ``package`` the bytes of its segment are sent, of which ``body`` is only the envelope.
+    """
 
     status: int
     content_type: str = ""
     body: bytes = field(repr=False, default=b"")
     headers: tuple[tuple[str, str], ...] = ()
+    package: Package | None = None

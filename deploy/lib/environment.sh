@@ -1,6 +1,6 @@
 # Environment of chiikibus: the Python environment and the system packages. Sourced, never run.
 #
-# Functions: say, complain, ensure_python_environment [--dev], ensure_system_packages PACKAGE...
+# Functions: say, complain, ensure_python_environment [--dev], ensure_system_packages PACKAGE..., ensure_node_packages.
 # Exit code 3 (environment) stands for something this machine lacks and this script may not install.
 # After ensure_python_environment the variable PYTHON names the interpreter of .venv.
 # CHIIKIBUS_PYTHON chooses another base interpreter.
@@ -67,6 +67,26 @@ ensure_system_packages() {
     complain "導入できませんでした / could not install: ${missing[*]}"
     tail -n 5 "$APT_LOG" >&2
     rm -f "$APT_LOG"
+    return "$EXIT_ENVIRONMENT"
+}
+
+# node-soap for the interoperability tests, exactly as locked, into a folder that git ignores; its scripts do not run.
+ensure_node_packages() {
+    local source="$ROOT/tests/interop/programs/node" cache="$ROOT/.cache/node-soap" wanted programs=()
+    command -v node >/dev/null 2>&1 || programs+=(nodejs)
+    command -v npm >/dev/null 2>&1 || programs+=(npm)
+    if [ ${#programs[@]} -gt 0 ]; then
+        ensure_system_packages "${programs[@]}" || return
+    fi
+    wanted=$(cat "$source/package.json" "$source/package-lock.json" | sha256sum)
+    [ -f "$cache/.stamp" ] && [ "$(cat "$cache/.stamp")" = "$wanted" ] && return 0
+    say "node-soap を導入します / installing node-soap"
+    mkdir -p "$cache" && cp "$source/package.json" "$source/package-lock.json" "$cache/" || return
+    if (cd "$cache" && npm ci --silent --ignore-scripts --no-audit --no-fund </dev/null); then
+        printf '%s' "$wanted" >"$cache/.stamp"
+        return 0
+    fi
+    complain "node-soap を導入できませんでした / could not install node-soap: (cd $cache && npm ci)"
     return "$EXIT_ENVIRONMENT"
 }
 

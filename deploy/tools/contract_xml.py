@@ -14,6 +14,7 @@ WSDL = "http://schemas.xmlsoap.org/wsdl/"
 SOAP = "http://schemas.xmlsoap.org/wsdl/soap/"
 SOAP_HTTP = "http://schemas.xmlsoap.org/soap/http"
 WSAM = "http://www.w3.org/2007/05/addressing/metadata"
+FAULT_ACTION = "http://www.w3.org/2005/08/addressing/soap/fault"
 XML = "http://www.w3.org/XML/1998/namespace"
 COMMON = "urn:chiikibus:standard:{version}:common"
 
@@ -132,7 +133,7 @@ class Schemas:
                 maker.documentation(operation.name_ja),
                 maker.input({f"{{{WSAM}}}Action": operation.action}, message=f"t:{names[0]}"),
                 maker.output({f"{{{WSAM}}}Action": operation.reply_action}, message=f"t:{names[1]}"),
-                maker.fault(name="shogai", message="t:shogai"),
+                maker.fault({f"{{{WSAM}}}Action": FAULT_ACTION}, name="shogai", message="t:shogai"),
                 name=operation.name,
             )
             port.append(entry)

@@ -42,12 +42,13 @@ class Town:
         """Where the bus listens."""
         return self.app.addresses[0][1]
 
-    async def post(self, sender: str, operation: str, body: bytes) -> tuple[int, bytes]:
-        """Post to the bus as an endpoint; status and body."""
+    async def post(self, sender: str, operation: str, body: bytes, **more: str) -> tuple[int, bytes]:
+        """Post to the bus as an endpoint, with ``more`` HTTP fields (``_`` for ``-``); status and body."""
         unit, _, _ = operation.partition(".")
         found = self.edition.operation(operation)
         assert found is not None
         headers = {"SOAPAction": f'"{found.action}"', "Authorization": basic_header(sender, f"secret-of-{sender}")}
+        headers |= {name.replace("_", "-"): value for name, value in more.items()}
         return await post(self.port, f"/990019/{sender}/{unit}", body, headers)
 
     async def notify(self, message_id: str = "", **changes: str) -> tuple[int, bytes]:
@@ -73,9 +74,10 @@ class Town:
 async def post(port: int, path: str, body: bytes, headers: dict[str, str], method: str = "POST") -> tuple[int, bytes]:
     """One request on a connection of its own."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    fields = {"Host": f"127.0.0.1:{port}", "Connection": "close", **headers}
+    fields = {"Host": f"127.0.0.1:{port}", "Connection": "close"}
     if body:
         fields |= {"Content-Type": "text/xml; charset=utf-8", "Content-Length": str(len(body))}
+    fields |= headers
     head = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     writer.write(head.encode() + b"\r\n" + body)
     await writer.drain()

@@ -45,12 +45,17 @@ async def test_the_public_address_wins_over_the_host_field() -> None:
 
 
 async def test_a_strange_host_field_does_not_get_into_the_wsdl() -> None:
-    """Then the listener's own address is written."""
-    async with running(world()) as server, connected(server) as line:
-        line.send(get(f"/{TOWN}/tax/juki?wsdl").replace(b"bus.example:8480", b'x"/><evil a="'))
-        body = (await line.response()).body
+    """What is no host is refused; where HTTP/1.0 names none, the listener's own address is written."""
+    wsdl = get(f"/{TOWN}/tax/juki?wsdl")
+    async with running(world()) as server:
         host, port = server.addresses[0]
-    assert b"evil" not in body
+        async with connected(server) as line:
+            line.send(wsdl.replace(b"bus.example:8480", b'x"/><evil a="'))
+            got = await line.response()
+        assert (got.status, b"evil" in got.body) == (400, False)
+        async with connected(server) as line:
+            line.send(wsdl.replace(b"HTTP/1.1\r\nHost: bus.example:8480", b"HTTP/1.0"))
+            body = (await line.response()).body
     assert f'location="http://{host}:{port}/{TOWN}/tax/juki"'.encode() in body
 
 

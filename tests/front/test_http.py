@@ -105,6 +105,7 @@ REFUSED = {
     "no credential": (post(MESSAGE, drop=("Authorization",)), 401, "CB2001"),
     "an unknown address": (post(MESSAGE, path="/990019/nobody/juki"), 404, "CB1015"),
     "the root": (post(MESSAGE, path="/"), 404, "CB1015"),
+    "the root of another host": (post(MESSAGE, path="http://other.example"), 404, "CB1015"),
     "PUT": (post(MESSAGE).replace(b"POST", b"PUT", 1), 405, "CB1001"),
     "DELETE": (get(f"/{TOWN}/tax/juki", "DELETE"), 405, "CB1001"),
     "GET of a message address": (get(f"/{TOWN}/tax/juki"), 405, "CB1001"),
@@ -153,7 +154,7 @@ MALFORMED = {
     "101 fields": post(MESSAGE, more={f"X-{number}": "1" for number in range(101)}),
     "fields of 40 KB": post(MESSAGE, more={"X-Long": "x" * 40_000}),
     "an address of 40 KB": post(MESSAGE, path="/" + "x" * 40_000),
-    "a proxy's address": post(MESSAGE, path="http://other.example/"),
+    "an address of another protocol": post(MESSAGE, path="ftp://other.example/"),
     "CONNECT": b"CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example\r\n\r\n",
     "a chunk size that is no number": post(b"", chunked=True).replace(b"0\r\n\r\n", b"zz\r\n"),
 }

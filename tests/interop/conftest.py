@@ -1,69 +1,52 @@
-"""A real bus process, a fake system behind it, and an endpoint for plain clients."""
+"""A real bus process, a provider without faults behind it, and the address where a plain client finds the bus."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from bus.journal.reader import SqliteReader
 from tests.interop.provider import Provider, serving
+from tests.interop.site import MUNICIPALITY, secret_of, write_site
+from tests.interop.stacks import Workshop
 from tests.support.network import accepts, free_port
 from tests.support.processes import running
 
-MUNICIPALITY = "990019"
-SECRETS = {
-    "madoguchi": "interop-madoguchi-0123456789",
-    "juki": "interop-both-0123456789",
-    "tax": "interop-both-0123456789",
-}
-SITE = """
-[site]
-name = "相互接続の試験"
-edition = "1.0"
-[[municipality]]
-code = "990019"
-name = "地域市（架空）"
-[front]
-listen = "127.0.0.1:{port}"
-[journal]
-engine = "sqlite"
-path = "var/journal.sqlite"
-[broker]
-engine = "memory"
-"""
-ENDPOINTS = """
-endpoint = [
-  {{ id = "madoguchi", municipality = "990019", unit = "juki", purpose = "jumin" }},
-  {{ id = "juki", municipality = "990019", unit = "juki", address = "{address}", purpose = "jumin" }},
-  {{ id = "tax", municipality = "990019", unit = "kojinjuminzei", address = "{address}", purpose = "kazei" }},
-]
-"""
-ROUTES = """
-route = [
-  { municipality = "990019", operation = "juki.jumin_shokai", to = ["juki"], mode = "direct" },
-  { municipality = "990019", operation = "juki.ido_tsuchi", to = ["tax"], mode = "queued" },
-]
-"""
-RIGHTS = """
-right = [
-  { municipality = "990019", endpoint = "madoguchi", operation = "juki.jumin_shokai", purposes = ["jumin"] },
-  { municipality = "990019", endpoint = "madoguchi", operation = "juki.ido_tsuchi", purposes = ["jumin"] },
-  { municipality = "990019", endpoint = "tax", operation = "juki.ido_tsuchi", purposes = ["jumin"] },
-]
-"""
+SOUND = "sound"
 
 
 @dataclass(frozen=True, slots=True)
-class Town:
-    """Where a plain client finds the bus, with which credential, and the system behind it."""
+class Bus:
+    """A running bus."""
+
+    port: int
+    folder: Path
+
+    def door(self, provider: str) -> Door:
+        """The address of the client whose calls go to this provider."""
+        endpoint = f"{provider}-client"
+        return Door(f"http://127.0.0.1:{self.port}/{MUNICIPALITY}/{endpoint}/juki", endpoint, secret_of(endpoint))
+
+    def notices(self, provider: str) -> list[tuple[str, str]]:
+        """State and code of every notice to this provider, sorted, as the journal has them."""
+        reader = SqliteReader(self.folder / "var" / "journal.sqlite")
+        rows = reader.search(operation="juki.ido_tsuchi", endpoint=provider)
+        reader.close()
+        return sorted((str(row["state"]), str(row["code"] or "")) for row in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where a plain client finds the bus, and with which credential."""
 
     url: str
     user: str
     secret: str
-    provider: Provider
 
     @property
     def wsdl(self) -> str:
@@ -71,28 +54,37 @@ class Town:
         return f"{self.url}?wsdl"
 
 
-@pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    """A site with one plain client, one provider and one receiver; the bus is the real process."""
-    folder = tmp_path_factory.mktemp("site")
+@dataclass(frozen=True, slots=True)
+class Town:
+    """A bus with a provider that makes no mistakes."""
+
+    door: Door
+    provider: Provider
+
+
+@contextmanager
+def running_bus(folder: Path, providers: dict[str, str]) -> Iterator[Bus]:
+    """A bus with the providers at these addresses."""
     port = free_port()
-    with serving(SECRETS["juki"]) as provider:
-        write_site(folder, port, provider.url)
-        command = [Path(sys.executable).with_name("chiikibus"), "serve", "--site", folder]
-        with running(command, log=folder / "bus.log", ready=lambda: accepts(port)):
-            url = f"http://127.0.0.1:{port}/{MUNICIPALITY}/madoguchi/juki"
-            yield Town(url, "madoguchi", SECRETS["madoguchi"], provider)
+    write_site(folder, port, providers)
+    command = [Path(sys.executable).with_name("chiikibus"), "serve", "--site", folder]
+    with running(command, log=folder / "bus.log", ready=lambda: accepts(port)):
+        yield Bus(port, folder)
 
 
-def write_site(folder: Path, port: int, address: str) -> None:
-    """The site folder with its credentials."""
-    (folder / "site.toml").write_text(SITE.format(port=port), encoding="utf-8")
-    (folder / "endpoints.toml").write_text(ENDPOINTS.format(address=address), encoding="utf-8")
-    (folder / "routes.toml").write_text(ROUTES, encoding="utf-8")
-    (folder / "rights.toml").write_text(RIGHTS, encoding="utf-8")
-    (folder / "adapters.toml").write_text("", encoding="utf-8")
-    (folder / "secrets").mkdir()
-    for endpoint, secret in SECRETS.items():
-        path = folder / "secrets" / f"{MUNICIPALITY}-{endpoint}.key"
-        path.touch(mode=0o600)
-        path.write_text(secret + "\n", encoding="utf-8")
+@pytest.fixture(scope="session")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """A site with one plain client and one provider; the bus is the real process."""
+    with (
+        serving(secret_of(SOUND)) as provider,
+        running_bus(tmp_path_factory.mktemp("site"), {SOUND: provider.url}) as bus,
+    ):
+        yield Town(bus.door(SOUND), provider)
+
+
+@pytest.fixture(scope="session")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """Where programs are built; all workers of a test run share it."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if base.name.startswith("popen-") else base
+    return Workshop(shared / "interop")

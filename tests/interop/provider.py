@@ -1,4 +1,4 @@
-"""A fake provider and receiver: answers inquiries about one synthetic resident and keeps the notices it gets.
+"""A provider and receiver that makes no mistakes: answers inquiries about the residents of the cases, keeps notices.
 
 It shares no code with the bus: the standard library's HTTP server, and lxml with names written out.
 """
@@ -14,34 +14,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from lxml import etree
 
-SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
-JUKI = "{urn:chiikibus:standard:1.0:juki}"
-COMMON = "{urn:chiikibus:standard:1.0:common}"
+from tests.interop.cases import COMMON, JUKI, SOAP, add_record, cases, envelope, items_of
 
-RESIDENT: dict[str, str] = {
-    "shikuchosonkodo": "990019",
-    "atenabango": "000000000000123",
-    "rirekibango": "3",
-    "saishinfuragu": "1",
-    "setaibango": "000000000000045",
-    "juminshubetsu": "1",
-    "juminjotai": "1",
-    "ido_nengappi": "2025-02-29",
-    "ido_jiyu": "19",
-    "ido_kubun": "3",
-    "shimei": "\u3000葛\U000e0100城\u3000𠮷野\u3000",
-    "shimei_furigana": "カツラギ\u3000ヨシノ",
-    "seibetsu": "2",
-    "seinengappi": "1989-01-08",
-    "jusho_shikuchosonkodo": "990019",
-    "jusho_choazakodo": "0001002",
-    "jusho_todofuken": "架空県",
-    "jusho_shikugunchosonmei": "地域市",
-    "jusho_choaza": "霞が関二丁目",
-    "jumintonattanengappi": "2001-04-01",
-    "biko": "\u3000前後の全角空白も値です𩸽辻\U000e0101\u3000",
-}
-"""Leading zeros, 29 February of a common year, U+3000 at the ends, supplementary plane and variation sequences."""
+FAULT_DETAIL = "{urn:vendor}naibu"
 
 
 @dataclass
@@ -53,31 +28,38 @@ class Provider:
     notices: list[dict[str, str]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def answer(self, raw: bytes, message_id: str) -> bytes:
-        """The answer envelope to a request envelope; a receipt names the message's id."""
+    def answer(self, raw: bytes, message_id: str) -> tuple[int, bytes]:
+        """Status and envelope for a request envelope; a receipt names the message's id."""
         payload = etree.fromstring(raw).find(f"{SOAP}Body")[0]
-        if payload.tag == f"{JUKI}jumin_shokai":
-            reply = etree.Element(f"{JUKI}jumin_shokai_kaito")
-            if payload.findtext(f"{JUKI}atenabango") == RESIDENT["atenabango"]:
-                jumin = etree.SubElement(reply, f"{JUKI}jumin")
-                for name, value in RESIDENT.items():
-                    etree.SubElement(jumin, f"{JUKI}{name}").text = value
-            return envelope(reply)
+        number = payload.findtext(f"{JUKI}atenabango")
+        if number == cases().fault_number:
+            return 500, envelope(_fault())
+        if payload.tag == f"{JUKI}ido_tsuchi":
+            return 200, envelope(self._receipt(payload, message_id))
+        reply = etree.Element(payload.tag + "_kaito")
+        numbers = [number] if number else cases().households.get(payload.findtext(f"{JUKI}setaibango"), [])
+        for each in numbers:
+            if each in cases().residents:
+                add_record(reply, cases().residents[each])
+        return 200, envelope(reply)
+
+    def _receipt(self, payload: etree._Element, message_id: str) -> etree._Element:
         with self.lock:
-            jumin = payload.find(f"{JUKI}jumin")
-            self.notices.append({etree.QName(item).localname: item.text or "" for item in jumin})
+            self.notices.append(items_of(payload[0]))
         reply = etree.Element(f"{JUKI}ido_tsuchi_uketsuke")
         etree.SubElement(reply, f"{COMMON}messageid").text = message_id
         etree.SubElement(reply, f"{COMMON}uketsukebango").text = f"fake-{len(self.notices)}"
         etree.SubElement(reply, f"{COMMON}uketsuke_nichiji").text = "2026-01-01T00:00:00+09:00"
-        return envelope(reply)
+        return reply
 
 
-def envelope(payload: etree._Element) -> bytes:
-    """A SOAP 1.1 envelope around ``payload``."""
-    root = etree.Element(f"{SOAP}Envelope")
-    etree.SubElement(root, f"{SOAP}Body").append(payload)
-    return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+def _fault() -> etree._Element:
+    """A fault as a vendor's system makes it: of nobody's catalogue, with a detail of its own."""
+    fault = etree.Element(f"{SOAP}Fault", nsmap={"soap": SOAP[1:-1]})
+    etree.SubElement(fault, "faultcode").text = "soap:Server"
+    etree.SubElement(fault, "faultstring").text = cases().fault_text
+    etree.SubElement(etree.SubElement(fault, "detail"), FAULT_DETAIL).text = "V-0042"
+    return fault
 
 
 @contextmanager
@@ -91,9 +73,10 @@ def serving(secret: str) -> Iterator[Provider]:
 
         def do_POST(self) -> None:
             raw = self.rfile.read(int(self.headers["Content-Length"]))
-            allowed = self.headers.get("Authorization") == expected
-            body = provider.answer(raw, self.headers.get("Chiikibus-Message-Id", "")) if allowed else b""
-            self.send_response(200 if allowed else 401)
+            status, body = 401, b""
+            if self.headers.get("Authorization") == expected:
+                status, body = provider.answer(raw, self.headers.get("Chiikibus-Message-Id", ""))
+            self.send_response(status)
             self.send_header("Content-Type", "text/xml; charset=utf-8")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

@@ -18,7 +18,7 @@ from bus.core.settings import (
     Site,
 )
 from bus.core.states import State, may_follow
-from bus.core.types import Endpoint, Known, Mode, Right, Route
+from bus.core.types import Endpoint, Known, Mode, Package, Right, Route
 from bus.pipeline import House, build_tables
 from bus.wire.http import XML
 from tests.pipeline.messages import TOWN, compiled, edition, resident_reply
@@ -131,6 +131,10 @@ class MemoryJournal:
         """The stored bytes."""
         return self.rows[exchange_id].acceptance.raw
 
+    def package(self, exchange_id: str) -> Package | None:
+        """What is kept beside the envelope."""
+        return self.rows[exchange_id].acceptance.package
+
     def open_deliveries(self, *, after: str = "", limit: int = 1000) -> Sequence[OpenDelivery]:
         """Not needed by the steps."""
         del after, limit
@@ -187,6 +191,7 @@ class MemoryJournal:
             sender=row.acceptance.sender,
             targets=row.acceptance.targets,
             purpose=row.acceptance.purpose,
+            reply_package=last.reply_package if last else None,
         )
 
 
@@ -198,6 +203,7 @@ class Sent:
     body: bytes
     headers: dict[str, str]
     deadline_s: float
+    package: Package | None = None
 
 
 Provider = Callable[[Sent], HttpReply]
@@ -215,6 +221,14 @@ class ScriptedSender:
     ) -> HttpReply:
         """Keep what was sent, answer as the test says."""
         sent = Sent(endpoint, body, dict(headers), deadline_s)
+        self.sent.append(sent)
+        return self.provider(sent)
+
+    async def post_package(
+        self, endpoint: Endpoint, package: Package, headers: Sequence[tuple[str, str]], deadline_s: float
+    ) -> HttpReply:
+        """The same for a message with attachments."""
+        sent = Sent(endpoint, b"", dict(headers), deadline_s, package)
         self.sent.append(sent)
         return self.provider(sent)
 

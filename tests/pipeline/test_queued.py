@@ -98,7 +98,7 @@ NOTICE = edition().units["juki"].operations["ido_tsuchi"]
 
 def receipt(message_id: str = "urn:uuid:1") -> bytes:
     """A receiver's receipt."""
-    return receipt_bytes(NOTICE, message_id, "7", 0.0, addressed=False)
+    return receipt_bytes(NOTICE, message_id, "7", 0.0)
 
 
 FOREIGN_FAULT = (

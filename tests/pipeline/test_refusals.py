@@ -73,7 +73,7 @@ CASES = {
         {},
     ),
     "CB1011": (
-        envelope.build(inquiry(), addressing=addressing("urn:uuid:1", ACTION, reply_to="http://tax.example/soap")),
+        envelope.build(inquiry(), addressing=addressing("", ACTION)),
         {},
     ),
     "CB2007": (with_context(sender_system="juki"), {}),

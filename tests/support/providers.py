@@ -71,11 +71,12 @@ def refuse(code: str, status: int = 500) -> Behaviour:
 
 @dataclass(slots=True)
 class FakeProvider:
-    """``behaviour`` may be changed at any time; ``received`` grows."""
+    """``behaviour`` and ``content_type`` of the answers may be changed at any time; ``received`` grows."""
 
     behaviour: Behaviour
     received: list[Received] = field(default_factory=list)
     port: int = 0
+    content_type: str = "text/xml; charset=utf-8"
     _server: asyncio.Server | None = None
 
     async def start(self, port: int = 0) -> int:
@@ -120,6 +121,7 @@ class _Connection(asyncio.Protocol):
         received = Received(self._path, dict(self._headers), self._body)
         self._provider.received.append(received)
         status, body = self._provider.behaviour(received)
-        head = f"HTTP/1.1 {status} X\r\nContent-Type: text/xml; charset=utf-8\r\nContent-Length: {len(body)}\r\n\r\n"
+        media = self._provider.content_type
+        head = f"HTTP/1.1 {status} X\r\nContent-Type: {media}\r\nContent-Length: {len(body)}\r\n\r\n"
         assert self._transport is not None
         self._transport.write(head.encode() + body)

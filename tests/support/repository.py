@@ -8,7 +8,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("bus", "adapters", "schemas", "conformance")
-TEXT = {".py", ".sh", ".md", ".toml", ".cfg", ".csv", ".svg", ".lua", ".php", ".cpp", ".xsd", ".wsdl", ".conf", ""}
+TEXT = {
+    *(".py", ".sh", ".md", ".toml", ".cfg", ".csv", ".svg", ".lua", ".xsd", ".wsdl", ".conf", ""),
+    *(".php", ".cpp", ".pl", ".cjs", ".java", ".json", ".xml"),
+}
 
 
 @cache

@@ -26,10 +26,12 @@ from adapters.sdk.types import BadRecord, VendorRecord
 from adapters.transports.file_drop import FileDrop, watch
 from bus.core import log
 from bus.core.errors import AdapterError, ChiikibusError
-from bus.core.types import Finding
+from bus.core.types import Addressing, Finding
 from bus.wire import envelope, fault, safe_xml
+from bus.wire.addressing_fault import SOAP_FAULT_ACTION
 
-FAULT_ACTION = "http://www.w3.org/2005/08/addressing/fault"
+ANSWERED_TO = ("reply_to", "fault_to", "reply_parameters", "fault_parameters")
+"""What is remembered of a request's addressing until its answer is there."""
 
 
 @dataclass(slots=True)
@@ -53,7 +55,8 @@ class BusToFileExchange(AnsweringFlow):
         """Queue the request for the vendor; its answer comes later."""
         values = self._inquiries.vendor_request(request)
         payload = msgspec.json.encode(values)
-        context = json.dumps({"purpose": request.purpose})
+        asked = {name: getattr(request.addressing, name) for name in ANSWERED_TO}
+        context = json.dumps({"purpose": request.purpose, **{name: text for name, text in asked.items() if text}})
         now = self.environment.clock.now()
 
         def store(database: sqlite3.Connection) -> None:
@@ -123,13 +126,14 @@ class BusToFileExchange(AnsweringFlow):
     def _letter(self, waiting: Waiting, rows: list[VendorRecord], setbacks: list[Setback]) -> Letter:
         """The reply to a request; a fault where the vendor's answer cannot be brought into the standard."""
         operation = self._inquiries.operation
-        purpose = str(json.loads(waiting.context or "{}").get("purpose", ""))
+        context: dict[str, str] = json.loads(waiting.context or "{}")
+        purpose = context.pop("purpose", "")
+        request = Addressing(waiting.message_id, operation.action, **context)
         try:
-            payload = self._inquiries.reply(self._found(rows))
-            action = operation.reply_action
+            payload, action = self._inquiries.reply(self._found(rows)), operation.reply_action
         except ChiikibusError as error:
             setbacks.append(setback(rows[0].origin.record_no, error))
-            payload, action = envelope.read(safe_xml.parse(fault.fault_bytes(error))).body, FAULT_ACTION
+            payload, action = envelope.read(safe_xml.parse(fault.fault_bytes(error))).body, SOAP_FAULT_ACTION
         message_id = message_id_of(
             self.environment.spec.municipality, self.environment.spec.id, "kaito", waiting.message_id
         )
@@ -142,7 +146,7 @@ class BusToFileExchange(AnsweringFlow):
             source="",
             record_no=waiting.seq,
             lanes=(),
-            body=self.composer.late_reply(operation, payload, message_id, waiting.message_id, purpose, action),
+            body=self.composer.late_reply(operation, payload, message_id, request, purpose),
         )
 
     def _found(self, rows: list[VendorRecord]) -> list[VendorRecord]:

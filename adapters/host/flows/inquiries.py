@@ -116,7 +116,8 @@ class Inquiries:
         message_id = self.environment.ids.message()
         body = self.composer.request(self.operation, payload, message_id, self.spec.text("purpose"))
         deadline_s = self.spec.number("deadline_s", self.operation.deadline_s)
-        return await self.environment.bus.post(self.operation.unit, self.operation.action, body, deadline_s)
+        unit, action = self.operation.unit, self.operation.action
+        return await self.environment.bus.post(unit, action, body, deadline_s, message_id=message_id)
 
     def _vendor_row(self, values: dict[str, str]) -> dict[str, str]:
         items = self.told().to_vendor(values).values

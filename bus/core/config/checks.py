@@ -126,8 +126,6 @@ def _endpoints(parts: Parts) -> None:
         if endpoint.purpose and purposes and endpoint.purpose not in purposes:
             expected = one_of(endpoint.purpose, purposes, "purpose")
             table.report(BAD_PURPOSE, "purpose", expected=expected, got=endpoint.purpose)
-        if endpoint.reliable and not endpoint.address:
-            table.report(CONTRADICTION, "reliable", expected="address", got="none")
         if set("/: ") & set(endpoint.id):
             table.report(WRONG_VALUE, "id", expected="no '/', ':' or blank", got=endpoint.id)
         spec = specs.get(endpoint.adapter)
@@ -153,6 +151,8 @@ def _routes(parts: Parts) -> None:
             _receivers(parts, table, route, operation)
         for number, sender in enumerate(route.senders):
             _endpoint_name(parts, table, ("from", number), route.municipality, sender)
+        if route.attachments:
+            _nothing_withheld(parts, table, route)
         if operation and (route.municipality, route.operation) not in allowed:
             table.report(NO_RIGHT, "operation", expected=f"right for {route.operation}", got="none")
         for sender in route.senders or ("",):
@@ -160,6 +160,15 @@ def _routes(parts: Parts) -> None:
             if key in seen:
                 table.report(TWICE, "operation", expected=f"once; see line {seen[key]}", got=route.operation)
             seen[key] = table.document.lines.get(table.path, 0)
+
+
+def _nothing_withheld(parts: Parts, table: Table, route: Route) -> None:
+    """Items cannot be taken out of an attachment: where a right withholds some, no route carries attachments."""
+    for entry in parts.rights:
+        right = entry.value
+        if right.withhold and (right.municipality, right.operation) == (route.municipality, route.operation):
+            expected = f"no withhold in the right of {right.endpoint}"
+            table.report(CONTRADICTION, "attachments", expected=expected, got=" ".join(sorted(right.withhold)))
 
 
 def _endpoint_name(parts: Parts, table: Table, key: tuple[str, int], municipality: str, name: str) -> None:
@@ -276,6 +285,7 @@ def _folders(parts: Parts) -> None:
     for table, key, folder in (
         (site.table("journal"), "path", parts.site.journal.path.parent),
         (site.table("site"), "run", parts.site.run_folder),
+        (site.table("attachments"), "folder", parts.site.attachments.folder),
     ):
         present = folder
         while not present.exists() and present != present.parent:

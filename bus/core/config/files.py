@@ -11,12 +11,12 @@ from bus.core.config.reader import CONTRADICTION, MISSING, TWICE, UNKNOWN_NAME, 
 from bus.core.datarules import dantaikodo_ok
 from bus.core.settings import (
     AdapterSpec,
+    AttachmentSettings,
     BrokerSettings,
     DeliverySettings,
     FrontSettings,
     JournalSettings,
     Municipality,
-    ReliableSettings,
 )
 from bus.core.types import Endpoint, Mode, OnPark, Right, Route
 from schemas.model import Edition
@@ -51,9 +51,9 @@ class SiteFile:
     journal: JournalSettings
     broker: BrokerSettings
     delivery: DeliverySettings
-    reliable: ReliableSettings
     run_folder: Path
     log_level: str
+    attachments: AttachmentSettings
 
 
 def read_listen(table: Table, key: str, default: tuple[str, int], *, required: bool = False) -> tuple[str, int]:
@@ -104,6 +104,7 @@ def _front(table: Table) -> FrontSettings:
         body_timeout_s=table.number("body_timeout_s", base.body_timeout_s, least=0.1),
         idle_timeout_s=table.number("idle_timeout_s", base.idle_timeout_s, least=0.1),
         processes=table.integer("processes", base.processes, least=1, most=MAX_PROCESSES),
+        wsa_to=table.choice("wsa_to", ("path", "exact"), base.wsa_to),
     )
     if front.public_url and not front.public_url.startswith(("http://", "https://")):
         table.report(WRONG_VALUE, "public_url", expected="http://... | https://...", got=front.public_url)
@@ -111,6 +112,23 @@ def _front(table: Table) -> FrontSettings:
         table.report(CONTRADICTION, "max_in_flight", expected=f">= max_body {front.max_body}")
     table.finish()
     return front
+
+
+def _attachments(table: Table, folder: Path) -> AttachmentSettings:
+    """``[attachments]``."""
+    base = AttachmentSettings()
+    attachments = AttachmentSettings(
+        folder=_inside(folder, table.text("folder", "var/attachments")),
+        max_size=table.integer("max_size", base.max_size, least=1024),
+        max_parts=table.integer("max_parts", base.max_parts, least=1, most=10_000),
+        max_in_flight=table.integer("max_in_flight", base.max_in_flight, least=1024),
+        min_free=table.integer("min_free", base.min_free, least=0),
+        min_rate=table.integer("min_rate", base.min_rate, least=1),
+    )
+    if attachments.max_in_flight < attachments.max_size:
+        table.report(CONTRADICTION, "max_in_flight", expected=f">= max_size {attachments.max_size}")
+    table.finish()
+    return attachments
 
 
 def _delivery(table: Table) -> DeliverySettings:
@@ -128,21 +146,6 @@ def _delivery(table: Table) -> DeliverySettings:
         table.report(CONTRADICTION, "retry_max_s", expected=f">= retry_first_s {delivery.retry_first_s:g}")
     table.finish()
     return delivery
-
-
-def _reliable(table: Table) -> ReliableSettings:
-    """``[reliable]``."""
-    base = ReliableSettings()
-    settings = ReliableSettings(
-        max_sequences=table.integer("max_sequences", base.max_sequences, least=1, most=10_000),
-        expires_s=table.number("expires_s", base.expires_s, least=1, most=366 * 24 * 3600),
-        max_early=table.integer("max_early", base.max_early, least=1, most=100_000),
-        max_early_bytes=table.integer("max_early_bytes", base.max_early_bytes, least=1024),
-        window=table.integer("window", base.window, least=1, most=10_000),
-        idle_s=table.number("idle_s", base.idle_s, least=0.1, most=24 * 3600),
-    )
-    table.finish()
-    return settings
 
 
 def read_site(root: Table, folder: Path) -> SiteFile:
@@ -175,7 +178,7 @@ def read_site(root: Table, folder: Path) -> SiteFile:
     )
     broker.finish()
     delivery = _delivery(root.table("delivery"))
-    reliable = _reliable(root.table("reliable"))
+    attachments = _attachments(root.table("attachments"), folder)
     root.finish()
     return SiteFile(
         table=root,
@@ -188,9 +191,9 @@ def read_site(root: Table, folder: Path) -> SiteFile:
         journal=journal_settings,
         broker=broker_settings,
         delivery=delivery,
-        reliable=reliable,
         run_folder=_inside(folder, run),
         log_level=level,
+        attachments=attachments,
     )
 
 
@@ -253,8 +256,6 @@ def read_endpoints(
             purpose=table.text("purpose"),
             adapter=adapter,
             paused=table.flag("paused", default=False),
-            reliable=table.flag("reliable", default=False),
-            reliable_required=table.flag("reliable_required", default=False),
             concurrency=table.integer("concurrency", base.concurrency, least=1, most=1024),
             timeout_s=table.number("timeout_s", base.timeout_s, least=0.1, most=3600),
             secret=read_secret(secret_path(folder, municipality, endpoint_id)),
@@ -300,6 +301,7 @@ def read_routes(root: Table, edition: Edition) -> tuple[Entry[Route], ...]:
             on_park=OnPark(table.choice("on_park", [choice.value for choice in OnPark], OnPark.BLOCK.value)),
             opaque=table.flag("opaque", default=False),
             senders=table.texts("from"),
+            attachments=table.flag("attachments", default=False),
         )
         table.finish()
         found.append(Entry(table, route))

@@ -1,0 +1,90 @@
+"""What the steps ask of a message with attachments, and when its segment belongs to a row of the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lxml import etree
+
+from bus.core.errors import JournalError, WireError
+from bus.core.ports import HttpReply
+from bus.core.types import Exchange, Finding, Package
+from bus.pipeline.house import House
+from bus.wire.attachments.references import follow
+
+
+def admit(house: House, exchange: Exchange) -> None:
+    """The route carries attachments, nothing is withheld, and every reference reaches its part.
+
+    Errors: CB1050, CB1054, CB1056, CB1016 for content of a length that the schema does not allow.
+    """
+    operation = exchange.operation
+    assert operation is not None
+    if not _carries(house, exchange):
+        finding = Finding("CB1050", path="routes.toml", expected=f"attachments = true for {operation.key}")
+        raise WireError("CB1050", [finding])
+    _nothing_withheld(exchange)
+    places = house.tables.contracts[operation.unit].places
+    follow(exchange.body, exchange.request.package, places, judged=not unread(house, exchange))
+
+
+def admit_reply(house: House, exchange: Exchange, reply: HttpReply, payload: etree._Element) -> None:
+    """The same for the answer of a target. Errors: those of ``admit``, which are then the provider's."""
+    operation, package = exchange.operation, reply.package
+    assert operation is not None
+    assert package is not None
+    if exchange.route is None or not exchange.route.attachments:
+        finding = Finding("CB1050", path="routes.toml", expected=f"attachments = true for {operation.key}")
+        raise WireError("CB1050", [finding])
+    _nothing_withheld(exchange)
+    follow(payload, package, house.tables.contracts[operation.unit].places, judged=not exchange.opaque)
+
+
+def unread(house: House, exchange: Exchange) -> bool:
+    """Whether the schema will not be asked: a fault, or a body that its route carries unread."""
+    if exchange.envelope.is_fault:
+        return True
+    operation = exchange.operation
+    assert operation is not None
+    prepared = None if exchange.relates_to else house.tables.route_for(exchange.sender, operation.key)
+    return prepared is not None and prepared.route.opaque
+
+
+def _carries(house: House, exchange: Exchange) -> bool:
+    """Whether the route allows attachments; a late answer goes by the route of its request."""
+    operation, known = exchange.operation, exchange.answers
+    assert operation is not None
+    tables, sender = house.tables, exchange.sender
+    asked = sender if known is None else tables.endpoints.get((sender.municipality, known.sender), sender)
+    prepared = tables.route_for(asked, operation.key)
+    return prepared is None or prepared.route.attachments
+
+
+def _nothing_withheld(exchange: Exchange) -> None:
+    """Items cannot be taken out of an attachment, so nobody gets one from whom items are withheld. Errors: CB1050."""
+    if exchange.right is not None and exchange.right.withhold:
+        raise WireError("CB1050", [Finding("CB1050", path="rights.toml withhold", expected="none")])
+
+
+class Hold:
+    """Whether the segment stays."""
+
+    def __init__(self, package: Package) -> None:
+        self._package = package
+        package.kept = True
+
+    def let_go(self) -> None:
+        """No row holds it."""
+        self._package.kept = False
+
+
+@contextmanager
+def held(package: Package) -> Iterator[Hold]:
+    """The segment stays while its row may be on its way into the journal, whatever else ends; not after a refusal."""
+    hold = Hold(package)
+    try:
+        yield hold
+    except JournalError:
+        hold.let_go()
+        raise

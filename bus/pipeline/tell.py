@@ -1,0 +1,140 @@
+"""Where an answer goes: back on the connection, to nobody, or to the registered endpoint that the request names.
+
+WS-Addressing 1.0 Core 3.4: a fault goes to FaultTo, or to ReplyTo where there is none; an answer goes to ReplyTo.
+What says no more than "come again" (503) is always said on the connection, since nothing was stored that another
+message could be about. Nothing ever goes to an address that is not an endpoint of the sender's municipality.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Final
+
+from bus.core.basic import BUS_USER
+from bus.core.errors import ChiikibusError
+from bus.core.ports import Acceptance
+from bus.core.states import State
+from bus.core.types import Addressing, Endpoint, Exchange, Mode, Package
+from bus.pipeline.house import House
+from bus.pipeline.tables import ANSWER_SUFFIX
+from bus.wire import envelope
+from bus.wire.addressing import NO_ADDRESSING, NONE, is_addressed
+from bus.wire.addressing_fault import SOAP_FAULT_ACTION, place
+from bus.wire.fault import MESSAGE_ID, error_response, fault_bytes
+from bus.wire.http import XML, Response
+
+LATER: Final = 503
+SOAP: Final = frozenset({500, LATER})
+EXPIRES_S: Final = 7 * 24 * 3600.0
+"""How long a fault is kept for a receiver that cannot be reached, where no route says it."""
+
+
+async def fault(house: House, exchange: Exchange, error: ChiikibusError, record_id: str) -> Response:
+    """The answer to a message that failed. ``record_id`` is the exchange under which that is recorded."""
+    request = _request(exchange)
+    response = error_response(error, record_id=record_id, request=request)
+    if request is NO_ADDRESSING or response.status not in SOAP:
+        return response
+    address = place(request, fault=True)
+    if address == NONE:
+        return Response(LATER, headers=response.headers) if response.status == LATER else Response(202)
+    receiver = receiver_of(house, exchange, address) if response.status != LATER else None
+    if receiver is None or not request.message_id:
+        return response
+    raw = fault_bytes(error, record_id=record_id, request=request)
+    return await _elsewhere(house, exchange, receiver, record_id, raw, XML)
+
+
+async def answered(house: House, exchange: Exchange, response: Response, record_id: str) -> Response:
+    """The provider's answer (500: its fault) to where the request wants it; ``response`` itself for the connection."""
+    message = exchange.message
+    assert message is not None
+    request = message.addressing
+    if not (request.reply_to or request.fault_to):
+        return response
+    address = place(request, fault=response.status == 500)
+    if address == NONE:
+        return Response(202)
+    receiver = receiver_of(house, exchange, address)
+    if receiver is None or not response.body:
+        return response
+    package = response.package
+    return await _elsewhere(house, exchange, receiver, record_id, response.body, response.content_type, package)
+
+
+def receiver_of(house: House, exchange: Exchange, address: str) -> Endpoint | None:
+    """The endpoint at ``address`` of the sender's municipality that may be told about this exchange."""
+    if not is_addressed(address) or exchange.operation is None:
+        return None
+    sender = exchange.sender
+    receiver = house.tables.addresses.get((sender.municipality, address))
+    if receiver is None or receiver == sender:
+        return receiver
+    purpose = exchange.purpose or sender.purpose
+    return receiver if (receiver.key, exchange.operation.key, purpose) in house.tables.rights else None
+
+
+async def _elsewhere(
+    house: House,
+    exchange: Exchange,
+    receiver: Endpoint,
+    record_id: str,
+    raw: bytes,
+    content_type: str,
+    package: Package | None = None,
+) -> Response:
+    """Accept a fault for ``receiver`` as a message of its own; its id is that of the record, so it goes only once."""
+    message, operation = exchange.message, exchange.operation
+    assert message is not None
+    assert operation is not None
+    now = house.clock.now()
+    acceptance = Acceptance(
+        exchange_id=house.ids.exchange(),
+        municipality=exchange.sender.municipality,
+        sender=BUS_USER,
+        message_id=f"{MESSAGE_ID}{record_id}",
+        sha256=sha256(raw).hexdigest(),
+        unit=operation.unit,
+        operation=operation.key + ANSWER_SUFFIX,
+        edition=house.tables.edition.version,
+        purpose=exchange.purpose,
+        mode=Mode.QUEUED,
+        ordering_keys=(),
+        received_at=now,
+        expires_at=now + (exchange.route.expires_s if exchange.route is not None else EXPIRES_S),
+        content_type=content_type,
+        soap_action=SOAP_FAULT_ACTION,
+        relates_to=message.id,
+        tables_hash=house.tables.tables_hash,
+        size=len(raw) if package is None else package.size,
+        state=State.ACCEPTED,
+        targets=(receiver.id,),
+        raw=raw,
+        package=package,
+    )
+    if package is not None:
+        package.kept = True  # from here on a row may hold it; what none holds goes with the next sweep
+    try:
+        known = await house.journal.accept(acceptance)
+    except ChiikibusError as unstored:
+        return error_response(unstored, record_id=record_id, request=message.addressing)
+    if known is None:
+        house.outbox.hand_over(acceptance.consignments())
+        house.log(
+            "told_elsewhere",
+            exchange_id=acceptance.exchange_id,
+            relates_to=message.id,
+            municipality=acceptance.municipality,
+            sender=exchange.sender.key,
+            target=receiver.key,
+            operation=operation.key,
+            size=len(raw),
+        )
+    return Response(202)
+
+
+def _request(exchange: Exchange) -> Addressing:
+    """What the message said of WS-Addressing, as far as it could be read."""
+    if exchange.message is not None:
+        return exchange.message.addressing
+    return NO_ADDRESSING if exchange.tree is None else envelope.salvage(exchange.tree)
