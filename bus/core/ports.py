@@ -209,6 +209,13 @@ class Journal(Protocol):
         """Apply transitions in order, all in one durable commit; the state table is enforced per row."""
         ...
 
+    async def remember(self, value: str, until: float, now: float) -> bool:
+        """Whether ``value`` (a nonce, a signature) was not seen before; it then counts as seen until ``until``.
+
+        Durable and shared by all processes. Errors: also CB4002 when no more can be remembered: then it is not new.
+        """
+        ...
+
     def body(self, exchange_id: str) -> bytes:
         """The stored bytes of an exchange's request; empty when only metadata was journalled."""
         ...

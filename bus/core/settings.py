@@ -6,7 +6,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bus.core.types import Endpoint, Right, Route
+from bus.core.types import Endpoint, EndpointSecurity, Inbound, Outbound, Right, Route
+
+__all__ = [
+    "AdapterSpec",
+    "BrokerSettings",
+    "DeliverySettings",
+    "EndpointSecurity",
+    "FrontSettings",
+    "Inbound",
+    "JournalSettings",
+    "Municipality",
+    "Outbound",
+    "SecuritySettings",
+    "Site",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +125,21 @@ class AdapterSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class SecuritySettings:
+    """Message security of the whole site: names of the bus's own keys, and what is asked of revocation lists.
+
+    ``sign`` and ``decrypt`` name pairs of files ``secrets/security/<name>.key`` and ``.crt``; the first valid one of
+    ``sign`` signs. Authorities are the certificates in ``trust/ca``, revocation lists those in ``trust/crl``.
+    """
+
+    sign: tuple[str, ...] = ()
+    decrypt: tuple[str, ...] = ()
+    revocation_required: bool = False
+    crl_grace_days: float = 7.0
+    warn_days: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """Everything a site folder says."""
 
@@ -132,6 +161,7 @@ class Site:
     log_level: str = "info"
     tables_hash: str = ""
     attachments: AttachmentSettings = AttachmentSettings()
+    security: SecuritySettings | None = None
 
     def endpoint(self, municipality: str, endpoint_id: str) -> Endpoint | None:
         """The endpoint of that municipality and id, or ``None``."""

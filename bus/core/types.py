@@ -52,13 +52,54 @@ class Finding:
         return {name: getattr(self, name) for name in names if getattr(self, name)}
 
 
+class Inbound(StrEnum):
+    """What is asked of the messages that come from an endpoint."""
+
+    PLAIN = "plain"
+    USERNAME = "username"
+    SIGNED = "signed"
+    ENCRYPTED = "signed+encrypted"
+
+
+class Outbound(StrEnum):
+    """How messages and answers go to an endpoint."""
+
+    PLAIN = "plain"
+    SIGNED = "signed"
+    ENCRYPTED = "signed+encrypted"
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSecurity:
+    """The message security of one endpoint; times in seconds.
+
+    ``certificates`` register whose signatures count: ``file:<path>``, ``sha256:<fingerprint>`` or ``subject:<name>``;
+    ``encrypt_to`` is a certificate file. ``expires_s`` is how long a signature of the bus counts. ``passwords`` are the
+    kinds of password a UsernameToken may hold; ``open_channel`` allows its digest where others could listen.
+    """
+
+    inbound: Inbound = Inbound.PLAIN
+    outbound: Outbound = Outbound.PLAIN
+    certificates: tuple[str, ...] = ()
+    encrypt_to: str = ""
+    digests: tuple[str, ...] = ("sha256",)
+    skew_s: float = 60.0
+    max_age_s: float = 300.0
+    expires_s: float = 300.0
+    passwords: tuple[str, ...] = ("digest",)
+    open_channel: bool = False
+    legacy_oaep: bool = False
+    password: str = field(default="", repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """A system of a municipality that sends or receives.
 
     ``key`` is ``<municipality>/<id>`` and is unique in a site. ``address`` is the URL the bus posts to
     (empty for a system that only calls). ``secret`` authenticates both directions (HTTP Basic: the endpoint
-    as ``<id>``, the bus as ``chiikibus``); it never appears in a repr.
+    as ``<id>``, the bus as ``chiikibus``); it never appears in a repr. ``security`` is ``None`` where nothing is asked
+    of messages beyond that credential.
     """
 
     id: str
@@ -73,6 +114,7 @@ class Endpoint:
     concurrency: int = 16
     timeout_s: float = 30.0
     secret: str = field(default="", repr=False)
+    security: EndpointSecurity | None = None
     key: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -256,6 +298,9 @@ class Exchange:
     Times are seconds since the epoch, read from the clock port. ``id`` is the bus's own identifier of the exchange
     (32 hex digits); ``journal_id`` the message id it is stored under. ``opaque`` says that the body is carried
     unread. ``answers`` is the stored exchange that a late answer belongs to, ``relates_to`` its message id.
+    ``opened`` is the whole message after the decryption of its body, empty where nothing was decrypted here;
+    ``reason`` the code of a refusal that its sender is not told. ``verified`` says that the message passed what its
+    sender's policy asks for: before that nothing it says of where answers go counts.
     """
 
     id: str
@@ -278,3 +323,6 @@ class Exchange:
     opaque: bool = False
     journal_id: str = ""
     answers: Known | None = None
+    opened: bytes = field(default=b"", repr=False)
+    reason: str = ""
+    verified: bool = False

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 
+from bus.core.errors import RightsError
 from bus.core.ports import Consignment, HttpReply, Verdict
 from bus.core.states import State
 from bus.core.types import Endpoint, OnPark
-from bus.pipeline.answer import judge_delivery
+from bus.pipeline.answer import REFUSED, judge_delivery
 from bus.pipeline.at_once import settle
 from bus.pipeline.deliver import outgoing_headers
 from bus.pipeline.disclosure import outgoing_body
 from bus.pipeline.house import House
+from bus.pipeline.late import LATE
+from bus.pipeline.security import inspect_reply, protected
 from bus.pipeline.tables import ANSWER_SUFFIX
+from bus.wire.http import XML
 
 
 class HouseOutgoing:
@@ -24,13 +28,31 @@ class HouseOutgoing:
 
     def request(self, consignment: Consignment, endpoint: Endpoint) -> tuple[bytes, Sequence[tuple[str, str]]]:
         """The received bytes without what is withheld from this endpoint, and all headers."""
-        body = outgoing_body(self._house().tables, consignment, consignment.raw)
+        house = self._house()
+        sender = house.tables.endpoints.get((consignment.municipality, consignment.sender))
+        raw = consignment.raw
+        if sender is not None and sender.security is not None:
+            raw = house.tables.gates[sender.key].opened(raw)
+        media_type = consignment.content_type if raw is consignment.raw else XML
+        body = outgoing_body(house.tables, consignment, raw, media_type)
+        if endpoint.security is not None:
+            body = protected(house, endpoint, body, media_type if body is raw else XML)
         return body, outgoing_headers(consignment, endpoint, rewritten=body is not consignment.raw)
 
     async def judge(self, consignment: Consignment, reply: HttpReply) -> Verdict:
         """By the operation's contract: a receipt, the answer itself, a fault to retry, or a reason to park."""
         house = self._house()
         operation = house.tables.operations.get(consignment.operation.removesuffix(ANSWER_SUFFIX))
+        target = house.tables.endpoints.get((consignment.municipality, consignment.target))
+        if target is not None and target.security is not None and reply.status not in REFUSED:
+            late = operation is not None and operation.pattern == LATE and reply.status == 202 and not reply.body
+            try:
+                reply = reply if late else inspect_reply(house, target, reply, consignment.message_id)
+            except RightsError as error:
+                if reply.package is not None:
+                    house.discard(reply.package)
+                # Nobody knows who answered: the target may have the message or not, and knows it by its id.
+                return Verdict(State.RETRY_WAIT, error.code)
         state, code, findings = judge_delivery(consignment, operation, reply)
         kept: HttpReply | None = None
         if state is State.REPLIED and operation is not None:

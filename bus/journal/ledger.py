@@ -19,11 +19,12 @@ from bus.journal import packages
 from bus.journal.message_index import MessageIndex, message_key
 from bus.journal.rows import KEY_SEPARATOR, known
 from bus.journal.schema import CALLING, FAN_OUT, OPEN_CLASS, WAITING
+from bus.journal.seen import Remembrance, Seen
 
-Work = Acceptance | tuple[Transition, ...]
-"""What one caller wants done: one acceptance, or transitions that stand or fall together."""
+Work = Acceptance | tuple[Transition, ...] | Remembrance
+"""What one caller wants done: one acceptance, transitions that stand or fall together, or a value to count once."""
 
-Outcome = Known | JournalError | None
+Outcome = Known | JournalError | bool | None
 
 MOST_ROWS: Final = 32
 """Rows of one statement; statements of all sizes up to this one stay prepared."""
@@ -88,6 +89,7 @@ class Ledger:
         self._connection = connection
         self._clock = clock
         self.messages = MessageIndex(connection)
+        self._seen = Seen(connection)
         self._places: dict[str, _Place] = {}
         self._finished: list[str] = []
         self._data_version = -1
@@ -120,6 +122,8 @@ class Ledger:
                 self._accept(accepts, outcomes)
             if len(accepts) < len(batch):
                 self._record(((i, work) for i, work in enumerate(batch) if isinstance(work, tuple)), outcomes)
+                # Last: an exchange id used twice makes the acceptances start the transaction again.
+                self._remember([(i, work) for i, work in enumerate(batch) if isinstance(work, Remembrance)], outcomes)
         except BaseException:
             self._abandon()
             raise
@@ -144,6 +148,12 @@ class Ledger:
         self._finished.clear()
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
+            self._seen.rolled_back()
+
+    def _remember(self, wanted: list[tuple[int, Remembrance]], outcomes: list[Outcome]) -> None:
+        if wanted:
+            for (index, _), outcome in zip(wanted, self._seen.remember([each for _, each in wanted]), strict=True):
+                outcomes[index] = outcome
 
     def _notice_others(self) -> None:
         found = self._connection.execute("PRAGMA data_version").fetchone()[0]

@@ -80,6 +80,10 @@ class RemoteJournal:
             self._say(Record(number, tuple(transitions)))
             await future
 
+    async def remember(self, value: str, until: float, now: float) -> NoReturn:
+        """Errors: ``OwnerDecides``."""
+        raise OwnerDecides
+
     def find(self, municipality: str, sender: str, message_id: str) -> Known | None:
         """Nothing is known here; the commit decides."""
         del municipality, sender, message_id

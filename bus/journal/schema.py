@@ -14,6 +14,7 @@ from typing import Final
 from bus.core.errors import JournalError
 from bus.core.states import State
 from bus.core.types import Finding
+from bus.journal.seen import TABLE as SEEN
 
 FAN_OUT: Final = 4096
 """No message has more targets than this; the number is part of the stored keys and never changes."""
@@ -135,7 +136,7 @@ END;
 """
 """A segment whose last row goes with its exchange is found by the next sweep of the folder."""
 
-MIGRATIONS: Final[tuple[str, ...]] = (VERSION_1, SEGMENTS)
+MIGRATIONS: Final[tuple[str, ...]] = (VERSION_1, SEGMENTS, SEEN)
 """``MIGRATIONS[i]`` brings a journal from version ``i`` to ``i + 1``; a released entry is never edited."""
 
 BUSY_TIMEOUT_MS: Final = 5000

@@ -33,6 +33,7 @@ from bus.journal.schema import (
     open_for_reading,
     open_for_writing,
 )
+from bus.journal.seen import Remembrance
 from bus.journal.writer import LIGHT_BYTES, GroupWriter, Ticket
 
 BUSY_PAUSE_S: Final = 0.002
@@ -131,6 +132,8 @@ def _log_bytes(work: Work) -> int:
     """About what an entry adds to the write-ahead log; only steers checkpoints."""
     if isinstance(work, Acceptance):
         return ROW_ESTIMATE + len(work.raw)
+    if isinstance(work, Remembrance):
+        return ROW_ESTIMATE
     return sum(ROW_ESTIMATE + len(transition.reply) for transition in work)
 
 
@@ -183,7 +186,7 @@ class SqliteJournal:
         if not 0 <= len(acceptance.targets) <= FAN_OUT:
             raise ValueError(f"more than {FAN_OUT} targets")
         outcome = await self._writer.submit(acceptance)
-        assert not isinstance(outcome, JournalError)
+        assert not isinstance(outcome, JournalError | bool)
         return outcome
 
     def enter(self, work: Work, ticket: Ticket) -> None:
@@ -197,6 +200,10 @@ class SqliteJournal:
         """Apply transitions in order in one durable commit; CB4004 leaves all of them undone."""
         if transitions:
             await self._writer.submit(tuple(transitions))
+
+    async def remember(self, value: str, until: float, now: float) -> bool:
+        """Whether ``value`` is new; durable when told. Errors: CB4001, CB4002 when no more can be remembered."""
+        return await self._writer.submit(Remembrance(value, until, now)) is True
 
     def find(self, municipality: str, sender: str, message_id: str) -> Known | None:
         """What was accepted under this message id of this sender. A refused message does not use up its id."""

@@ -39,7 +39,7 @@ from bus.pipeline.record import failed, log_outcome, replied
 from bus.pipeline.relay import hand_over
 from bus.pipeline.repeat import queued, repeat
 from bus.pipeline.route import route
-from bus.pipeline.security import secure
+from bus.pipeline.security import protected_response, secure
 from bus.pipeline.tables import ANSWER_SUFFIX, Tables, build_tables
 from bus.pipeline.validate import validate
 from bus.wire.fault import error_response
@@ -82,10 +82,16 @@ async def process(house: House, request: Request) -> Response:
         exchange = identify(house, request)  # 1
     except ChiikibusError as error:
         return error_response(error)
+    response = await _take(house, exchange)
+    return response if exchange.sender.security is None else protected_response(house, exchange, response)
+
+
+async def _take(house: House, exchange: Exchange) -> Response:
+    """Steps 2 to 13."""
     try:
         await parse(house, exchange)  # 2
         read_envelope(house, exchange)  # 3
-        secure(house, exchange)  # 4
+        await secure(house, exchange)  # 4
         authorise(house, exchange)  # 5
         await validate(house, exchange)  # 6
         known = deduplicate(house, exchange)  # 7
@@ -151,5 +157,5 @@ async def _refuse(house: House, exchange: Exchange, error: ChiikibusError) -> Re
         await reject(house, exchange, error)
     except ChiikibusError as unstored:
         error = unstored
-    log_outcome(house, exchange, State.REJECTED, error.code)
+    log_outcome(house, exchange, State.REJECTED, exchange.reason or error.code)
     return await tell.fault(house, exchange, error, exchange.id)

@@ -18,6 +18,7 @@ from bus.pipeline.disclosure import withhold
 from bus.pipeline.house import House
 from bus.pipeline.late import LATE, has_answer
 from bus.pipeline.parse import LARGE
+from bus.pipeline.security import inspect_reply
 from bus.pipeline.tables import ANSWER_SUFFIX
 from bus.wire import envelope, safe_xml
 from bus.wire.addressing import NONE
@@ -53,6 +54,8 @@ async def judge(house: House, exchange: Exchange, reply: HttpReply) -> Answer:
         raise DeliveryError("CB5008", [Finding("CB5008", path=exchange.targets[0].key, got=f"HTTP {reply.status}")])
     if reply.status == 202 and not reply.body and (operation.pattern == LATE or _unwanted(exchange)):
         return Answer(State.DELIVERED, 202, "", b"")
+    if exchange.targets[0].security is not None:
+        reply = inspect_reply(house, exchange.targets[0], reply, exchange.message.id if exchange.message else "")
     read = await _read(reply, exchange)
     if reply.package is not None:
         _follow(house, exchange, reply, read)

@@ -50,12 +50,21 @@ def deduplicate(house: House, exchange: Exchange) -> Known | None:
 def check(house: House, exchange: Exchange, known: Known) -> None:
     """The known message is the same one, and finished or safely stored. Errors: CB3001, CB3002."""
     assert exchange.message is not None
-    if known.sha256 != exchange.message.sha256:
+    if known.sha256 != exchange.message.sha256 and not _signed_anew(house, exchange, known):
         finding = Finding("CB3001", path="wsa:MessageID", got=f"exchange {known.exchange_id}")
         raise DuplicateError("CB3001", [finding], problem=Problem("DuplicateMessageID", "MessageID"))
     out = known.mode is Mode.DIRECT and known.state is State.DISPATCHING
     if out and exchange.answers is None and house.clock.now() - known.received_at < FORGOTTEN_S:
         raise DuplicateError("CB3002", retry_after_s=1)
+
+
+def _signed_anew(house: House, exchange: Exchange, known: Known) -> bool:
+    """Whether the known message says the same and was only signed at another time; both were verified on coming."""
+    if exchange.sender.security is None:
+        return False
+    gate = house.tables.gates[exchange.sender.key]
+    stored = house.journal.body(known.exchange_id) if gate.policy.signed else b""
+    return bool(stored) and gate.content(stored) == gate.content(exchange.request.body)
 
 
 def _may_call_again(known: Known) -> bool:

@@ -10,6 +10,7 @@ from bus.core.ports import Consignment, HttpReply
 from bus.core.types import Endpoint, Exchange, Finding
 from bus.pipeline.disclosure import outgoing_body
 from bus.pipeline.house import House
+from bus.pipeline.security import protected
 from bus.wire.http import XML
 
 Headers = list[tuple[str, str]]
@@ -43,7 +44,10 @@ async def call(house: House, exchange: Exchange) -> HttpReply:
         soap_action=message.soap_action,
         purpose=exchange.purpose,
     )
-    body = message.raw if exchange.opaque else outgoing_body(house.tables, consignment, message.raw)
+    raw, media_type = (exchange.opened, XML) if exchange.opened else (message.raw, message.content_type)
+    body = raw if exchange.opaque else outgoing_body(house.tables, consignment, raw, media_type)
+    if target.security is not None:
+        body = protected(house, target, body, media_type if body is raw else XML)
     headers = outgoing_headers(consignment, target, rewritten=body is not message.raw)
     left = consignment.expires_at - house.clock.now()
     if left <= 0:

@@ -13,6 +13,7 @@ from bus.core.types import Addressing, Exchange, Finding, Message, Problem
 from bus.pipeline.house import House
 from bus.wire import envelope as wire
 from bus.wire.addressing import ANONYMOUS, MAX_IRI, NONE, required
+from bus.wire.security.names import ENCRYPTED_DATA
 from schemas.model import Operation
 
 _SOAP_ACTION: Final = re.compile(r'[ \t]*(?:"([^"]*)"|([^"]*?))[ \t]*')
@@ -41,6 +42,16 @@ def read_envelope(house: House, exchange: Exchange) -> None:
     exchange.body = envelope.body
     if addressing.to:
         _arrives(house, exchange, addressing)
+    if exchange.sender.security is not None and envelope.body.tag == ENCRYPTED_DATA:
+        return  # step 4 decrypts, and then names the operation
+    name_operation(house, exchange)
+
+
+def name_operation(house: House, exchange: Exchange) -> None:
+    """The operation that the body shows, or the request that is answered. Errors: CB1010, CB1012, CB1013."""
+    envelope, message = exchange.envelope, exchange.message
+    assert message is not None
+    addressing, soap_action = message.addressing, message.soap_action
     units = house.tables.units[exchange.unit]
     tag = envelope.body.tag
     if addressing.relates_to and (envelope.is_fault or tag in units.by_output):

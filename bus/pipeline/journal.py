@@ -94,7 +94,7 @@ async def reject(house: House, exchange: Exchange, error: ChiikibusError) -> Non
             size=request.size,
             state=State.REJECTED,
             targets=(),
-            code=error.code,
+            code=exchange.reason or error.code,
         )
     )
 

@@ -171,11 +171,13 @@ def visible(exchange: Exchange) -> tuple[bytes, str, bool]:
     """The answer's bytes without what the requester's right withholds, their type, and whether it is a fault."""
     message, right = exchange.message, exchange.right
     assert message is not None
-    media = message.content_type if message.package is None else message.package.root_type
-    read = envelope.read(safe_xml.parse(message.raw, media))
+    raw, media = message.raw, message.content_type if message.package is None else message.package.root_type
+    if exchange.opened:
+        raw, media = exchange.opened, XML
+    read = envelope.read(safe_xml.parse(raw, media))
     if right is not None and right.withhold and withhold(read.body, right.withhold):
         return envelope.serialise(read.body), XML, read.is_fault
-    return message.raw, message.content_type, read.is_fault
+    return raw, XML if exchange.opened else message.content_type, read.is_fault
 
 
 def _request(house: House, exchange: Exchange) -> Known | None:

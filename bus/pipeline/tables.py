@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from lxml import etree
 
@@ -14,6 +14,9 @@ from bus.core.settings import FrontSettings, Site
 from bus.core.types import Endpoint, Finding, Right, Route
 from bus.wire.attachments.binary import Places
 from schemas.model import Edition, Operation, Unit
+
+if TYPE_CHECKING:
+    from bus.wire.security.gate import Gate
 
 ANSWER_SUFFIX = "#kaito"
 """Added to an operation's key for the delivery of its late answer to the requester."""
@@ -84,7 +87,8 @@ class Tables:
 
     ``rights`` is keyed by (endpoint key, operation key, purpose), ``known_rights`` by (endpoint key, operation key),
     ``withheld`` by (endpoint key, operation key) for what is delivered to an endpoint, ``routes`` by
-    (municipality, operation key), ``opaque`` by (municipality, unit), ``addresses`` by (municipality, URL);
+    (municipality, operation key), ``opaque`` by (municipality, unit), ``addresses`` by (municipality, URL),
+    ``gates`` by endpoint key for those endpoints whose messages are signed, encrypted or carry a UsernameToken;
     ``with_attachments`` holds the (municipality, unit) of every route that carries them.
     """
 
@@ -104,6 +108,7 @@ class Tables:
     front: FrontSettings
     tables_hash: str
     with_attachments: frozenset[tuple[str, str]]
+    gates: Mapping[str, Gate] = field(default_factory=lambda: MappingProxyType({}))
 
     def route_for(self, sender: Endpoint, operation: str) -> PreparedRoute | None:
         """The first route of the sender's municipality that serves this sender and operation."""
@@ -142,12 +147,23 @@ def build_tables(site: Site, edition: Edition, contracts: Mapping[str, Contract]
         withheld=MappingProxyType(withheld),
         routes=MappingProxyType(routes),
         opaque=MappingProxyType(opaque),
+        gates=_gates(site),
         front=site.front,
         tables_hash=site.tables_hash,
         with_attachments=frozenset(
             (route.municipality, operations[route.operation].unit) for route in site.routes if route.attachments
         ),
     )
+
+
+def _gates(site: Site) -> Mapping[str, Gate]:
+    """The message security of the site; a site without any does not even load the libraries. Errors: CB7001."""
+    if all(endpoint.security is None for endpoint in site.endpoints):
+        return MappingProxyType({})
+    from bus.wire.security.gate import Gate  # noqa: PLC0415 - 40 ms and 10 MB that most sites need not spend
+    from bus.wire.security.load import load  # noqa: PLC0415 - the same
+
+    return MappingProxyType({key: Gate(policy) for key, policy in load(site).policies.items()})
 
 
 def _doors(site: Site, edition: Edition) -> dict[str, Door]:

@@ -34,7 +34,7 @@ SECURITY: Final = f"{{{WSSE}}}Security"
 
 _SOAP_ATTRIBUTE: Final = f"{{{SOAP}}}"
 MUST_UNDERSTAND: Final = f"{{{SOAP}}}mustUnderstand"
-_ACTOR: Final = f"{{{SOAP}}}actor"
+ACTOR: Final = f"{{{SOAP}}}actor"
 _FIRST: Final = frozenset({"CB1007", "CB1009"})
 _OURS: Final = frozenset({None, "", NEXT})
 _WSA_PREFIX: Final = wsa.PREFIX
@@ -120,7 +120,7 @@ def _must(block: etree._Element) -> bool:
 
 def _is_ours(block: etree._Element) -> bool:
     """Whether a block is meant for this node: white space around the actor does not turn it into another one."""
-    actor = block.get(_ACTOR)
+    actor = block.get(ACTOR)
     return actor in _OURS or (actor is not None and actor.strip() in _OURS)
 
 
@@ -177,6 +177,18 @@ def build(
             cb.write(header, context)
     etree.SubElement(root, BODY).append(body if body.getparent() is None else deepcopy(body))
     return etree.tostring(root, encoding="utf-8", xml_declaration=True)
+
+
+def own_security(root: etree._Element) -> etree._Element | None:
+    """The wsse:Security block of a message that is meant for the next node."""
+    return next((block for block in root.iterfind(f"{HEADER}/{SECURITY}") if _is_ours(block)), None)
+
+
+def without_security(root: etree._Element) -> None:
+    """Take the wsse:Security block out of a message whose content was changed: its signature would not hold."""
+    security = own_security(root)
+    if security is not None:
+        security.getparent().remove(security)  # type: ignore[union-attr]
 
 
 def serialise(body: etree._Element) -> bytes:

@@ -23,7 +23,12 @@ MAX_TEXT: Final = 500
 MESSAGE_ID: Final = "urn:chiikibus:shogai:"
 """Begins the wsa:MessageID of a fault; its record number follows, so that the same fault has the same id again."""
 
-_SOAP_ONLY: Final = {"soap": envelope.SOAP}
+_PREFIXES: Final = {
+    "": {"soap": envelope.SOAP},
+    "wsa": {"wsa": WSA, "soap": envelope.SOAP},
+    "wsse": {"wsse": envelope.WSSE, "soap": envelope.SOAP},
+}
+"""Namespaces of a fault by the prefix of its faultcode; none: one of SOAP's own."""
 
 _HTTP_HEADERS: Final = {
     401: (("WWW-Authenticate", 'Basic realm="chiikibus", charset="UTF-8"'),),
@@ -62,8 +67,10 @@ def fault_bytes(error: ChiikibusError, *, record_id: str = "", request: Addressi
     entry = error.entry
     addressed = request != NO_ADDRESSING
     problem = problem_of(error) if addressed else None
-    fault = etree.Element(envelope.FAULT, nsmap={"wsa": WSA, "soap": envelope.SOAP} if problem else _SOAP_ONLY)
-    etree.SubElement(fault, "faultcode").text = f"wsa:{problem.subcode}" if problem else f"soap:{entry.faultcode}"
+    faultcode = f"wsa:{problem.subcode}" if problem else entry.faultcode
+    prefix, _, local = faultcode.rpartition(":")
+    fault = etree.Element(envelope.FAULT, nsmap=_PREFIXES[prefix])
+    etree.SubElement(fault, "faultcode").text = f"{prefix or 'soap'}:{local}"
     text = etree.SubElement(fault, "faultstring")
     text.set(_LANG, "ja")
     text.text = f"{entry.title_ja} / {entry.title_en}"

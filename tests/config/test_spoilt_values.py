@@ -33,7 +33,11 @@ inbox = "x"
 
 
 @settings(max_examples=150)
-@given(st.sampled_from(FILES), st.integers(min_value=0, max_value=200), st.sampled_from(INSTEAD))
+@given(
+    st.sampled_from([name for name in FILES if name != "security.toml"]),
+    st.integers(min_value=0, max_value=200),
+    st.sampled_from(INSTEAD),
+)
 def test_any_value_at_any_place_is_answered(file: str, number: int, instead: str) -> None:
     """One value of one file is replaced by one of another type or range."""
     with tempfile.TemporaryDirectory() as place:

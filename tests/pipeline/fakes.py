@@ -72,6 +72,7 @@ class MemoryJournal:
         self.rejected: list[Acceptance] = []
         self.transitions: list[Transition] = []
         self.failing = False
+        self.seen: dict[str, float] = {}
         self.before_accept: Callable[[Acceptance], None] | None = None
 
     async def open(self) -> None:
@@ -126,6 +127,13 @@ class MemoryJournal:
             row.states[int(index)] = transition.state
             row.last[int(index)] = transition
         self.transitions.extend(transitions)
+
+    async def remember(self, value: str, until: float, now: float) -> bool:
+        """Each value once."""
+        self.seen = {each: end for each, end in self.seen.items() if end >= now}
+        new = value not in self.seen
+        self.seen.setdefault(value, until)
+        return new
 
     def body(self, exchange_id: str) -> bytes:
         """The stored bytes."""

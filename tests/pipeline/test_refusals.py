@@ -8,13 +8,12 @@ import pytest
 from lxml import etree
 
 from bus.core.states import State
-from bus.core.types import Context, Exchange, Right
+from bus.core.types import Context, Right
 from bus.pipeline import process
-from bus.pipeline.security import Policy, secure
 from bus.wire import envelope, safe_xml
 from bus.wire.fault import read_fault
 from bus.wire.http import Response
-from tests.pipeline.fakes import ENDPOINTS, RIGHTS, ROUTES, World, site, world
+from tests.pipeline.fakes import RIGHTS, ROUTES, World, site, world
 from tests.pipeline.messages import JUKI, TOWN, addressing, context, inquiry, notice, request
 
 ACTION = f"{JUKI}/jumin_shokai"
@@ -183,13 +182,6 @@ async def test_a_security_block_that_need_not_be_understood_is_let_through() -> 
     """Only what must be understood and is not is refused."""
     raw = SECURED.replace(b'"1"/>', b'"0"/>')
     assert (await process(world().house, request(raw))).status == 200
-
-
-def test_a_policy_that_understands_security_accepts_the_block() -> None:
-    """The decision is the policy's, and it is always stated."""
-    exchange = Exchange("0" * 32, ENDPOINTS[0], 0.0, "juki")
-    exchange.envelope = envelope.read(safe_xml.parse(SECURED))
-    secure(world().house, exchange, Policy("signed", understands_security=True))
 
 
 async def test_a_refusal_that_cannot_be_counted_is_not_told() -> None:

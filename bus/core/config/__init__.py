@@ -16,15 +16,18 @@ from bus.core.config.files import (
     secret_path,
 )
 from bus.core.config.reader import Document
+from bus.core.config.security import password_path, read_security, secured
 from bus.core.errors import ConfigurationError
 from bus.core.settings import Site
 from bus.core.types import Finding
 from schemas.catalog import CatalogError, load_edition
 from schemas.model import Edition
 
-__all__ = ["FILES", "adapter_address", "load_site", "secret_path"]
+__all__ = ["FILES", "adapter_address", "load_site", "password_path", "secret_path"]
 
-FILES = ("site.toml", "endpoints.toml", "routes.toml", "rights.toml", "adapters.toml")
+FILES = ("site.toml", "endpoints.toml", "routes.toml", "rights.toml", "adapters.toml", "security.toml")
+SECURITY = "security.toml"
+OPTIONAL = frozenset({"adapters.toml", SECURITY})
 
 
 def _no_site(folder: Path) -> Finding:
@@ -45,7 +48,7 @@ def load_site(folder: Path, edition: Edition | None = None, *, need_secrets: boo
     if not (folder / "site.toml").is_file():
         raise ConfigurationError("CB7002", [_no_site(folder)])
     findings: list[Finding] = []
-    documents = {name: Document(folder / name, findings, required=name != "adapters.toml") for name in FILES}
+    documents = {name: Document(folder / name, findings, required=name not in OPTIONAL) for name in FILES}
     site = read_site(documents["site.toml"].root(), folder)
     standard = edition or _load_edition(site.edition, site.standard_folder, site.mounts, findings)
     adapters = read_adapters(documents["adapters.toml"].root())
@@ -59,6 +62,7 @@ def load_site(folder: Path, edition: Edition | None = None, *, need_secrets: boo
         routes=read_routes(documents["routes.toml"].root(), standard),
         rights=read_rights(documents["rights.toml"].root()),
     )
+    security, policies = read_security(documents["security.toml"].root(), parts.endpoints, folder)
     if all(document.readable for document in documents.values()):
         check_all(parts, need_secrets=need_secrets)
     if findings:
@@ -70,7 +74,7 @@ def load_site(folder: Path, edition: Edition | None = None, *, need_secrets: boo
         standard_folder=site.standard_folder,
         mounts=site.mounts,
         municipalities=tuple(entry.value for entry in site.municipalities),
-        endpoints=tuple(entry.value for entry in parts.endpoints),
+        endpoints=secured([entry.value for entry in parts.endpoints], policies),
         routes=tuple(entry.value for entry in parts.routes),
         rights=tuple(entry.value for entry in parts.rights),
         adapters=tuple(entry.value for entry in adapters),
@@ -80,8 +84,9 @@ def load_site(folder: Path, edition: Edition | None = None, *, need_secrets: boo
         delivery=site.delivery,
         run_folder=site.run_folder,
         log_level=site.log_level,
-        tables_hash=_tables_hash(documents),
+        tables_hash=_tables_hash(documents, folder),
         attachments=site.attachments,
+        security=security if documents["security.toml"].raw else None,
     )
 
 
@@ -100,10 +105,17 @@ def _by_file_and_line(finding: Finding) -> tuple[int, int, str]:
     return (FILES.index(name) if name in FILES else len(FILES), finding.line, finding.path)
 
 
-def _tables_hash(documents: dict[str, Document]) -> str:
-    """SHA-256 over names, lengths and bytes of the files: which tables decided."""
+def _tables_hash(documents: dict[str, Document], folder: Path) -> str:
+    """SHA-256 over names, lengths and bytes of the files: which tables decided.
+
+    A site without ``security.toml`` trusts nobody's certificates: then its trust folder does not count.
+    """
+    files = {name: document.raw for name, document in documents.items() if name != SECURITY or document.raw}
+    if SECURITY in files:
+        trusted = (path for path in sorted((folder / "trust").rglob("*")) if path.is_file())
+        files |= {str(path.relative_to(folder)): path.read_bytes() for path in trusted}
     digest = hashlib.sha256()
-    for name, document in documents.items():
-        digest.update(f"{name}\0{len(document.raw)}\0".encode())
-        digest.update(document.raw)
+    for name, raw in files.items():
+        digest.update(f"{name}\0{len(raw)}\0".encode())
+        digest.update(raw)
     return digest.hexdigest()

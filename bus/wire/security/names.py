@@ -1,0 +1,53 @@
+"""Namespaces, element names and algorithm URIs of WS-Security, XML-Signature and XML-Encryption."""
+
+from __future__ import annotations
+
+from typing import Final
+
+WSSE: Final = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
+WSU: Final = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
+WSSE11: Final = "http://docs.oasis-open.org/wss/oasis-wss-wssecurity-secext-1.1.xsd"
+DS: Final = "http://www.w3.org/2000/09/xmldsig#"
+XENC: Final = "http://www.w3.org/2001/04/xmlenc#"
+XENC11: Final = "http://www.w3.org/2009/xmlenc11#"
+EC: Final = "http://www.w3.org/2001/10/xml-exc-c14n#"
+MESSAGE_SECURITY: Final = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0"
+MESSAGE_SECURITY_11: Final = "http://docs.oasis-open.org/wss/oasis-wss-soap-message-security-1.1"
+X509: Final = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-x509-token-profile-1.0"
+USERNAME: Final = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0"
+
+SECURITY: Final = f"{{{WSSE}}}Security"
+TOKEN: Final = f"{{{WSSE}}}BinarySecurityToken"
+USERNAME_TOKEN: Final = f"{{{WSSE}}}UsernameToken"
+STR: Final = f"{{{WSSE}}}SecurityTokenReference"
+TIMESTAMP: Final = f"{{{WSU}}}Timestamp"
+CREATED: Final = f"{{{WSU}}}Created"
+EXPIRES: Final = f"{{{WSU}}}Expires"
+WSU_ID: Final = f"{{{WSU}}}Id"
+SIGNATURE: Final = f"{{{DS}}}Signature"
+SIGNATURE_CONFIRMATION: Final = f"{{{WSSE11}}}SignatureConfirmation"
+KEY_INFO: Final = f"{{{DS}}}KeyInfo"
+ENCRYPTED_KEY: Final = f"{{{XENC}}}EncryptedKey"
+ENCRYPTED_DATA: Final = f"{{{XENC}}}EncryptedData"
+INCLUSIVE: Final = f"{{{EC}}}InclusiveNamespaces"
+
+BASE64: Final = f"{MESSAGE_SECURITY}#Base64Binary"
+X509V3: Final = f"{X509}#X509v3"
+SKI: Final = f"{X509}#X509SubjectKeyIdentifier"
+THUMBPRINT: Final = f"{MESSAGE_SECURITY_11}#ThumbprintSHA1"
+PASSWORD_TEXT: Final = f"{USERNAME}#PasswordText"
+PASSWORD_DIGEST: Final = f"{USERNAME}#PasswordDigest"
+
+EXC_C14N: Final = EC
+RSA_SHA256: Final = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
+ECDSA_SHA256: Final = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
+SHA256: Final = f"{XENC}sha256"
+SHA384: Final = "http://www.w3.org/2001/04/xmldsig-more#sha384"
+SHA512: Final = f"{XENC}sha512"
+RSA_OAEP: Final = f"{XENC11}rsa-oaep"
+RSA_OAEP_MGF1P: Final = f"{XENC}rsa-oaep-mgf1p"
+MGF1_SHA256: Final = f"{XENC11}mgf1sha256"
+AES128_GCM: Final = f"{XENC11}aes128-gcm"
+AES256_GCM: Final = f"{XENC11}aes256-gcm"
+ENCRYPTED_CONTENT: Final = f"{XENC}Content"
+ENCRYPTED_ELEMENT: Final = f"{XENC}Element"
