@@ -39,9 +39,9 @@ endpoint = [
 """
 ROUTES = """
 route = [
-  {{ municipality = "{municipality}", operation = "juki.jumin_shokai", to = ["register"], mode = "direct"{opaque} }},
+  {{ municipality = "{municipality}", operation = "juki.jumin_shokai", to = ["register"], mode = "direct"{flags} }},
   {{ municipality = "{municipality}", operation = "juki.setai_shokai", to = ["register"], mode = "direct" }},
-  {{ municipality = "{municipality}", operation = "juki.ido_tsuchi", to = ["receiver"], mode = "queued" }},
+  {{ municipality = "{municipality}", operation = "juki.ido_tsuchi", to = ["receiver"], mode = "queued"{attachments} }},
 ]
 """
 RIGHTS = """
@@ -54,15 +54,19 @@ right = [
 """
 
 
-def write_site(folder: Path, *, port: int, target: str, opaque: bool, processes: int = 1) -> dict[str, str]:
+def write_site(
+    folder: Path, *, port: int, target: str, opaque: bool, processes: int = 1, attachments: bool = False
+) -> dict[str, str]:
     """Write a site folder whose provider and receiver is ``target``; returns the endpoints' secrets."""
     (folder / "secrets").mkdir(parents=True)
+    attached = ", attachments = true" if attachments else ""
     fields = {
         "municipality": MUNICIPALITY,
         "port": port,
         "processes": processes,
         "target": target,
-        "opaque": ", opaque = true" if opaque else "",
+        "flags": (", opaque = true" if opaque else "") + attached,
+        "attachments": attached,
     }
     texts = {"site": SITE, "endpoints": ENDPOINTS, "routes": ROUTES, "rights": RIGHTS, "adapters": ""}
     for name, text in texts.items():
@@ -76,10 +80,18 @@ def write_site(folder: Path, *, port: int, target: str, opaque: bool, processes:
 
 
 @contextmanager
-def serve(folder: Path, target: Server, *, sender: str, opaque: bool = False, processes: int = 1) -> Iterator[Server]:
+def serve(
+    folder: Path,
+    target: Server,
+    *,
+    sender: str,
+    opaque: bool = False,
+    processes: int = 1,
+    attachments: bool = False,
+) -> Iterator[Server]:
     """Run the bus; the yielded server's URL is where ``sender`` calls the service juki."""
     port = free_port()
-    keys = write_site(folder, port=port, target=target.url, opaque=opaque, processes=processes)
+    keys = write_site(folder, port=port, target=target.url, opaque=opaque, processes=processes, attachments=attachments)
     command = [Path(sys.executable).with_name("chiikibus"), "serve", "--json", "--site", folder]
     credential = base64.b64encode(f"{sender}:{keys[sender]}".encode()).decode("ascii")
     with child(command, port, folder / "output.log") as pid:
