@@ -14,6 +14,9 @@ from bus.deliver.packages import Spills
 from bus.journal.spill import Spill
 from bus.wire.attachments.media import is_multipart
 
+MAX_OVERHEAD: Final = 256 * 1024
+"""Bytes of an answer that are no body: head, interim answers, chunk sizes, trailers. Eight times the body is free."""
+
 EARLY_S: Final = 0.002
 """The loop's clock moves in milliseconds: a timer may find that it is this much too early."""
 
@@ -109,6 +112,7 @@ class ClientConnection(asyncio.Protocol):
         self._deadlines = deadlines
         self._chunks: list[bytes] = []
         self._size = 0
+        self._wire_size = 0
         self._content_type = ""
         self._framed = False
         self._headers_done = False
@@ -130,6 +134,7 @@ class ClientConnection(asyncio.Protocol):
         self.requests += 1
         future = self._future = self.loop.create_future()
         self._answering = False
+        self._wire_size = 0
         self.deadline = deadline
         self._deadlines.watch(self)
         if len(parts) == 1:
@@ -161,10 +166,13 @@ class ClientConnection(asyncio.Protocol):
             self.abort()
             return
         self._answering = True
+        self._wire_size += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._fail("CB1017", type(error).__name__)
+        if self._wire_size > MAX_OVERHEAD + 8 * self._size and self._future is not None:
+            self._fail("CB1017", "more head than answer")
 
     def eof_received(self) -> bool:
         """The other side is done: close."""
@@ -188,12 +196,18 @@ class ClientConnection(asyncio.Protocol):
         """Keep the content type; notice how the body ends."""
         lower = name.lower()
         if lower == b"content-type":
+            if self._content_type and not self._headers_done:
+                self._fail("CB1017", "two Content-Type")
             self._content_type = value.decode("latin-1")
         elif lower == b"content-length":
             self._framed = True
             self._length = int(value) if value.isdigit() else 0
         elif lower == b"transfer-encoding":
             self._framed = True
+            if value.strip().lower() != b"chunked":
+                self._fail("CB1017", "an unknown transfer coding")
+        elif lower == b"content-encoding" and value.strip().lower() not in {b"", b"identity"}:
+            self._fail("CB1017", "a content coding that was not asked for")
 
     def on_headers_complete(self) -> None:
         """The body begins."""

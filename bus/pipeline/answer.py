@@ -20,7 +20,7 @@ from bus.pipeline.late import LATE, has_answer
 from bus.pipeline.parse import LARGE
 from bus.pipeline.security import inspect_reply
 from bus.pipeline.tables import ANSWER_SUFFIX
-from bus.wire import envelope, safe_xml
+from bus.wire import envelope, fault_form, safe_xml
 from bus.wire.addressing import NONE
 from bus.wire.fault import RemoteFault, read_fault
 from bus.wire.http import XML
@@ -28,6 +28,7 @@ from schemas.model import Operation
 
 REFUSED: Final = frozenset({401, 403})
 LATER: Final = frozenset({429, 503})
+REDIRECT: Final = 3
 MAX_FINDINGS: Final = 20
 
 
@@ -44,14 +45,14 @@ class Answer:
 
 
 async def judge(house: House, exchange: Exchange, reply: HttpReply) -> Answer:
-    """The answer of a direct call as its caller may see it; a provider's fault goes through unchanged.
+    """The answer of a direct call as its caller may see it; a provider's fault, if it is one, goes through unchanged.
 
     Errors: CB1017 the answer is not of the standard, CB5008 the credential was refused.
     """
     operation, right = exchange.operation, exchange.right
     assert operation is not None
-    if reply.status in REFUSED:
-        raise DeliveryError("CB5008", [Finding("CB5008", path=exchange.targets[0].key, got=f"HTTP {reply.status}")])
+    if reply.status in REFUSED or reply.status // 100 == REDIRECT:
+        raise _sent_away(exchange, reply.status)
     if reply.status == 202 and not reply.body and (operation.pattern == LATE or _unwanted(exchange)):
         return Answer(State.DELIVERED, 202, "", b"")
     if exchange.targets[0].security is not None:
@@ -60,6 +61,7 @@ async def judge(house: House, exchange: Exchange, reply: HttpReply) -> Answer:
     if reply.package is not None:
         _follow(house, exchange, reply, read)
     if read.is_fault:
+        _be_a_fault(read.body)
         return Answer(State.REPLIED, 500, reply.content_type, reply.body, "CB5004", reply.package)
     if reply.status != 200:
         raise _bad("HTTP status", "200", f"{reply.status}")
@@ -93,6 +95,19 @@ def _unwanted(exchange: Exchange) -> bool:
     return exchange.message.addressing.reply_to == NONE
 
 
+def _sent_away(exchange: Exchange, status: int) -> DeliveryError:
+    """The target did not take the message: it wants another credential, or names another place (never followed)."""
+    if status in REFUSED:
+        return DeliveryError("CB5008", [Finding("CB5008", path=exchange.targets[0].key, got=f"HTTP {status}")])
+    return _bad("HTTP status", "200", str(status))
+
+
+def _be_a_fault(fault: etree._Element) -> None:
+    """A fault of a wrong form could be read in two ways: it is not passed on. Errors: CB1017."""
+    if wrong := fault_form.problems(fault):
+        raise DeliveryError("CB1017", wrong[:MAX_FINDINGS])
+
+
 async def _read(reply: HttpReply, exchange: Exchange) -> envelope.Envelope:
     """The answer's envelope; it relates to our message if it says to which. Errors: CB1017."""
     assert exchange.message is not None
@@ -122,8 +137,9 @@ def judge_delivery(
     no repetition mends it.
     """
     status = reply.status
-    if status in REFUSED:
-        return State.PARKED, "CB5008", (Finding("CB5008", path=consignment.target, got=f"HTTP {status}"),)
+    if status in REFUSED or status // 100 == REDIRECT:
+        code = "CB5008" if status in REFUSED else "CB1017"
+        return State.PARKED, code, (Finding(code, path=consignment.target, got=f"HTTP {status}"),)
     success = 200 <= status < 300
     if success and not reply.body.strip():
         return State.DELIVERED, "", ()
@@ -136,6 +152,7 @@ def judge_delivery(
         return (State.RETRY_WAIT if status >= 500 or status in LATER else State.PARKED), "CB5004", (first,)
     if read.is_fault:
         state, code, findings = _judge_fault(fault := read_fault(read.body), status)
+        findings += fault_form.problems(read.body)[:MAX_FINDINGS]
         asked = operation is not None and not consignment.operation.endswith(ANSWER_SUFFIX) and has_answer(operation)
         return (State.REPLIED if asked and state is State.PARKED and _blames_sender(fault) else state), code, findings
     return _judge_receipt(consignment, operation, status, read.body)

@@ -143,6 +143,18 @@ async def test_a_providers_fault_goes_through_unchanged() -> None:
     assert town.journal.transitions[-1].code == "CB5004"
 
 
+@pytest.mark.parametrize("status", [200, 400, 503])
+async def test_a_fault_is_a_fault_whatever_its_status(status: int) -> None:
+    """R1107: the Body says so; it goes on with 500 (R1126)."""
+    fault = fault_bytes(WireError("E0001"))
+    town = world()
+    town.sender.provider = answers(HttpReply(status, XML, fault))
+    response = await process(town.house, request(call()))
+    assert (response.status, response.body) == (500, fault)
+
+
+SOAP_12 = b"http://www.w3.org/2003/05/soap-envelope"
+MUST = b"<soap:Header><q:x xmlns:q='urn:q' soap:mustUnderstand='1'/></soap:Header><soap:Body>"
 BAD_REPLIES = {
     "another operation": HttpReply(200, XML, envelope.build(inquiry())),
     "an unknown item": HttpReply(200, XML, resident_reply().replace(b"seibetsu", b"seibetsv")),
@@ -154,6 +166,30 @@ BAD_REPLIES = {
     "a relation to another message": HttpReply(200, XML, resident_reply(relates_to="urn:uuid:other")),
     "an empty 202 for an operation without late answers": HttpReply(202, "", b""),
     "a good body with status 201": HttpReply(201, XML, resident_reply()),
+    "a good body with status 500": HttpReply(500, XML, resident_reply()),
+    "a redirect": HttpReply(307, XML, resident_reply()),
+    "a redirect without body": HttpReply(302, "", b""),
+    "nothing": HttpReply(200, XML, b""),
+    "no media type": HttpReply(200, "", resident_reply()),
+    "two charsets": HttpReply(200, "text/xml; charset=utf-8; charset=shift_jis", resident_reply()),
+    "another encoding": HttpReply(200, "text/xml; charset=shift_jis", resident_reply().decode().encode("cp932")),
+    "another encoding without a word": HttpReply(200, "text/xml", resident_reply().decode().encode("cp932")),
+    "a processing instruction": HttpReply(200, XML, b"<?x y?>" + resident_reply().partition(b"?>")[2]),
+    "SOAP 1.2": HttpReply(200, XML, resident_reply().replace(envelope.SOAP.encode(), SOAP_12)),
+    "text after the Body": HttpReply(200, XML, resident_reply().replace(b"</soap:Body>", b"</soap:Body>more")),
+    "a second Body": HttpReply(200, XML, resident_reply().replace(b"</soap:Body>", b"</soap:Body><soap:Body/>")),
+    "a header that must be understood": HttpReply(
+        200, XML, resident_reply().replace(b"<soap:Body>", MUST + b"<soap:Body>")
+    ),
+    "a fault with qualified children": HttpReply(
+        500, XML, fault_bytes(WireError("E0001")).replace(b"faultcode>", b"soap:faultcode>")
+    ),
+    "a fault with an undeclared prefix": HttpReply(
+        500, XML, fault_bytes(WireError("E0001")).replace(b"soap:Client", b"env:Client")
+    ),
+    "a fault and something more": HttpReply(
+        500, XML, fault_bytes(WireError("E0001")).replace(b"</soap:Fault>", b"</soap:Fault><x:y xmlns:x='urn:x'/>")
+    ),
 }
 
 

@@ -129,6 +129,9 @@ ANSWERS = {
     "429": (HttpReply(429, "text/plain", b"slow"), State.RETRY_WAIT, "CB5004"),
     "500 without envelope": (HttpReply(500, "", b""), State.RETRY_WAIT, "CB5004"),
     "404": (HttpReply(404, "text/html", b"no"), State.PARKED, "CB5004"),
+    "a redirect": (HttpReply(301, "text/html", b"there"), State.PARKED, "CB1017"),
+    "a redirect with a receipt": (HttpReply(307, XML, receipt()), State.PARKED, "CB1017"),
+    "a fault of another form": (HttpReply(500, XML, FOREIGN_FAULT.replace(b"E:Server", b"")), State.PARKED, "CB5004"),
     "401": (HttpReply(401, "text/plain", b"no"), State.PARKED, "CB5008"),
     "403": (HttpReply(403, "text/plain", b"no"), State.PARKED, "CB5008"),
 }
