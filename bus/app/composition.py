@@ -27,6 +27,7 @@ from bus.front.management import ManagementService
 from bus.front.management_http import DETAIL, PATH, ManagementHttp
 from bus.front.server import Server, serve
 from bus.journal.counter import Counter
+from bus.journal.keeper import SequenceKeeper
 from bus.journal.relay import Relay
 from bus.journal.segments import ORPHAN_S, Segments
 from bus.ops.metrics import EndpointMetrics, Metrics
@@ -52,6 +53,9 @@ class App:
         self._journal = make_journal(site, self.clock)
         self._broker = make_broker(site, self._journal)
         self._relay = Relay(self._journal, self._broker, clock=self.clock, sweep_s=site.delivery.sweep_s, log=log.line)
+        self._keeper = SequenceKeeper(
+            self._journal, self._relay, clock=self.clock, sweep_s=max(1.0, site.delivery.sweep_s), log=log.line
+        )
         ids = SystemIds(self.clock)
         self._segments = Segments(site.attachments, ids.exchange)
         spills = Spills(self._segments, site.front.max_body)
@@ -110,6 +114,7 @@ class App:
             await self._sweep(0.0)
             await self._broker.open()
             await self._relay.start()
+            self._keeper.start()
             await self._desk.start(self.site.endpoints)
             await self._listen()
         except BaseException:
@@ -173,6 +178,7 @@ class App:
             self._sweeping.cancel()
             await asyncio.gather(self._sweeping, return_exceptions=True)
         await self._desk.stop(drain_s)
+        await self._keeper.stop()
         await self._relay.stop()
         await self._pool.close()
         await self._broker.close()

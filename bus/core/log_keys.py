@@ -16,6 +16,7 @@ ID_KEYS: frozenset[str] = frozenset(
         "tables_hash",
         "record_id",
         "ikkatsu_id",
+        "sequence",
         "at",
         "ts",
     }
@@ -93,6 +94,7 @@ LOG_KEYS: Mapping[str, str] = MappingProxyType(
         "error": "例外の型",
         "where": "例外の発生箇所",
         "ikkatsu_id": "一括連携ID",
+        "sequence": "シーケンスの識別子（wsrm:Identifier）",
         "part": "分割番号",
         "actor": "操作者",
         "table": "表の名前",

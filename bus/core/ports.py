@@ -9,6 +9,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from bus.core.sequences import Sequences
 from bus.core.states import State
 from bus.core.types import Endpoint, Known, Mode, OnPark, Package
 from bus.core.values import value
@@ -179,7 +180,7 @@ class OpenDelivery:
     next_attempt_at: float
 
 
-class Journal(Protocol):
+class Journal(Sequences, Protocol):
     """The truth. Every ``async`` method returns only after its rows are durable.
 
     In a worker process the journal is remote (``bus.journal.remote``): its ``find`` knows nothing, and where the owner

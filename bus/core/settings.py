@@ -110,6 +110,23 @@ class DeliverySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ReliableSettings:
+    """Sequences of reliable messages. Sizes in bytes, times in seconds.
+
+    As destination: at most ``max_sequences`` of one endpoint at a time, none longer than ``expires_s``; of one sequence
+    at most ``max_early`` messages (``max_early_bytes``) wait for a gap to close. As source: at most ``window`` numbers
+    are unacknowledged, and a sequence without work for ``idle_s`` is ended.
+    """
+
+    max_sequences: int = 16
+    expires_s: float = 24 * 3600.0
+    max_early: int = 1000
+    max_early_bytes: int = 16 * 1024 * 1024
+    window: int = 64
+    idle_s: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
 class AdapterSpec:
     """An adapter process of this site: which vendor definition, where it listens, its own settings table."""
 
@@ -158,6 +175,7 @@ class Site:
     broker: BrokerSettings
     delivery: DeliverySettings
     run_folder: Path
+    reliable: ReliableSettings = field(default_factory=ReliableSettings)
     log_level: str = "info"
     tables_hash: str = ""
     attachments: AttachmentSettings = AttachmentSettings()

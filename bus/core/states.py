@@ -9,6 +9,7 @@ class State(StrEnum):
     """Where one delivery of an exchange stands (an exchange has one delivery per target)."""
 
     REJECTED = "REJECTED"
+    EARLY = "EARLY"
     ACCEPTED = "ACCEPTED"
     PUBLISHED = "PUBLISHED"
     DISPATCHING = "DISPATCHING"
@@ -25,6 +26,8 @@ OPEN = frozenset(State) - FINAL
 
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.REJECTED: frozenset(),
+    # Arrived before an earlier number of its sequence; ACCEPTED when the gap has closed.
+    State.EARLY: frozenset({State.ACCEPTED, State.EXPIRED, State.CANCELLED}),
     State.ACCEPTED: frozenset({State.PUBLISHED, State.DISPATCHING, State.EXPIRED, State.CANCELLED}),
     State.PUBLISHED: frozenset({State.DISPATCHING, State.EXPIRED, State.CANCELLED}),
     # DELIVERED -> REPLIED is a late reply; DISPATCHING -> DISPATCHING is a redelivery after a crash.

@@ -100,6 +100,7 @@ class Endpoint:
     (empty for a system that only calls). ``secret`` authenticates both directions (HTTP Basic: the endpoint
     as ``<id>``, the bus as ``chiikibus``); it never appears in a repr. ``security`` is ``None`` where nothing is asked
     of messages beyond that credential.
+    ``reliable`` endpoints get queued deliveries in a sequence; from ``reliable_required`` ones nothing else is taken.
     """
 
     id: str
@@ -111,6 +112,8 @@ class Endpoint:
     purpose: str = NO_PURPOSE
     adapter: str = ""
     paused: bool = False
+    reliable: bool = False
+    reliable_required: bool = False
     concurrency: int = 16
     timeout_s: float = 30.0
     secret: str = field(default="", repr=False)
@@ -301,6 +304,7 @@ class Exchange:
     ``opened`` is the whole message after the decryption of its body, empty where nothing was decrypted here;
     ``reason`` the code of a refusal that its sender is not told. ``verified`` says that the message passed what its
     sender's policy asks for: before that nothing it says of where answers go counts.
+    ``reliable`` is there for what has to do with sequences (``bus.pipeline.sequence.Passage``).
     """
 
     id: str
@@ -326,3 +330,4 @@ class Exchange:
     opened: bytes = field(default=b"", repr=False)
     reason: str = ""
     verified: bool = False
+    reliable: Any = None

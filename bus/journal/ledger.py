@@ -13,6 +13,7 @@ from typing import Final
 
 from bus.core.errors import JournalError
 from bus.core.ports import Acceptance, Clock, Transition
+from bus.core.sequences import Admission
 from bus.core.states import FINAL, State, may_follow
 from bus.core.types import Finding, Known, Mode, Package
 from bus.journal import packages
@@ -20,11 +21,13 @@ from bus.journal.message_index import MessageIndex, message_key
 from bus.journal.rows import KEY_SEPARATOR, known
 from bus.journal.schema import CALLING, FAN_OUT, OPEN_CLASS, WAITING
 from bus.journal.seen import Remembrance, Seen
+from bus.journal.sequence_ledger import SequenceLedger, SequenceWork
 
-Work = Acceptance | tuple[Transition, ...] | Remembrance
-"""What one caller wants done: one acceptance, transitions that stand or fall together, or a value to count once."""
+Work = Acceptance | tuple[Transition, ...] | Remembrance | SequenceWork
+"""What one caller wants done: one acceptance, transitions that stand or fall together, a value to count once, or a
+step of a sequence."""
 
-Outcome = Known | JournalError | bool | None
+Outcome = Known | Admission | int | JournalError | bool | None
 
 MOST_ROWS: Final = 32
 """Rows of one statement; statements of all sizes up to this one stay prepared."""
@@ -93,6 +96,7 @@ class Ledger:
         self._places: dict[str, _Place] = {}
         self._finished: list[str] = []
         self._data_version = -1
+        self._sequences = SequenceLedger(connection, clock, self._accept_one, self._record_one, self._moved)
         self._next_n = 1 + int(connection.execute("SELECT coalesce(max(n), 0) FROM exchange").fetchone()[0])
         self._exchanges = _insert(
             "exchange",
@@ -124,6 +128,9 @@ class Ledger:
                 self._record(((i, work) for i, work in enumerate(batch) if isinstance(work, tuple)), outcomes)
                 # Last: an exchange id used twice makes the acceptances start the transaction again.
                 self._remember([(i, work) for i, work in enumerate(batch) if isinstance(work, Remembrance)], outcomes)
+                for index, work in enumerate(batch):
+                    if not isinstance(work, Acceptance | tuple | Remembrance):
+                        outcomes[index] = self._sequences.write(work)
         except BaseException:
             self._abandon()
             raise
@@ -146,6 +153,7 @@ class Ledger:
     def _abandon(self) -> None:
         self._places.clear()
         self._finished.clear()
+        self._sequences.forget()
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
             self._seen.rolled_back()
@@ -159,6 +167,7 @@ class Ledger:
         found = self._connection.execute("PRAGMA data_version").fetchone()[0]
         if found != self._data_version:
             self._places.clear()
+            self._sequences.forget()
             self._data_version = found
 
     # -- acceptance -------------------------------------------------------------------------------------------
@@ -244,6 +253,23 @@ class Ledger:
             packages.add(self._connection, packages.REQUEST, number, package)
         self._next_n = n
 
+    def _accept_one(self, acceptance: Acceptance) -> Known | None:
+        """An acceptance on its own, for a sequence."""
+        key = message_key(acceptance.municipality, acceptance.message_id)
+        if self.messages.present([key]):
+            return self._accept_again(key, acceptance)
+        self._insert_acceptances([(key, acceptance)])
+        return None
+
+    def _moved(self, exchange_id: str, municipality: str, message_id: str) -> int:
+        """The next place in the order, for a message that gives up its own."""
+        n, self._next_n = self._next_n, self._next_n + 1
+        self.messages.add(message_key(municipality, message_id), n)
+        index = 0
+        while self._places.pop(f"{exchange_id}-{index}", None) is not None:
+            index += 1
+        return n
+
     # -- transitions ------------------------------------------------------------------------------------------
 
     def _record(self, calls: Iterable[tuple[int, tuple[Transition, ...]]], outcomes: list[Outcome]) -> None:
@@ -279,6 +305,13 @@ class Ledger:
         self._turns.write(self._connection, turns)
         self._events.write(self._connection, events)
         self._replies.write(self._connection, replies)
+
+    def _record_one(self, transitions: tuple[Transition, ...]) -> JournalError | None:
+        """Transitions on their own, for a sequence."""
+        outcomes: list[Outcome] = [None]
+        self._record(((0, transitions),), outcomes)
+        refused = outcomes[0]
+        return refused if isinstance(refused, JournalError) else None
 
     def _refusal(self, transitions: tuple[Transition, ...]) -> JournalError | None:
         """CB4004 when any of the transitions may not follow; looks ahead without changing anything."""

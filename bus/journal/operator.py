@@ -21,7 +21,7 @@ from bus.journal.writer import storing_failed
 BATCH: Final = 200
 """Deliveries changed in one transaction: the running bus never waits long for its turn."""
 
-CANCELLABLE: Final = frozenset({State.ACCEPTED, State.PUBLISHED, State.RETRY_WAIT, State.PARKED})
+CANCELLABLE: Final = frozenset({State.EARLY, State.ACCEPTED, State.PUBLISHED, State.RETRY_WAIT, State.PARKED})
 """What is being sent right now (DISPATCHING) is not: its effect could not be called back."""
 
 

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from bus.core.errors import JournalError
 from bus.core.ports import Acceptance, Consignment, OpenDelivery, Transition
+from bus.core.sequences import Arrival, Role, SequenceKey, SequenceRecord, SequenceState, Spans
 from bus.core.states import State
 from bus.core.types import Finding, Known
 from bus.journal.frames import Accept, Answered, Ask, Channel, Failed, Record, Stored, Taken
@@ -118,6 +119,62 @@ class RemoteJournal:
         raise OwnerDecides
 
     def counts(self) -> dict[str, int]:
+        """Errors: ``OwnerDecides``."""
+        raise OwnerDecides
+
+    def owner_only(self) -> NoReturn:
+        """Errors: ``OwnerDecides``."""
+        raise OwnerDecides
+
+    def sequence(self, key: SequenceKey) -> NoReturn:
+        """Errors: ``OwnerDecides``."""
+        raise OwnerDecides
+
+    def sequences(
+        self, *, role: Role | None = None, municipality: str = "", endpoint: str = "", live: bool = True
+    ) -> NoReturn:
+        """Errors: ``OwnerDecides``."""
+        raise OwnerDecides
+
+    def arrived(self, key: SequenceKey, number: int) -> NoReturn:
+        """Errors: ``OwnerDecides``."""
+        raise OwnerDecides
+
+    def departures(self, key: SequenceKey) -> NoReturn:
+        """Errors: ``OwnerDecides``."""
+        raise OwnerDecides
+
+    async def begin(self, records: Sequence[SequenceRecord]) -> NoReturn:
+        """Errors: ``OwnerDecides``."""
+        raise OwnerDecides
+
+    async def arrive(self, arrival: Arrival) -> NoReturn:
+        """Errors: ``OwnerDecides``."""
+        raise OwnerDecides
+
+    async def end(
+        self, key: SequenceKey, state: SequenceState, at: float, *, last: int = 0, code: str = ""
+    ) -> NoReturn:
+        """Errors: ``OwnerDecides``."""
+        raise OwnerDecides
+
+    async def number_reply(self, key: SequenceKey, number: int) -> NoReturn:
+        """Errors: ``OwnerDecides``."""
+        raise OwnerDecides
+
+    async def acknowledge(self, key: SequenceKey, spans: Spans, at: float) -> NoReturn:
+        """Errors: ``OwnerDecides``."""
+        raise OwnerDecides
+
+    async def depart(
+        self, key: SequenceKey, numbered: Sequence[tuple[int, str]], transitions: Sequence[Transition]
+    ) -> NoReturn:
+        """Errors: ``OwnerDecides``."""
+        raise OwnerDecides
+
+    async def renew(
+        self, old: SequenceKey, code: str, new: SequenceRecord, numbered: Sequence[tuple[int, str]]
+    ) -> NoReturn:
         """Errors: ``OwnerDecides``."""
         raise OwnerDecides
 

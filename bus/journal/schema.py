@@ -23,7 +23,10 @@ MOVING: Final = 1
 WAITING: Final = 2
 HELD: Final = 3
 CALLING: Final = 4
-"""Values of ``delivery.open``: in motion, waiting to retry, parked, a direct caller waits. NULL when final."""
+GATHERED: Final = 5
+"""Values of ``delivery.open``: in motion, waiting to retry, parked, a direct caller waits, arrived before its turn.
+
+NULL when final."""
 
 OPEN_CLASS: Final[dict[State, int | None]] = {
     State.ACCEPTED: MOVING,
@@ -31,6 +34,7 @@ OPEN_CLASS: Final[dict[State, int | None]] = {
     State.DISPATCHING: MOVING,
     State.RETRY_WAIT: WAITING,
     State.PARKED: HELD,
+    State.EARLY: GATHERED,
 }
 """The value of ``delivery.open`` for a state of a queued delivery; states not listed are final."""
 
@@ -136,7 +140,51 @@ END;
 """
 """A segment whose last row goes with its exchange is found by the next sweep of the folder."""
 
-MIGRATIONS: Final[tuple[str, ...]] = (VERSION_1, SEGMENTS, SEEN)
+SEQUENCES: Final = """
+CREATE TABLE sequence (
+    s INTEGER PRIMARY KEY,
+    role TEXT NOT NULL,
+    municipality TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    identifier TEXT NOT NULL,
+    identity TEXT NOT NULL,
+    state TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    expires_at REAL NOT NULL,
+    changed_at REAL NOT NULL,
+    acks_to TEXT NOT NULL,
+    partner TEXT NOT NULL,
+    create_id TEXT NOT NULL,
+    last_number INTEGER NOT NULL,
+    code TEXT NOT NULL,
+    numbers TEXT NOT NULL,           -- ranges: 1-5,7-7
+    acknowledged TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX sequence_name ON sequence (role, municipality, endpoint, identifier);
+CREATE TABLE arrival (               -- a number that was received
+    sequence INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    exchange_id TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    early INTEGER NOT NULL,          -- 1: waits for an earlier number
+    reply_number INTEGER NOT NULL,   -- of the answer in the offered sequence, 0 for none yet
+    status INTEGER NOT NULL,         -- of the answer to a refused message, else 0
+    answer BLOB NOT NULL,
+    PRIMARY KEY (sequence, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX arrival_early ON arrival (sequence, number) WHERE early = 1;
+CREATE TABLE departure (             -- a number that was given to a delivery
+    sequence INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    delivery INTEGER NOT NULL,
+    delivery_id TEXT NOT NULL,
+    acknowledged INTEGER NOT NULL,
+    PRIMARY KEY (sequence, number)
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (VERSION_1, SEGMENTS, SEEN, SEQUENCES)
 """``MIGRATIONS[i]`` brings a journal from version ``i`` to ``i + 1``; a released entry is never edited."""
 
 BUSY_TIMEOUT_MS: Final = 5000

@@ -13,6 +13,17 @@ from typing import Final
 
 from bus.core.errors import JournalError
 from bus.core.ports import Acceptance, Clock, OpenDelivery, Transition
+from bus.core.sequences import (
+    Admission,
+    Arrival,
+    Arrived,
+    Departure,
+    Role,
+    SequenceKey,
+    SequenceRecord,
+    SequenceState,
+    Spans,
+)
 from bus.core.states import State
 from bus.core.types import Finding, Known, Package
 from bus.journal import packages
@@ -34,6 +45,8 @@ from bus.journal.schema import (
     open_for_writing,
 )
 from bus.journal.seen import Remembrance
+from bus.journal.sequence_ledger import Acknowledge, Begin, Depart, End, NumberReply, Renew
+from bus.journal.sequence_rows import read_arrived, read_departures, read_sequence, read_sequences
 from bus.journal.writer import LIGHT_BYTES, GroupWriter, Ticket
 
 BUSY_PAUSE_S: Final = 0.002
@@ -134,6 +147,8 @@ def _log_bytes(work: Work) -> int:
         return ROW_ESTIMATE + len(work.raw)
     if isinstance(work, Remembrance):
         return ROW_ESTIMATE
+    if not isinstance(work, tuple):
+        return ROW_ESTIMATE + (len(work.acceptance.raw) if isinstance(work, Arrival) and work.acceptance else 0)
     return sum(ROW_ESTIMATE + len(transition.reply) for transition in work)
 
 
@@ -186,7 +201,7 @@ class SqliteJournal:
         if not 0 <= len(acceptance.targets) <= FAN_OUT:
             raise ValueError(f"more than {FAN_OUT} targets")
         outcome = await self._writer.submit(acceptance)
-        assert not isinstance(outcome, JournalError | bool)
+        assert outcome is None or isinstance(outcome, Known)
         return outcome
 
     def enter(self, work: Work, ticket: Ticket) -> None:
@@ -276,6 +291,67 @@ class SqliteJournal:
         rejected = int(read.execute("SELECT count(*) FROM exchange WHERE refused > 0").fetchone()[0])
         counts[State.REJECTED.value] = rejected
         return counts | {"accepted_messages": total - rejected, "rejected_messages": rejected}
+
+    def owner_only(self) -> None:
+        """This is the owner."""
+
+    def sequence(self, key: SequenceKey) -> SequenceRecord | None:
+        """A sequence by its name."""
+        return read_sequence(self._read(), key)
+
+    def sequences(
+        self, *, role: Role | None = None, municipality: str = "", endpoint: str = "", live: bool = True
+    ) -> Sequence[SequenceRecord]:
+        """Sequences in the order of their creation."""
+        return read_sequences(self._read(), role=role, municipality=municipality, endpoint=endpoint, live=live)
+
+    def arrived(self, key: SequenceKey, number: int) -> Arrived | None:
+        """What a used number stands for."""
+        return read_arrived(self._read(), key, number)
+
+    def departures(self, key: SequenceKey) -> Sequence[Departure]:
+        """Unfinished numbers of a SOURCE sequence."""
+        return read_departures(self._read(), key)
+
+    async def begin(self, records: Sequence[SequenceRecord]) -> None:
+        """Store new sequences together. Errors: CB4004 taken."""
+        await self._writer.submit(Begin(tuple(records)))
+
+    async def arrive(self, arrival: Arrival) -> Admission:
+        """Use up a number, and store its message with it."""
+        outcome = await self._writer.submit(arrival)
+        assert isinstance(outcome, Admission)
+        return outcome
+
+    async def end(
+        self, key: SequenceKey, state: SequenceState, at: float, *, last: int = 0, code: str = ""
+    ) -> Admission:
+        """Close or end a sequence; gives what waited for a gap. Errors: CB4004 unknown."""
+        outcome = await self._writer.submit(End(key, state, at, last, code))
+        assert isinstance(outcome, Admission)
+        return outcome
+
+    async def number_reply(self, key: SequenceKey, number: int) -> int:
+        """The number of the answer to ``number``. Errors: CB4004."""
+        outcome = await self._writer.submit(NumberReply(key, number))
+        assert isinstance(outcome, int)
+        return outcome
+
+    async def acknowledge(self, key: SequenceKey, spans: Spans, at: float) -> None:
+        """The other side has these numbers. Errors: CB4004."""
+        await self._writer.submit(Acknowledge(key, spans, at))
+
+    async def depart(
+        self, key: SequenceKey, numbered: Sequence[tuple[int, str]], transitions: Sequence[Transition]
+    ) -> None:
+        """Give numbers to deliveries together with their transitions. Errors: CB4004."""
+        await self._writer.submit(Depart(key, tuple(numbered), tuple(transitions)))
+
+    async def renew(
+        self, old: SequenceKey, code: str, new: SequenceRecord, numbered: Sequence[tuple[int, str]]
+    ) -> None:
+        """End one sequence and begin the next with these deliveries. Errors: CB4004."""
+        await self._writer.submit(Renew(old, code, new, tuple(numbered)))
 
     def _known(self, municipality: str, message_id: str, sender: str) -> Known | None:
         read, messages = self._read(), self._store.messages

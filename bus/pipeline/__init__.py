@@ -24,7 +24,7 @@ from bus.core.errors import ChiikibusError, EnvironmentFault
 from bus.core.ports import HttpReply
 from bus.core.states import State
 from bus.core.types import Exchange, Mode
-from bus.pipeline import late, tell
+from bus.pipeline import late, reliable, tell
 from bus.pipeline.answer import judge, judge_delivery
 from bus.pipeline.authorise import authorise
 from bus.pipeline.deduplicate import deduplicate
@@ -82,7 +82,13 @@ async def process(house: House, request: Request) -> Response:
         exchange = identify(house, request)  # 1
     except ChiikibusError as error:
         return error_response(error)
-    response = await _take(house, exchange)
+    try:
+        response = await _take(house, exchange)
+        if exchange.reliable is not None:
+            response = await reliable.answered(house, exchange, response)
+    finally:
+        if exchange.reliable is not None:
+            reliable.leave(house, exchange)
     return response if exchange.sender.security is None else protected_response(house, exchange, response)
 
 
@@ -92,6 +98,10 @@ async def _take(house: House, exchange: Exchange) -> Response:
         await parse(house, exchange)  # 2
         read_envelope(house, exchange)  # 3
         await secure(house, exchange)  # 4
+        if exchange.reliable is not None or exchange.sender.reliable_required:
+            told = await reliable.admit(house, exchange)
+            if told is not None:
+                return told
         authorise(house, exchange)  # 5
         await validate(house, exchange)  # 6
         known = deduplicate(house, exchange)  # 7
@@ -153,9 +163,11 @@ async def _told(house: House, exchange: Exchange, error: ChiikibusError) -> Resp
 
 async def _refuse(house: House, exchange: Exchange, error: ChiikibusError) -> Response:
     """Count the refusal, then tell it; when it cannot be stored, the sender is asked to come again."""
+    if exchange.reliable is not None:
+        return await reliable.refuse(house, exchange, error)
     try:
         await reject(house, exchange, error)
     except ChiikibusError as unstored:
         error = unstored
     log_outcome(house, exchange, State.REJECTED, exchange.reason or error.code)
-    return await tell.fault(house, exchange, error, exchange.id)
+    return reliable.bound(await tell.fault(house, exchange, error, exchange.id), error)

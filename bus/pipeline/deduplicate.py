@@ -12,6 +12,7 @@ from bus.core.errors import DuplicateError, WireError, error_entry
 from bus.core.states import State
 from bus.core.types import Exchange, Finding, Known, Mode, Problem
 from bus.pipeline.house import House
+from bus.pipeline.sequence import same_content
 from bus.wire import envelope, safe_xml
 from bus.wire.fault import read_fault
 
@@ -50,7 +51,8 @@ def deduplicate(house: House, exchange: Exchange) -> Known | None:
 def check(house: House, exchange: Exchange, known: Known) -> None:
     """The known message is the same one, and finished or safely stored. Errors: CB3001, CB3002."""
     assert exchange.message is not None
-    if known.sha256 != exchange.message.sha256 and not _signed_anew(house, exchange, known):
+    same = known.sha256 == exchange.message.sha256
+    if not same and not _signed_anew(house, exchange, known) and not same_content(house, exchange, known):
         finding = Finding("CB3001", path="wsa:MessageID", got=f"exchange {known.exchange_id}")
         raise DuplicateError("CB3001", [finding], problem=Problem("DuplicateMessageID", "MessageID"))
     out = known.mode is Mode.DIRECT and known.state is State.DISPATCHING

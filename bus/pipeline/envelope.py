@@ -11,6 +11,7 @@ from typing import Final
 from bus.core.errors import WireError
 from bus.core.types import Addressing, Exchange, Finding, Message, Problem
 from bus.pipeline.house import House
+from bus.pipeline.sequence import Passage, begin, is_protocol
 from bus.wire import envelope as wire
 from bus.wire.addressing import ANONYMOUS, MAX_IRI, NONE, required
 from bus.wire.security.names import ENCRYPTED_DATA
@@ -20,15 +21,16 @@ _SOAP_ACTION: Final = re.compile(r'[ \t]*(?:"([^"]*)"|([^"]*?))[ \t]*')
 
 
 def read_envelope(house: House, exchange: Exchange) -> None:
-    """Errors: CB1007 to CB1013, CB1022."""
+    """Errors: CB1007 to CB1013, CB1022; CB3010 and CB3014 for the blocks of a sequence."""
     envelope = wire.read(exchange.tree)
     request = exchange.request
+    raw = request.body if not envelope.reliable else begin(house, exchange, envelope)
     addressing = envelope.addressing
     soap_action = _soap_action(request.header("soapaction"))
     message = Message(
         id=addressing.message_id or house.ids.message(),
-        raw=request.body,
-        sha256=sha256(request.body).hexdigest() if request.package is None else request.package.digest,
+        raw=raw,
+        sha256=sha256(raw).hexdigest() if request.package is None else request.package.digest,
         content_type=request.header("content-type"),
         soap_action=soap_action,
         addressing=addressing,
@@ -60,7 +62,13 @@ def name_operation(house: House, exchange: Exchange) -> None:
         if not soap_action and answered is not None:
             exchange.message = replace(message, soap_action=answered.reply_action)
         return
-    operation = units.by_input.get(tag) or _carried_unread(house, exchange)
+    operation = units.by_input.get(tag)
+    if operation is None:
+        if is_protocol(tag):
+            house.journal.owner_only()
+            exchange.reliable = exchange.reliable or Passage()
+            return
+        operation = _carried_unread(house, exchange)
     if operation is None:
         raise WireError("CB1013", [Finding("CB1013", path="Body", expected=exchange.unit, got=_name(tag))])
     exchange.operation = operation

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from bus.core import log
 from bus.core.ports import Clock, Ids, Journal, Outbox, Sender
 from bus.core.settings import Site
 from bus.core.types import Package
 from bus.pipeline.tables import Contract, Tables, build_tables
+from bus.pipeline.turns import Turns
 from schemas.model import Edition
 
 
@@ -21,7 +22,8 @@ def _leave(package: Package) -> None:
 class House:
     """Everything a step may use. ``log`` writes one line: event name, then fields of ``bus.core.log_keys``.
 
-    ``discard`` removes the segment of a package that no row holds.
+    ``discard`` removes the segment of a package that no row holds. ``turns`` is kept over
+    reloads: who waits for whom in a sequence.
     """
 
     tables: Tables
@@ -32,6 +34,7 @@ class House:
     ids: Ids
     log: Callable[..., None] = log.line
     discard: Callable[[Package], None] = _leave
+    turns: Turns = field(default_factory=Turns)
 
     def reloaded(self, site: Site, edition: Edition, contracts: Mapping[str, Contract]) -> House:
         """The same ports with the tables of another state of the site folder."""

@@ -10,10 +10,11 @@ from bus.core.states import State
 from bus.core.types import Exchange, Known, Mode
 from bus.pipeline.attachments import held
 from bus.pipeline.house import House
+from bus.pipeline.sequence import arrive
 from bus.pipeline.tables import ANSWER_SUFFIX
 from bus.wire.http import Request
 
-NOT_KEPT = ("CB3002", "CB4")
+NOT_KEPT = ("CB3002", "CB3019", "CB3020", "CB4")
 """Refusals that leave no row: the sender comes again with the same message, or there is nowhere to write."""
 
 
@@ -55,6 +56,8 @@ async def accept(house: House, exchange: Exchange) -> Known | None:
         raw=b"" if unread else message.raw,
         package=None if unread else package,
     )
+    if exchange.reliable is not None:
+        return await arrive(house, exchange, acceptance)
     if acceptance.package is None:
         return await house.journal.accept(acceptance)
     with held(acceptance.package) as hold:
@@ -69,33 +72,35 @@ async def reject(house: House, exchange: Exchange, error: ChiikibusError) -> Non
 
     Errors: CB4001.
     """
-    if error.code.startswith(NOT_KEPT):
-        return
+    if not error.code.startswith(NOT_KEPT):
+        await house.journal.accept(rejection(house, exchange, error))
+
+
+def rejection(house: House, exchange: Exchange, error: ChiikibusError) -> Acceptance:
+    """The row of a refused message."""
     message, operation, request = exchange.message, exchange.operation, exchange.request
-    await house.journal.accept(
-        Acceptance(
-            exchange_id=exchange.id,
-            municipality=exchange.sender.municipality,
-            sender=exchange.sender.id,
-            message_id=message.id if message is not None else "",
-            sha256=message.sha256 if message is not None else _digest(request),
-            unit=exchange.unit,
-            operation=operation.key if operation is not None else "",
-            edition=house.tables.edition.version,
-            purpose=exchange.purpose,
-            mode=exchange.mode,
-            ordering_keys=(),
-            received_at=exchange.received_at,
-            expires_at=exchange.received_at,
-            content_type=request.header("content-type")[:255],
-            soap_action=message.soap_action[:255] if message is not None else "",
-            relates_to=exchange.relates_to,
-            tables_hash=house.tables.tables_hash,
-            size=request.size,
-            state=State.REJECTED,
-            targets=(),
-            code=exchange.reason or error.code,
-        )
+    return Acceptance(
+        exchange_id=exchange.id,
+        municipality=exchange.sender.municipality,
+        sender=exchange.sender.id,
+        message_id=message.id if message is not None else "",
+        sha256=message.sha256 if message is not None else _digest(request),
+        unit=exchange.unit,
+        operation=operation.key if operation is not None else "",
+        edition=house.tables.edition.version,
+        purpose=exchange.purpose,
+        mode=exchange.mode,
+        ordering_keys=(),
+        received_at=exchange.received_at,
+        expires_at=exchange.received_at,
+        content_type=request.header("content-type")[:255],
+        soap_action=message.soap_action[:255] if message is not None else "",
+        relates_to=exchange.relates_to,
+        tables_hash=house.tables.tables_hash,
+        size=request.size,
+        state=State.REJECTED,
+        targets=(),
+        code=exchange.reason or error.code,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bus.core.ports import Consignment
 from bus.core.types import Exchange
 from bus.pipeline.house import House
+from bus.pipeline.sequence import in_order
 from bus.pipeline.tables import ANSWER_SUFFIX
 
 
@@ -14,24 +15,23 @@ def hand_over(house: House, exchange: Exchange) -> None:
     assert message is not None
     assert route is not None
     assert operation is not None
-    house.outbox.hand_over(
-        [
-            Consignment(
-                delivery_id=f"{exchange.id}-{index}",
-                exchange_id=exchange.id,
-                municipality=exchange.sender.municipality,
-                sender=exchange.sender.id,
-                target=target.id,
-                operation=operation.key + ANSWER_SUFFIX if exchange.answers else operation.key,
-                message_id=message.id,
-                ordering_keys=exchange.ordering_keys,
-                accepted_at=exchange.received_at,
-                expires_at=exchange.received_at + route.expires_s,
-                content_type=message.content_type,
-                soap_action=message.soap_action,
-                purpose=exchange.purpose,
-                raw=message.raw,
-            )
-            for index, target in enumerate(exchange.targets)
-        ]
-    )
+    own = [
+        Consignment(
+            delivery_id=f"{exchange.id}-{index}",
+            exchange_id=exchange.id,
+            municipality=exchange.sender.municipality,
+            sender=exchange.sender.id,
+            target=target.id,
+            operation=operation.key + ANSWER_SUFFIX if exchange.answers else operation.key,
+            message_id=message.id,
+            ordering_keys=exchange.ordering_keys,
+            accepted_at=exchange.received_at,
+            expires_at=exchange.received_at + route.expires_s,
+            content_type=message.content_type,
+            soap_action=message.soap_action,
+            purpose=exchange.purpose,
+            raw=message.raw,
+        )
+        for index, target in enumerate(exchange.targets)
+    ]
+    house.outbox.hand_over(own if exchange.reliable is None else in_order(exchange, own))

@@ -9,6 +9,7 @@ from bus.pipeline import late, tell
 from bus.pipeline.deduplicate import check
 from bus.pipeline.house import House
 from bus.pipeline.receipt import receipt_bytes
+from bus.pipeline.sequence import use_for_known
 from bus.wire.addressing import NONE
 from bus.wire.http import XML, Response
 
@@ -19,6 +20,8 @@ async def repeat(house: House, exchange: Exchange, known: Known) -> Response:
     Errors: CB3001 other content, CB3002 still in process.
     """
     check(house, exchange, known)
+    if exchange.reliable is not None:
+        await use_for_known(house, exchange, known)
     house.log(
         "repeated",
         exchange_id=known.exchange_id,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from lxml import etree
 
 from bus.core.basic import basic_header
-from bus.core.settings import FrontSettings, Site
+from bus.core.settings import FrontSettings, ReliableSettings, Site
 from bus.core.types import Endpoint, Finding, Right, Route
 from bus.wire.attachments.binary import Places
 from schemas.model import Edition, Operation, Unit
@@ -106,6 +106,7 @@ class Tables:
     routes: Mapping[tuple[str, str], tuple[PreparedRoute, ...]]
     opaque: Mapping[tuple[str, str], tuple[PreparedRoute, ...]]
     front: FrontSettings
+    reliable: ReliableSettings
     tables_hash: str
     with_attachments: frozenset[tuple[str, str]]
     gates: Mapping[str, Gate] = field(default_factory=lambda: MappingProxyType({}))
@@ -149,6 +150,7 @@ def build_tables(site: Site, edition: Edition, contracts: Mapping[str, Contract]
         opaque=MappingProxyType(opaque),
         gates=_gates(site),
         front=site.front,
+        reliable=site.reliable,
         tables_hash=site.tables_hash,
         with_attachments=frozenset(
             (route.municipality, operations[route.operation].unit) for route in site.routes if route.attachments

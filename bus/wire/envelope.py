@@ -20,6 +20,7 @@ from bus.core.values import value
 from bus.wire import addressing as wsa
 from bus.wire import context as cb
 from bus.wire.limits import MAX_HEADER_BLOCKS
+from bus.wire.reliable.names import PREFIX as RELIABLE
 from bus.wire.safe_xml import line_of
 from bus.wire.scan import over
 
@@ -45,6 +46,8 @@ class Envelope:
     """A read envelope. ``body`` is the payload element; ``headers`` are the blocks meant for this node.
 
     ``security`` is the wsse:Security block meant for this node, if there is one: the security step judges it.
+    ``reliable`` says that there are blocks of WS-ReliableMessaging; only then may the Body be empty, and ``body`` is
+    the soap:Body itself.
     """
 
     addressing: Addressing
@@ -53,6 +56,7 @@ class Envelope:
     headers: tuple[etree._Element, ...] = ()
     is_fault: bool = False
     security: etree._Element | None = None
+    reliable: bool = False
 
 
 def read(root: etree._Element) -> Envelope:
@@ -63,7 +67,7 @@ def read(root: etree._Element) -> Envelope:
     """
     try:
         header, body = _parts(root)
-        payload = _payload(body)
+        payload = _payload(body) if len(body) or header is None else _empty(header, body)
         if header is None:
             return Envelope(wsa.NO_ADDRESSING, cb.NO_CONTEXT, payload, (), payload.tag == FAULT)
         return _with_header(header, payload)
@@ -82,6 +86,7 @@ def _with_header(header: etree._Element, payload: etree._Element) -> Envelope:
     properties: dict[str, str] = {}
     context = cb.NO_CONTEXT
     security: etree._Element | None = None
+    reliable = False
     ours = []
     for block in header:
         tag = str(block.tag)
@@ -103,11 +108,29 @@ def _with_header(header: etree._Element, payload: etree._Element) -> Envelope:
             if security is not None:
                 raise _structure(block, "1 wsse:Security for one actor")
             security = block
-        elif must and tag not in wsa.KNOWN:
-            raise _not_understood(block)
-        elif tag.startswith(_WSA_PREFIX):
+        elif tag.startswith(_WSA_PREFIX) and (not must or tag in wsa.KNOWN):
             wsa.read_property(properties, block)
-    return Envelope(wsa.addressing(properties), context, payload, tuple(ours), payload.tag == FAULT, security)
+        elif _foreign(block, tag, must=must):
+            reliable = True
+    addressing = wsa.addressing(properties)
+    return Envelope(addressing, context, payload, tuple(ours), payload.tag == FAULT, security, reliable)
+
+
+def _foreign(block: etree._Element, tag: str, *, must: bool) -> bool:
+    """Whether the block is one of reliable messaging. Errors: CB1009 for an unknown one that must be understood."""
+    if tag.startswith(RELIABLE):
+        return True
+    if must:
+        raise _not_understood(block)
+    return False
+
+
+def _empty(header: etree._Element, body: etree._Element) -> etree._Element:
+    """The empty Body itself where the Header says that the message is all header. Errors: CB1008."""
+    if any(str(block.tag).startswith(RELIABLE) for block in header) and not (body.text or "").strip():
+        _no_soap_attributes(body)
+        return body
+    return _payload(body)
 
 
 def _must(block: etree._Element) -> bool:
@@ -128,7 +151,7 @@ def _must_understand(root: etree._Element) -> None:
     """Every block for this node that must be understood is known. Errors: CB1009."""
     for block in root.iterfind(f"{HEADER}/*"):
         tag = str(block.tag)
-        known = tag in {cb.CONTEXT, SECURITY} or tag in wsa.KNOWN
+        known = tag in {cb.CONTEXT, SECURITY} or tag in wsa.KNOWN or tag.startswith(RELIABLE)
         if not known and block.get(MUST_UNDERSTAND) == "1" and _is_ours(block):
             raise _not_understood(block)
 

@@ -65,7 +65,7 @@ async def test_a_direct_call_takes_every_step_but_the_relay_in_order() -> None:
 
 
 def test_every_step_of_the_list_is_called_by_process_with_its_number() -> None:
-    """``process`` and its second half carry the numbers beside the calls."""
-    source = inspect.getsource(process) + inspect.getsource(pipeline._take) + inspect.getsource(pipeline._call)
+    """``process`` and its two halves carry the numbers beside the calls."""
+    source = "".join(map(inspect.getsource, (process, pipeline._take, pipeline._call)))
     marked = {int(n) for line in source.splitlines() for n in re.findall(r"#\s(\d+)", line)}
     assert marked == set(range(1, 14))

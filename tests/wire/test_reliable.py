@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from bus.core.errors import ChiikibusError, ReliableError
+from bus.core.types import Addressing
 from bus.wire import envelope, safe_xml
 from bus.wire.fault import fault_bytes
 from bus.wire.reliable import faults, headers, messages, names
@@ -202,24 +203,24 @@ def test_an_end_that_is_not_of_the_schema_is_refused(inner: str) -> None:
 @pytest.mark.parametrize(("code", "name"), sorted(faults.FAULTS.items()))
 def test_a_fault_of_a_sequence_is_named_in_its_header_block(code: str, name: str) -> None:
     """The block reads back as the protocol's fault about this sequence."""
-    block = faults.sequence_fault_block(ReliableError(code), ID)
+    block = faults.sequence_fault_block(code, ID)
     assert block is not None
     assert headers.read_headers([block]).fault == headers.RemoteSequenceFault(name, ID)
 
 
 def test_an_acknowledgement_that_was_not_valid_is_quoted() -> None:
     """Its ranges stand in the detail."""
-    block = faults.sequence_fault_block(ReliableError("CB3015"), ID, Ranges.of([(1, 9)]))
+    block = faults.sequence_fault_block("CB3015", ID, Ranges.of([(1, 9)]))
     assert block is not None
     found = next(block.iter(names.RANGE))
     assert (found.get("Lower"), found.get("Upper")) == ("1", "9")
-    assert faults.sequence_fault_block(ReliableError("CB3019"), ID) is None
+    assert faults.sequence_fault_block("CB3019", ID) is None
 
 
 @pytest.mark.parametrize(("code", "name"), sorted(faults.BY_FAULTCODE.items()))
 def test_a_fault_without_a_sequence_is_named_by_its_faultcode(code: str, name: str) -> None:
     """CreateSequenceRefused and WSRMRequired; the bus's detail stays."""
-    raw = faults.named_by_faultcode(fault_bytes(ReliableError(code)), code)
+    raw = faults.bound(fault_bytes(ReliableError(code)), code)
     fault = envelope.read(safe_xml.parse(raw)).body
     faultcode = fault.find("faultcode")
     assert faultcode is not None
@@ -227,4 +228,11 @@ def test_a_fault_without_a_sequence_is_named_by_its_faultcode(code: str, name: s
     assert (faultcode.nsmap[prefix], local) == (names.NAMESPACE, name)
     assert fault.findtext("detail/{*}shogai/{*}kodo") == code
     other = fault_bytes(ReliableError("CB3010"))
-    assert faults.named_by_faultcode(other, "CB3010") is other
+    assert faults.bound(other, "CB3010") is other
+
+
+def test_a_fault_of_the_protocol_has_the_protocols_action() -> None:
+    """Where the request was addressed, so is its fault."""
+    request = Addressing(message_id="urn:uuid:1", action="urn:x")
+    raw = faults.bound(fault_bytes(ReliableError("CB3011"), request=request), "CB3011")
+    assert envelope.read(safe_xml.parse(raw)).addressing.action == names.FAULT_ACTION

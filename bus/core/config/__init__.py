@@ -82,6 +82,7 @@ def load_site(folder: Path, edition: Edition | None = None, *, need_secrets: boo
         journal=site.journal,
         broker=site.broker,
         delivery=site.delivery,
+        reliable=site.reliable,
         run_folder=site.run_folder,
         log_level=site.log_level,
         tables_hash=_tables_hash(documents, folder),

@@ -126,6 +126,8 @@ def _endpoints(parts: Parts) -> None:
         if endpoint.purpose and purposes and endpoint.purpose not in purposes:
             expected = one_of(endpoint.purpose, purposes, "purpose")
             table.report(BAD_PURPOSE, "purpose", expected=expected, got=endpoint.purpose)
+        if endpoint.reliable and not endpoint.address:
+            table.report(CONTRADICTION, "reliable", expected="address", got="none")
         if set("/: ") & set(endpoint.id):
             table.report(WRONG_VALUE, "id", expected="no '/', ':' or blank", got=endpoint.id)
         spec = specs.get(endpoint.adapter)

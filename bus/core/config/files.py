@@ -17,6 +17,7 @@ from bus.core.settings import (
     FrontSettings,
     JournalSettings,
     Municipality,
+    ReliableSettings,
 )
 from bus.core.types import Endpoint, Mode, OnPark, Right, Route
 from schemas.model import Edition
@@ -51,6 +52,7 @@ class SiteFile:
     journal: JournalSettings
     broker: BrokerSettings
     delivery: DeliverySettings
+    reliable: ReliableSettings
     run_folder: Path
     log_level: str
     attachments: AttachmentSettings
@@ -148,6 +150,21 @@ def _delivery(table: Table) -> DeliverySettings:
     return delivery
 
 
+def _reliable(table: Table) -> ReliableSettings:
+    """``[reliable]``."""
+    base = ReliableSettings()
+    settings = ReliableSettings(
+        max_sequences=table.integer("max_sequences", base.max_sequences, least=1, most=10_000),
+        expires_s=table.number("expires_s", base.expires_s, least=1, most=366 * 24 * 3600),
+        max_early=table.integer("max_early", base.max_early, least=1, most=100_000),
+        max_early_bytes=table.integer("max_early_bytes", base.max_early_bytes, least=1024),
+        window=table.integer("window", base.window, least=1, most=10_000),
+        idle_s=table.number("idle_s", base.idle_s, least=0.1, most=24 * 3600),
+    )
+    table.finish()
+    return settings
+
+
 def read_site(root: Table, folder: Path) -> SiteFile:
     """``site.toml``."""
     site = root.table("site")
@@ -178,6 +195,7 @@ def read_site(root: Table, folder: Path) -> SiteFile:
     )
     broker.finish()
     delivery = _delivery(root.table("delivery"))
+    reliable = _reliable(root.table("reliable"))
     attachments = _attachments(root.table("attachments"), folder)
     root.finish()
     return SiteFile(
@@ -191,6 +209,7 @@ def read_site(root: Table, folder: Path) -> SiteFile:
         journal=journal_settings,
         broker=broker_settings,
         delivery=delivery,
+        reliable=reliable,
         run_folder=_inside(folder, run),
         log_level=level,
         attachments=attachments,
@@ -256,6 +275,8 @@ def read_endpoints(
             purpose=table.text("purpose"),
             adapter=adapter,
             paused=table.flag("paused", default=False),
+            reliable=table.flag("reliable", default=False),
+            reliable_required=table.flag("reliable_required", default=False),
             concurrency=table.integer("concurrency", base.concurrency, least=1, most=1024),
             timeout_s=table.number("timeout_s", base.timeout_s, least=0.1, most=3600),
             secret=read_secret(secret_path(folder, municipality, endpoint_id)),

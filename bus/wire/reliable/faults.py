@@ -10,7 +10,7 @@ from typing import Final
 
 from lxml import etree
 
-from bus.core.errors import ChiikibusError
+from bus.wire import addressing as wsa
 from bus.wire import envelope, splice
 from bus.wire.reliable import names
 from bus.wire.reliable.ranges import Ranges
@@ -31,12 +31,12 @@ LOST: Final = frozenset({"UnknownSequence", "SequenceTerminated", "SequenceClose
 """Faults after which a source needs a new sequence."""
 
 
-def sequence_fault_block(error: ChiikibusError, identifier: str, ranges: Ranges | None = None) -> etree._Element | None:
-    """The wsrm:SequenceFault for ``error``; ``None`` when the protocol has none for it.
+def sequence_fault_block(code: str, identifier: str, ranges: Ranges | None = None) -> etree._Element | None:
+    """The wsrm:SequenceFault for one of our codes; ``None`` when the protocol has none for it.
 
     ``ranges`` are the acknowledgement that was not valid.
     """
-    name = FAULTS.get(error.code)
+    name = FAULTS.get(code)
     if name is None:
         return None
     block = etree.Element(names.SEQUENCE_FAULT, nsmap={"wsrm": names.NAMESPACE})
@@ -54,16 +54,19 @@ def sequence_fault_block(error: ChiikibusError, identifier: str, ranges: Ranges 
     return block
 
 
-def named_by_faultcode(raw: bytes, code: str) -> bytes:
-    """A fault of the bus with the protocol's own faultcode, where the protocol wants it there."""
+def bound(raw: bytes, code: str) -> bytes:
+    """A fault of the bus as the protocol binds it: with its wsa:Action, and its faultcode where it wants one."""
     name = BY_FAULTCODE.get(code)
-    if name is None:
+    if name is None and code not in FAULTS:
         return raw
     root = etree.fromstring(raw)
+    action = root.find(f"{envelope.HEADER}/{wsa.PREFIX}Action")
+    if action is not None:
+        action.text = names.FAULT_ACTION
     fault = root.find(f"{envelope.BODY}/{envelope.FAULT}")
     faultcode = None if fault is None else fault.find("faultcode")
-    if fault is None or faultcode is None:
-        return raw
+    if name is None or fault is None or faultcode is None:
+        return splice.serialised(root)
     element = etree.Element("faultcode", nsmap={"wsrm": names.NAMESPACE})
     element.text = f"wsrm:{name}"
     fault.replace(faultcode, element)

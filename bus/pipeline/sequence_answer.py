@@ -1,0 +1,105 @@
+"""What goes back to a source in the header of an answer: acknowledgements, its own place, the fault's block."""
+
+from __future__ import annotations
+
+from lxml import etree
+
+from bus.core.errors import ChiikibusError
+from bus.core.sequences import SequenceState
+from bus.core.types import Exchange
+from bus.pipeline.house import House
+from bus.pipeline.sequence import Passage, destination
+from bus.wire import addressing as wsa
+from bus.wire import envelope, splice
+from bus.wire.fault import error_response
+from bus.wire.http import XML, Response
+from bus.wire.reliable import faults, names
+from bus.wire.reliable.headers import acknowledgement_block, sequence_block
+from bus.wire.reliable.ranges import Ranges
+
+
+def bound(response: Response, error: ChiikibusError) -> Response:
+    """The bus's fault as the protocol binds it; the very response for a fault that the protocol does not have."""
+    if not response.body or (error.code not in faults.FAULTS and error.code not in faults.BY_FAULTCODE):
+        return response
+    return Response(response.status, response.content_type, faults.bound(response.body, error.code), response.headers)
+
+
+async def answered(house: House, exchange: Exchange, response: Response) -> Response:
+    """The answer with its header blocks; when they cannot be stored, the sender is asked to come again."""
+    try:
+        return await acknowledge(house, exchange, response)
+    except ChiikibusError as error:
+        return error_response(error, record_id=exchange.id)
+
+
+def leave(house: House, exchange: Exchange) -> None:
+    """The message is at its end, however it ended: the next call of its sequence may go."""
+    passage: Passage = exchange.reliable
+    if passage.turn and passage.key is not None:
+        house.turns.leave(passage.key.identifier)
+
+
+async def acknowledge(house: House, exchange: Exchange, response: Response) -> Response:
+    """The answer with what goes back in its header: acknowledgements, the fault's block, its own place, addressing.
+
+    Errors: CB4001 when the place could not be stored.
+    """
+    passage: Passage = exchange.reliable
+    if response.content_type not in {"", XML} and not response.content_type.startswith("text/xml"):
+        return response
+    blocks: list[etree._Element] = []
+    if passage.key is not None and (passage.used or not passage.fault_of):
+        passage.tell.add(passage.key.identifier)
+    for identifier in sorted(passage.tell):
+        record = house.journal.sequence(destination(exchange, identifier))
+        if record is not None and record.acks_to == wsa.ANONYMOUS:
+            final = record.state is not SequenceState.OPEN
+            blocks.append(acknowledgement_block(identifier, Ranges(record.numbers), final=final))
+    if passage.fault_of and response.body:
+        fault = faults.sequence_fault_block(passage.error, passage.fault_of, passage.fault_ranges)
+        if fault is not None:
+            blocks.append(fault)
+    elif passage.key is not None and passage.used and response.body:
+        record = house.journal.sequence(passage.key)
+        if record is not None and record.partner:
+            number = await house.journal.number_reply(passage.key, passage.number)
+            blocks.append(sequence_block(record.partner, number))
+    if not blocks:
+        return response
+    if not response.body:
+        return Response(200, XML, _headers_only(blocks))
+    blocks += _missing_addressing(exchange, response)
+    return Response(response.status, response.content_type, splice.inserted(response.body, blocks), response.headers)
+
+
+def _headers_only(blocks: list[etree._Element]) -> bytes:
+    """A message of header blocks alone."""
+    root = etree.Element(envelope.ENVELOPE, nsmap={"soap": envelope.SOAP, "wsa": wsa.NAMESPACE})
+    header = etree.SubElement(root, envelope.HEADER)
+    etree.SubElement(header, f"{wsa.PREFIX}Action").text = names.action(names.ACKNOWLEDGEMENT)
+    header.extend(blocks)
+    etree.SubElement(root, envelope.BODY)
+    return splice.serialised(root)
+
+
+def _missing_addressing(exchange: Exchange, response: Response) -> list[etree._Element]:
+    """Action and RelatesTo for an answer that has none: reliable messaging stands on WS-Addressing."""
+    message = exchange.message
+    if message is None or message.id_given:
+        return []
+    present = {block.tag for block in splice.blocks(response.body)}
+    texts = {f"{wsa.PREFIX}RelatesTo": message.id}
+    operation = exchange.operation
+    if response.status != 200:
+        known = exchange.reliable.fault_of
+        texts[f"{wsa.PREFIX}Action"] = names.FAULT_ACTION if known else f"{wsa.NAMESPACE}/soap/fault"
+    elif operation is not None:
+        texts[f"{wsa.PREFIX}Action"] = operation.reply_action
+    added = []
+    for tag, text in texts.items():
+        if tag not in present:
+            block = etree.Element(tag, nsmap={"wsa": wsa.NAMESPACE})
+            block.text = text
+            added.append(block)
+    return added

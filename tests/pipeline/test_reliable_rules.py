@@ -1,0 +1,168 @@
+"""Who may have a sequence, what it must look like, and what is refused by which code."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bus.core.types import Addressing
+from bus.wire import addressing as wsa
+from bus.wire import envelope, splice
+from bus.wire.reliable import messages, names
+from bus.wire.reliable.headers import ask_block, sequence_block
+from tests.pipeline.fakes import ENDPOINTS, site
+from tests.pipeline.sequences import Source, reliable_town
+
+
+async def test_a_last_number_below_what_arrived_is_refused(tmp_path: Path) -> None:
+    """The two sides do not mean the same sequence."""
+    async with reliable_town(tmp_path) as town:
+        source = Source(town)
+        sequence = await source.create()
+        await source.tell(sequence, 2)
+        assert (await source.end(names.CLOSE, sequence, 1)).code == "CB3010"
+
+
+async def test_a_sequence_belongs_to_its_endpoint(tmp_path: Path) -> None:
+    """Whoever else names it learns only that there is none."""
+    async with reliable_town(tmp_path) as town:
+        sequence = await Source(town).create()
+        other = Source(town, "tax")
+        assert (await other.ask(sequence, 1)).code == "CB3011"
+        assert (await other.end(names.TERMINATE, sequence)).code == "CB3011"
+        assert (await other.blocks(ask_block(sequence))).code == "CB3011"
+        assert (await Source(town).tell(sequence, 1)).status == 200
+
+
+async def test_the_creation_that_comes_again_creates_nothing_again(tmp_path: Path) -> None:
+    """A lost response leaves no sequence behind."""
+    async with reliable_town(tmp_path) as town:
+        source, wish = Source(town), messages.CreateSequence(wsa.ANONYMOUS)
+        first = await source.wish(wish, message_id="urn:uuid:create")
+        again = await source.wish(wish, message_id="urn:uuid:create")
+        assert first.raw == again.raw
+        assert first.addressing.relates_to == "urn:uuid:create"
+        assert first.addressing.action == names.action(names.CREATE_RESPONSE)
+        assert len(town.house.journal.sequences()) == 1
+
+
+@pytest.mark.parametrize(
+    ("acks_to", "code"),
+    [
+        ("http://juki.example/soap", ""),
+        ("http://tax.example/soap", "CB3016"),
+        ("http://elsewhere.example/", "CB3016"),
+        (wsa.NONE, "CB3016"),
+    ],
+)
+async def test_acknowledgements_go_back_or_to_the_callers_registered_address(
+    tmp_path: Path, acks_to: str, code: str
+) -> None:
+    """Nowhere else: no message makes the bus call a foreign place."""
+    async with reliable_town(tmp_path) as town:
+        answer = await Source(town).wish(messages.CreateSequence(acks_to))
+        assert answer.code == code
+        if code:
+            assert answer.faultcode == "wsrm:CreateSequenceRefused"
+
+
+async def test_an_endpoint_has_so_many_sequences_and_unused_ones_give_way(tmp_path: Path) -> None:
+    """A source that dies between creating and sending does not lock itself out."""
+    async with reliable_town(tmp_path, max_sequences=2) as town:
+        source = Source(town)
+        used, unused = await source.create(), await source.create()
+        await source.tell(used, 1)
+        third = await source.create()
+        await source.tell(third, 1)
+        assert (await source.tell(unused, 1)).code == "CB3012"
+        assert (await source.wish(messages.CreateSequence(wsa.ANONYMOUS))).code == "CB3016"
+        assert (await Source(town, "tax").wish(messages.CreateSequence(wsa.ANONYMOUS))).code == ""
+
+
+async def test_an_offer_with_an_address_of_its_own_is_not_accepted(tmp_path: Path) -> None:
+    """Answers go back with the request: the sequence is created without a counterpart."""
+    async with reliable_town(tmp_path) as town:
+        wish = messages.CreateSequence(wsa.ANONYMOUS, 0, messages.Offer("urn:uuid:o", "http://juki.example/soap"))
+        answer = await Source(town).wish(wish)
+        assert answer.body is not None
+        assert messages.read_create_response(answer.body).accepted_acks_to == ""
+
+
+async def test_an_endpoint_may_be_held_to_reliable_messaging(tmp_path: Path) -> None:
+    """Without a number its messages are refused by the protocol's own fault."""
+    endpoints = tuple(replace(each, reliable_required=each.id == "juki") for each in ENDPOINTS)
+    async with reliable_town(tmp_path, site(endpoints=endpoints)) as town:
+        source = Source(town)
+        sequence = await source.create()
+        plain = splice.without(source.notice(sequence, 1), lambda tag: tag == names.SEQUENCE)
+        for raw in (plain, splice.inserted(plain, [ask_block(sequence)])):
+            answer = await source.post(raw)
+            assert (answer.code, answer.faultcode) == ("CB3017", "wsrm:WSRMRequired")
+        assert (await source.tell(sequence, 1)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("what", "code"),
+    [
+        ("no id", "CB1011"),
+        ("unknown", "CB3011"),
+        ("rollover", "CB3014"),
+        ("no number", "CB3010"),
+        ("number without content", "CB3010"),
+        ("creation with a number", "CB3010"),
+        ("action", "CB1010"),
+        ("empty", "CB1008"),
+        ("foreign reply", "CB1011"),
+    ],
+)
+async def test_what_breaks_the_rules_is_refused_by_its_code(tmp_path: Path, what: str, code: str) -> None:
+    """And uses up no number."""
+    async with reliable_town(tmp_path) as town:
+        source = Source(town)
+        sequence = await source.create()
+        raw = source.notice(sequence, 1)
+        create = messages.create_body(messages.CreateSequence(wsa.ANONYMOUS))
+        if what == "no id":
+            answer = await source.post(splice.without(raw, lambda tag: tag == f"{wsa.PREFIX}MessageID"))
+        elif what == "unknown":
+            answer = await source.tell("urn:uuid:nobody", 1)
+        elif what == "rollover":
+            answer = await source.post(raw.replace(b"MessageNumber>1<", b"MessageNumber>9223372036854775808<"))
+        elif what == "no number":
+            answer = await source.post(raw.replace(b"MessageNumber>1<", b"MessageNumber>0<"))
+        elif what == "number without content":
+            answer = await source.blocks(sequence_block(sequence, 1))
+        elif what == "creation with a number":
+            headers = Addressing(message_id="urn:uuid:c", action=names.action(names.CREATE))
+            whole = envelope.build(create, addressing=headers)
+            answer = await source.post(splice.inserted(whole, [sequence_block(sequence, 1)]))
+        elif what == "action":
+            answer = await source.protocol(names.CLOSE, create)
+        elif what == "empty":
+            answer = await source.post(b'<s:Envelope xmlns:s="%s"><s:Body/></s:Envelope>' % splice.SOAP.encode())
+        else:
+            answer = await source.wish(messages.CreateSequence(wsa.ANONYMOUS), reply_to="http://juki.example/soap")
+        assert (answer.code, answer.status) == (code, 500)
+        assert (await source.blocks(ask_block(sequence))).spans == ()
+
+
+async def test_a_message_without_blocks_asks_the_journal_nothing_about_sequences(tmp_path: Path) -> None:
+    """The path of every other message is what it was."""
+    async with reliable_town(tmp_path) as town:
+        source = Source(town)
+        plain = splice.without(source.notice("urn:uuid:none", 1), lambda tag: tag == names.SEQUENCE)
+        asked: list[str] = []
+
+        class Watched:
+            """The journal, with an ear for questions about sequences."""
+
+            def __getattr__(self, name: str) -> object:
+                asked.append(name)
+                return getattr(town_journal, name)
+
+        town_journal = town.house.journal
+        town.house = replace(town.house, journal=Watched())  # type: ignore[arg-type]
+        assert (await source.post(plain)).headers.acknowledgements == ()
+        assert set(asked) == {"find", "accept"}
