@@ -82,6 +82,7 @@ async def test_a_queued_message_arrives_byte_for_byte_with_its_content_type(open
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
 
 
+@pytest.mark.slow
 async def test_the_journal_lists_attachments_without_their_content(open_town: Town) -> None:
     """Name, type, size and digest of each, for the operator's ``messages show``."""
     town = open_town
@@ -115,6 +116,7 @@ async def test_a_direct_call_carries_attachments_both_ways(open_town: Town) -> N
     assert len(segments(town)) == 2
 
 
+@pytest.mark.slow
 async def test_a_repeated_call_gets_the_stored_answer_with_its_attachments(open_town: Town) -> None:
     """Also after a restart, and although the repetition has another boundary."""
     town = open_town
@@ -129,6 +131,7 @@ async def test_a_repeated_call_gets_the_stored_answer_with_its_attachments(open_
     await until_async(lambda: len(segments(town)) == 2, what="the segment of the repetition is gone")
 
 
+@pytest.mark.slow
 async def test_the_same_id_with_another_attachment_is_refused(open_town: Town) -> None:
     """The digest covers the attachments."""
     town = open_town
@@ -138,6 +141,7 @@ async def test_the_same_id_with_another_attachment_is_refused(open_town: Town) -
     await until_async(lambda: len(segments(town)) == 1, what="the segment of the refused one is gone")
 
 
+@pytest.mark.slow
 async def test_a_route_that_does_not_say_so_carries_no_attachments(town: Town) -> None:
     """Refused by the head alone; nothing is written."""
     status, raw = await inquire(town, part("form@tax", b"form"))
@@ -145,6 +149,7 @@ async def test_a_route_that_does_not_say_so_carries_no_attachments(town: Town) -
     assert segments(town) == []
 
 
+@pytest.mark.slow
 async def test_an_operation_beside_one_with_attachments_carries_none(town: Town) -> None:
     """The unit has a route with attachments, this operation's has not: refused when the envelope has shown it."""
     change(town.folder / "routes.toml", 'mode = "queued" }', 'mode = "queued", attachments = true }')
@@ -174,6 +179,7 @@ async def test_a_provider_whose_answer_is_malformed_is_at_fault(open_town: Town)
     await until_async(lambda: len(segments(town)) == 1)
 
 
+@pytest.mark.slow
 async def test_attachments_wait_with_their_message_for_a_receiver_that_is_down(open_town: Town) -> None:
     """A restart in between changes nothing: the segment is read again for every attempt."""
     town = open_town
@@ -206,6 +212,7 @@ async def test_a_segment_that_is_not_what_was_stored_is_not_delivered(open_town:
     assert town.tax.received == []
 
 
+@pytest.mark.slow
 async def test_the_start_removes_what_no_row_names_and_nothing_else(open_town: Town) -> None:
     """What a sudden end left behind goes; segments of messages stay, and so do files that are not the bus's."""
     town = open_town
