@@ -12,6 +12,9 @@ from schemas.model import CodeTable, Condition, Rule
 
 SELECTOR_RANGES = ((0xFE00, 0xFE0F), (0xE0100, 0xE01EF))
 FORBIDDEN_RANGES = ((0xE000, 0xF8FF), (0xF0000, 0xFFFFF))
+FULL_WIDTH_SPACE = "\u3000"
+MISREAD_LEAD, MISREAD_REST = (0xE0, 0xF0), (0xA1, 0xBF)
+"""Three bytes of UTF-8 that were read as Latin-1."""
 ERA_IN_TABLE = "令和"
 
 
@@ -26,15 +29,19 @@ def characters(text: str) -> int:
 
 
 def misplaced(text: str) -> bool:
-    """Whether a selector has no base, or a private-use character of plane 0 or 15 occurs."""
+    """Whether a selector has no base, or a private-use character of plane 0 or 15 or mojibake occurs."""
     before_is_base = False
-    for character in text:
+    for place, character in enumerate(text):
+        if MISREAD_LEAD[0] <= ord(character) <= MISREAD_LEAD[1] and all(
+            MISREAD_REST[0] <= ord(one) <= MISREAD_REST[1] for one in text[place + 1 : place + 3].rjust(2)
+        ):
+            return True
         if is_selector(character):
             if not before_is_base:
                 return True
             before_is_base = False
         else:
-            before_is_base = True
+            before_is_base = character != FULL_WIDTH_SPACE
             if any(low <= ord(character) <= high for low, high in FORBIDDEN_RANGES):
                 return True
     return False

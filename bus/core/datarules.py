@@ -20,9 +20,10 @@ COMMON_CODES = HOME / "standard" / "1.0" / "common" / "codes"
 JAPAN = timezone(timedelta(hours=9))
 
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
-_ORPHANS_AND_PRIVATE = re.compile(
-    "(?:^|(?<=[\x1f\ufe00-\ufe0f\U000e0100-\U000e01ef]))[\ufe00-\ufe0f\U000e0100-\U000e01ef]"
+_BAD = re.compile(
+    "(?:^|(?<=[\x1f\u3000\ufe00-\ufe0f\U000e0100-\U000e01ef]))[\ufe00-\ufe0f\U000e0100-\U000e01ef]"
     "|[\ue000-\uf8ff\U000f0000-\U000fffff]"
+    "|[\u00e0-\u00f0][\u00a1-\u00bf]{2}"
 )
 _SUSPECT = re.compile(rb"\xef[\x80-\xa3\xb8]")  # UTF-8 of U+F000-F8FF and of U+FE00-FE3F
 _DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
@@ -36,15 +37,17 @@ def length(text: str) -> int:
 
 
 def bad_character(text: str) -> int:
-    """Position of the first selector without a base or private-use character (planes 0 and 15), or -1.
+    """Position of the first selector without a base, private-use character (planes 0 and 15) or mojibake, or -1.
 
-    U+001F separates values, so that many can be looked at in one call. The bytes are looked at first: they tell
-    in a microsecond that an ordinary text holds nothing to look for.
+    A space is no base. Mojibake is the UTF-8 of a Japanese character, read as Latin-1: a letter from U+00E0 to U+00F0
+    with two signs from U+00A1 to U+00BF, which no language writes; where one of the signs would be from U+0080 to
+    U+00A0, the type N forbids it. U+001F separates values, so that many can be looked at in one call. The bytes are
+    looked at first: they tell in a microsecond that an ordinary text holds nothing to look for.
     """
     raw = text.encode("utf-8", "surrogatepass")
-    if b"\xf3" not in raw and b"\xee" not in raw and _SUSPECT.search(raw) is None:
+    if b"\xf3" not in raw and b"\xee" not in raw and b"\xc2" not in raw and _SUSPECT.search(raw) is None:
         return -1
-    match = _ORPHANS_AND_PRIVATE.search(text)
+    match = _BAD.search(text)
     return match.start() if match else -1
 
 

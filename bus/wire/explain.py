@@ -146,7 +146,10 @@ class Explainer:
             return None if text in table.codes else ("E0002", f"コード表 {table.name_ja or table.name}", wrong)
         position = bad_character(text)
         if position >= 0:
-            expected = "基底文字のある字形選択子・私用領域以外 / a base before a selector, no private use"
+            expected = (
+                "基底文字のある字形選択子・私用領域以外・文字化けのない文字"
+                " / a base before a selector, no private use, no UTF-8 read as Latin-1"
+            )
             return "E0002", expected, f"{position + 1}文字目 U+{ord(text[position]):04X}"
         form = self._unit.formats.get(item.format)
         if form is None:

@@ -97,10 +97,16 @@ def test_length_counts_characters_as_people_do(text: str, count: int) -> None:
         ("\U00100000", -1),
         ("\uff21\uffe5", -1),
         ("\U00020b9f", -1),
+        ("葛\u3000\U000e0102", 2),
+        ("山".encode().decode("latin-1"), 0),
+        ("\u3000" + "\U000228ef".encode().decode("latin-1"), 1),
+        ("Ｊｏｓé·", -1),
+        ("\u00e9\u00b7\u3000", -1),
+        ("\u00ab\u00bb\u00b1", -1),
     ],
 )
 def test_bad_characters_are_found_where_they_stand(text: str, position: int) -> None:
-    """A selector needs a base; private-use characters of planes 0 and 15 never cross; plane 16 is the standard's."""
+    """A selector needs a base; private use of planes 0 and 15 and mojibake never cross; plane 16 is the standard's."""
     assert rules.bad_character(text) == position
 
 
