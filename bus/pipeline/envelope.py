@@ -13,10 +13,12 @@ from bus.core.types import Addressing, Exchange, Finding, Message, Problem
 from bus.pipeline.house import House
 from bus.pipeline.sequence import Passage, begin, is_protocol
 from bus.wire import envelope as wire
-from bus.wire.addressing import ANONYMOUS, MAX_IRI, NONE, required
+from bus.wire.addressing import ANONYMOUS, MAX_IRI, NONE, is_iri, required
+from bus.wire.http import Request
 from bus.wire.security.names import ENCRYPTED_DATA
 from schemas.model import Operation
 
+MESSAGE_ID: Final = "chiikibus-message-id"
 _SOAP_ACTION: Final = re.compile(r'[ \t]*(?:"([^"]*)"|([^"]*?))[ \t]*')
 
 
@@ -27,15 +29,16 @@ def read_envelope(house: House, exchange: Exchange) -> None:
     raw = request.body if not envelope.reliable else begin(house, exchange, envelope)
     addressing = envelope.addressing
     soap_action = _soap_action(request.header("soapaction"))
+    given = addressing.message_id or _id_beside(request)
     message = Message(
-        id=addressing.message_id or house.ids.message(),
+        id=given or house.ids.message(),
         raw=raw,
         sha256=sha256(raw).hexdigest() if request.package is None else request.package.digest,
         content_type=request.header("content-type"),
         soap_action=soap_action,
         addressing=addressing,
         context=envelope.context,
-        id_given=not addressing.message_id,
+        id_given=not given,
         package=request.package,
     )
     exchange.message = message
@@ -47,6 +50,15 @@ def read_envelope(house: House, exchange: Exchange) -> None:
     if exchange.sender.security is not None and envelope.body.tag == ENCRYPTED_DATA:
         return  # step 4 decrypts, and then names the operation
     name_operation(house, exchange)
+
+
+def _id_beside(request: Request) -> str:
+    """The id that a plain client, or a bus before this one, gives its message beside it. Errors: CB1011."""
+    given = request.header(MESSAGE_ID)
+    if given and not is_iri(given):
+        finding = Finding("CB1011", path="Chiikibus-Message-Id", expected=f"absolute IRI, <= {MAX_IRI}")
+        raise WireError("CB1011", [finding])
+    return given
 
 
 def name_operation(house: House, exchange: Exchange) -> None:

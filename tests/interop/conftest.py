@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ import pytest
 
 from bus.journal.reader import SqliteReader
 from tests.interop.provider import Provider, serving
-from tests.interop.site import MUNICIPALITY, secret_of, write_site
+from tests.interop.site import MUNICIPALITY, client_of, secret_of, write_site
 from tests.interop.stacks import Workshop
 from tests.support.network import accepts, free_port
 from tests.support.processes import running
@@ -29,15 +29,22 @@ class Bus:
 
     def door(self, provider: str) -> Door:
         """The address of the client whose calls go to this provider."""
-        endpoint = f"{provider}-client"
+        endpoint = client_of(provider)
         return Door(f"http://127.0.0.1:{self.port}/{MUNICIPALITY}/{endpoint}/juki", endpoint, secret_of(endpoint))
 
     def notices(self, provider: str) -> list[tuple[str, str]]:
         """State and code of every notice to this provider, sorted, as the journal has them."""
+        return sorted((str(row["state"]), str(row["code"] or "")) for row in self._rows(provider))
+
+    def ids(self, provider: str) -> set[str]:
+        """The message ids of the notices to this provider."""
+        return {str(row["message_id"]) for row in self._rows(provider)}
+
+    def _rows(self, provider: str) -> Sequence[Mapping[str, object]]:
         reader = SqliteReader(self.folder / "var" / "journal.sqlite")
         rows = reader.search(operation="juki.ido_tsuchi", endpoint=provider)
         reader.close()
-        return sorted((str(row["state"]), str(row["code"] or "")) for row in rows)
+        return rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +70,16 @@ class Town:
 
 
 @contextmanager
-def running_bus(folder: Path, providers: dict[str, str]) -> Iterator[Bus]:
-    """A bus with the providers at these addresses."""
+def running_bus(
+    folder: Path,
+    providers: dict[str, str],
+    *,
+    clients: Mapping[str, str] | None = None,
+    secrets: Mapping[str, str] | None = None,
+) -> Iterator[Bus]:
+    """A bus with the providers at these addresses; the rest as ``write_site`` says."""
     port = free_port()
-    write_site(folder, port, providers)
+    write_site(folder, port, providers, clients=clients, secrets=secrets)
     command = [Path(sys.executable).with_name("chiikibus"), "serve", "--site", folder]
     with running(command, log=folder / "bus.log", ready=lambda: accepts(port)):
         yield Bus(port, folder)

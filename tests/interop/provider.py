@@ -6,11 +6,13 @@ It shares no code with the bus: the standard library's HTTP server, and lxml wit
 from __future__ import annotations
 
 import base64
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 from lxml import etree
 
@@ -96,3 +98,9 @@ def serving(secret: str) -> Iterator[Provider]:
         server.shutdown()
         server.server_close()
         thread.join(10)
+
+
+def told(notices: Path) -> list[dict[str, str]]:
+    """The notices that a provider wrote down, item by item."""
+    lines = [json.loads(line) for line in notices.read_text("utf-8").splitlines()]
+    return [items_of(etree.fromstring(line["xml"].encode())) if "xml" in line else line for line in lines]

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import http.client
-import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from lxml import etree
 
-from tests.interop.cases import JUKI, JUKI_ACTION, SOAP, cases, differences, envelope, items_of, payload
-from tests.interop.conftest import Door, Town, running_bus
+from tests.interop.caller import ask, body_of
+from tests.interop.cases import JUKI, SOAP, cases, differences, items_of
+from tests.interop.conftest import Town, running_bus
+from tests.interop.provider import told
 from tests.interop.site import secret_of
 from tests.interop.stacks import PROVIDERS, Workshop, providing
 from tests.support.network import free_port
@@ -21,38 +18,10 @@ from tests.support.polling import until
 
 pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(400)]
 
-CALL_S = 30
 SENT = cases().with_expectation("receipt")
 INQUIRIES = ["resident_names", "resident_dates", "resident_foreign", "nobody"]
 HOUSEHOLDS = ["household_none", "household_one", "household_many"]
 ASKED = [*INQUIRIES, *HOUSEHOLDS, "vendor_fault", "crash"]
-
-
-def ask(door: Door, call: Mapping[str, Any]) -> dict[str, Any]:
-    """Make a call as a client without mistakes does: status, media type and the bytes of the answer as Latin-1."""
-    host, _, path = door.url.removeprefix("http://").partition("/")
-    connection = http.client.HTTPConnection(host, timeout=CALL_S)
-    fields = {
-        "Content-Type": "text/xml; charset=utf-8",
-        "SOAPAction": f'"{JUKI_ACTION}{call["operation"]}"',
-        "Authorization": "Basic " + base64.b64encode(f"{door.user}:{door.secret}".encode()).decode(),
-    }
-    connection.request("POST", f"/{path}", envelope(payload(call)), fields)
-    answer = connection.getresponse()
-    said = {"status": answer.status, "type": answer.headers["Content-Type"], "body": answer.read().decode("latin-1")}
-    connection.close()
-    return said
-
-
-def body_of(said: dict[str, Any]) -> etree._Element:
-    """The one element in the Body of an answer."""
-    return etree.fromstring(said["body"].encode("latin-1")).find(f"{SOAP}Body")[0]
-
-
-def told(notices: Path) -> list[dict[str, str]]:
-    """The notices that a provider wrote down, item by item."""
-    lines = [json.loads(line) for line in notices.read_text("utf-8").splitlines()]
-    return [items_of(etree.fromstring(line["xml"].encode())) if "xml" in line else line for line in lines]
 
 
 @pytest.fixture(params=PROVIDERS)

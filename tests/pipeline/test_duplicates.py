@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+
+import pytest
 
 from bus.core.errors import DeliveryError, WireError
 from bus.core.ports import Acceptance, HttpReply
@@ -55,6 +58,33 @@ async def test_a_notice_sent_again_gets_the_same_receipt_and_is_not_delivered_tw
     assert again == first
     assert len(town.outbox.handed) == 2
     assert len(town.journal.rows) == 1
+
+
+async def test_a_plain_client_may_name_its_message_beside_it() -> None:
+    """A bus before this one does: its repetition is known, and the id goes on to the receiver."""
+    town = world()
+    plain = request(envelope.build(notice()), caller="juki")
+    plain = replace(plain, headers={**plain.headers, "chiikibus-message-id": "urn:uuid:9"})
+    first = await process(town.house, plain)
+    again = await process(town.house, plain)
+    assert again == first
+    assert [row.acceptance.message_id for row in town.journal.rows.values()] == ["urn:uuid:9"]
+
+
+async def test_the_id_in_the_message_comes_before_the_one_beside_it() -> None:
+    """What is signed counts."""
+    town = world()
+    addressed = request(tell(), caller="juki")
+    await process(town.house, replace(addressed, headers={**addressed.headers, "chiikibus-message-id": "urn:uuid:9"}))
+    assert [row.acceptance.message_id for row in town.journal.rows.values()] == ["urn:uuid:1"]
+
+
+@pytest.mark.parametrize("given", ["9", "urn:uuid:9 x", "urn:" + "9" * 255, "urn:名"])
+async def test_an_id_beside_the_message_is_an_iri(given: str) -> None:
+    """CB1011: it travels in headers and receipts."""
+    plain = request(envelope.build(notice()), caller="juki")
+    response = await process(world().house, replace(plain, headers={**plain.headers, "chiikibus-message-id": given}))
+    assert code_of(response) == "CB1011"
 
 
 async def test_the_same_id_with_other_content_is_refused() -> None:

@@ -3,8 +3,8 @@
 // php client.php WSDL-URL USER SECRET CALLS.json
 [, $wsdl, $user, $secret, $calls] = $argv;
 
-// Without this feature one record of a household is an object, several are an array.
-$features = getenv('INTEROP_DEFAULTS') ? 0 : SOAP_SINGLE_ELEMENT_ARRAYS;
+// Without this feature one record of a household is an object and several are an array.
+$features = SOAP_SINGLE_ELEMENT_ARRAYS;
 
 function shogai(SoapFault $fault): array
 {
