@@ -11,6 +11,7 @@ import xmlschema
 import zeep
 from lxml import etree
 
+from bus.wire.addressing_fault import SOAP_FAULT_ACTION
 from schemas import manifest
 from schemas.catalog import load_edition
 from schemas.model import Unit
@@ -113,3 +114,19 @@ def test_every_item_carries_its_japanese_name_type_and_digits(unit: Unit) -> Non
             assert node.get("name") == item.name
             assert node.findtext(f"{XS}annotation/{XS}documentation") == f"{item.name_ja}［{item.type}({item.digits})］"
             assert (node.get("minOccurs") is None) == item.mandatory
+
+
+@UNITS
+def test_the_wsdl_states_the_action_of_every_message(unit: Unit) -> None:
+    """What is sent, what comes back, and what a fault says: a stack that speaks WS-Addressing compares them."""
+    action = "{http://www.w3.org/2007/05/addressing/metadata}Action"
+    port = etree.parse(unit.wsdl).getroot().find(f"{WSDL}portType")
+    assert port is not None
+    stated = {
+        entry.get("name"): {etree.QName(each).localname: each.get(action) for each in entry if each.get(action)}
+        for entry in port.iterchildren(f"{WSDL}operation")
+    }
+    assert stated == {
+        operation.name: {"input": operation.action, "output": operation.reply_action, "fault": SOAP_FAULT_ACTION}
+        for operation in unit.operations.values()
+    }
