@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -14,8 +15,12 @@ from zeep.exceptions import ValidationError, XMLParseError
 
 from bus.core.basic import basic_header
 from bus.core.errors import ConfigurationError, EnvironmentFault
-from bus.core.types import Endpoint, Finding
+from bus.core.types import Attachment, Endpoint, Finding
 from bus.wire import envelope, safe_xml
+from bus.wire.attachments.files import FilesReader
+from bus.wire.attachments.media import is_multipart
+from bus.wire.attachments.package import PackageReader
+from bus.wire.attachments.writer import PIECE, MultipartMessage
 from bus.wire.fault import RemoteFault, read_fault
 
 TIMEOUT_S = 60.0
@@ -27,6 +32,7 @@ class Answer:
 
     content: Any = None
     fault: RemoteFault | None = None
+    attachments: tuple[Attachment, ...] = ()
 
 
 class PlainClient:
@@ -76,8 +82,42 @@ class PlainClient:
         except requests.RequestException as error:
             raise self._unreachable(error) from error
 
+    def message(self, operation: str, values: Mapping[str, Any]) -> bytes:
+        """The message that ``call`` would post. Errors: as ``call``."""
+        client = self._zeep()
+        try:
+            root = client.create_message(client.service, operation, **values)
+        except (TypeError, ValueError, ValidationError, AttributeError) as error:
+            finding = Finding("CB7030", path=operation, expected=f"{self.url}?wsdl", got=str(error)[:200])
+            raise ConfigurationError("CB7030", [finding]) from error
+        return etree.tostring(root, encoding="utf-8", xml_declaration=True)
+
+    def post_parts(self, message: MultipartMessage, action: str, save: Path | None = None) -> Answer:
+        """Post a message with attachments from files; those of the answer go to ``save``, if it is given."""
+        headers = {"Content-Type": message.content_type, "SOAPAction": f'"{action}"'}
+        try:
+            with self._session.post(
+                self.url, data=message, headers=headers, timeout=TIMEOUT_S, stream=True
+            ) as response:
+                media = response.headers.get("content-type", "")
+                return _received(response, media, save) if is_multipart(media) else _answer(response)
+        except requests.RequestException as error:
+            raise self._unreachable(error) from error
+
     def _unreachable(self, error: Exception) -> EnvironmentFault:
         return EnvironmentFault("CB9006", [Finding("CB9006", path=self.url, got=type(error).__name__)])
+
+
+def _received(response: requests.Response, media: str, save: Path | None) -> Answer:
+    """An answer with attachments."""
+    reader = PackageReader(media) if save is None else FilesReader(media, save)
+    for piece in response.iter_content(PIECE):
+        reader.feed(piece)
+    package = reader.finish()
+    read = envelope.read(safe_xml.parse(bytes(reader.root), package.root_type))
+    if read.is_fault:
+        return Answer(fault=read_fault(read.body), attachments=package.attachments)
+    return Answer(content=_tree(read.body), attachments=package.attachments)
 
 
 def _answer(response: requests.Response) -> Answer:

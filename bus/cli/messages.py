@@ -130,6 +130,7 @@ def show(site: SiteOption, wanted: IdArgument, json: JsonOption = False) -> int:
         shown = find_exchange(reader, wanted)
     output.document(shown)
     deliveries = shown.pop("deliveries")
+    attachments = shown.pop("attachments")
     times = {name: clock_text(shown[name]) for name in ("received_at", "expires_at")}
     output.fields({**{name: value for name, value in shown.items() if value not in {"", None}}, **times})
     headings = ["宛先 target", "状態 state", "回", "コード code", "次の送信 next", "更新 updated"]
@@ -141,6 +142,12 @@ def show(site: SiteOption, wanted: IdArgument, json: JsonOption = False) -> int:
             for each in deliveries
         ),
     )  # fmt: skip
+    if attachments:
+        headings = ["添付 attachment", "名称 name", "形式 type", "大きさ size", "SHA-256"]
+        output.table(
+            headings,
+            ((one["of"], one["content_id"], one["content_type"], one["size"], one["sha256"]) for one in attachments),
+        )
     for each in deliveries:
         for found in each["findings"]:
             output.say(f"  - {each['target']}: {finding_text(Finding(**found))}")

@@ -108,6 +108,13 @@ def send(
         Path | None,
         typer.Option("--file", exists=True, dir_okay=False, help="本文または電文の XML / a body or a message"),
     ] = None,
+    attach: Annotated[
+        list[str] | None,
+        typer.Option("--attach", metavar="[ELEMENT=]FILE", help="添付（要素=ファイルなら MTOM） / attach, with = MTOM"),
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option("--save", file_okay=False, help="回答の添付の保存先 / for attachments of the answer")
+    ] = None,
     repeat: Annotated[int, typer.Option("--repeat", min=1, help="回数 / how many times")] = 1,
     json: JsonOption = False,
 ) -> int:
@@ -130,11 +137,33 @@ def send(
     from bus.cli.client import PlainClient
 
     client = PlainClient(loaded.front.url, endpoint, found.unit)
+    if attach:
+        if repeat != 1:
+            raise ConfigurationError("CB7030", [Finding("CB7030", path="--repeat", expected="1 with --attach")])
+        return _attached(output, edition, client, found, message or client.message(found.name, values), attach, save)
     if repeat == 1:
         started = time.perf_counter()
         answer = _once(client, found, values, message)
         return _show(output, edition, found, answer, (time.perf_counter() - started) * 1000)
     return _many(output, client, found, values, message, repeat)
+
+
+def _attached(
+    output: Output,
+    edition: Edition,
+    client: PlainClient,
+    operation: Operation,
+    message: bytes,
+    attach: list[str],
+    save: Path | None,
+) -> int:
+    """One call with files."""
+    from bus.cli.attach import parse_attachments, with_files
+
+    whole = with_files(message, parse_attachments(attach))
+    started = time.perf_counter()
+    answer = client.post_parts(whole, operation.action, save)
+    return _show(output, edition, operation, answer, (time.perf_counter() - started) * 1000)
 
 
 def _once(client: PlainClient, operation: Operation, values: Mapping[str, Any], message: bytes) -> Answer:
@@ -145,6 +174,11 @@ def _once(client: PlainClient, operation: Operation, values: Mapping[str, Any], 
 def _show(output: Output, edition: Edition, operation: Operation, answer: Answer, took_ms: float) -> int:
     """One answer for a person or as a document."""
     result: dict[str, Any] = {"ok": answer.fault is None, "operation": operation.key, "ms": round(took_ms, 1)}
+    if answer.attachments:
+        shown = ("content_id", "content_type", "size", "sha256")
+        result["attachments"] = [{name: getattr(one, name) for name in shown} for one in answer.attachments]
+        for one in answer.attachments:
+            output.say(f"  添付 attachment: {one.content_id} {one.content_type} {one.size} {one.sha256}")
     if answer.fault is None:
         output.document({**result, "late": answer.content is None, "reply": answer.content})
         if answer.content is None:

@@ -36,6 +36,11 @@ class RunningTown:
         """Where the bus listens."""
         return "http://{}:{}".format(*self.app.addresses[0])
 
+    def reload(self) -> None:
+        """Read the folder again."""
+        site = load_site(self.folder, need_secrets=True)
+        asyncio.run_coroutine_threadsafe(self.app.reload(site), self.loop).result(20)
+
 
 @contextmanager
 def running_town(folder: Path) -> Iterator[RunningTown]:

@@ -31,7 +31,7 @@ class PackageReader:
         self._attachments: list[Attachment] = []
         self._head: PartHead | None = None
         self._decoder: Decoder = decoder("binary")
-        self._is_root = False
+        self.in_root = False
         self._root_type = ""
         self._offset = self._length = self._content_size = 0
         self._content = hashlib.sha256()
@@ -78,8 +78,8 @@ class PackageReader:
             raise content_id.bad("each name once", "twice")
         self._names.add(name)
         start = self._kind.start
-        self._is_root = not self._root_type and (name == start if start else len(self._names) == 1)
-        if self._is_root:
+        self.in_root = not self._root_type and (name == start if start else len(self._names) == 1)
+        if self.in_root:
             self._root_type = media.root_type(head.content_type, self._kind)
         elif not name:
             raise content_id.bad("a Content-ID", "none")
@@ -92,14 +92,14 @@ class PackageReader:
     def content(self, data: bytes) -> None:
         """A piece of the part's content as sent."""
         self._length += len(data)
-        self._take(self._decoder.feed(data))
+        self.take(self._decoder.feed(data))
 
     def end(self) -> None:
         """The part is complete."""
-        self._take(self._decoder.finish())
+        self.take(self._decoder.finish())
         head = self._head
         assert head is not None
-        if not self._is_root:
+        if not self.in_root:
             self._attachments.append(
                 Attachment(
                     content_id=head.content_id,
@@ -112,9 +112,9 @@ class PackageReader:
                 )
             )
 
-    def _take(self, content: bytes) -> None:
+    def take(self, content: bytes) -> None:
         """Decoded content: kept of the envelope, counted of an attachment."""
-        if self._is_root:
+        if self.in_root:
             if len(self.root) + len(content) > self._limits.max_root:
                 raise over("bytes of the envelope", self._limits.max_root)
             self.root += content

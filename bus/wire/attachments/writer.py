@@ -68,6 +68,10 @@ class MultipartMessage:
         """Bytes of the whole."""
         return sum(len(head) + size for head, _, size in self._pieces) + len(self._end)
 
+    def __len__(self) -> int:
+        """The size, for HTTP clients that ask for it."""
+        return self.size
+
     def __iter__(self) -> Iterator[bytes]:
         """The bytes in pieces of at most ``PIECE``.
 
