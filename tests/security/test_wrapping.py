@@ -38,7 +38,7 @@ def test_no_variant_of_the_quick_selection_is_dispatched(wrapping: ModuleType) -
     """Every change of the tree that is no move, and an even selection of the moves."""
     place = wrapping.town()
     expected = wrapping.dispatched(place.raw, place.gate)
-    moves = list(wrapping.systematic(place.raw))[:: 17 * 7]
+    moves = wrapping.systematic(place.raw, 131)
     outcomes = {
         label: wrapping.judge(raw, expected, place.gate) for label, raw in [*wrapping.by_tree(place.raw), *moves]
     }
@@ -71,7 +71,5 @@ def test_the_generator_finds_a_verifier_that_looks_ids_up(
     monkeypatch.setattr(verify, "_covered", anywhere)
     place = wrapping.town()
     expected = wrapping.dispatched(place.raw, place.gate)
-    moves = (
-        raw for label, raw in wrapping.systematic(place.raw) if "none envelope-" in label or "header-last" in label
-    )
-    assert "forged" in {wrapping.judge(raw, expected, place.gate) for raw in moves}
+    everything = wrapping.systematic(place.raw, 7)
+    assert any(wrapping.judge(raw, expected, place.gate) == "forged" for _, raw in everything)
