@@ -103,6 +103,40 @@ def test_the_policy_is_removed_after_a_failed_installation(machine: Machine) -> 
     assert not machine.policy.exists()
 
 
+def node(machine: Machine, *, npm: str = "touch installed") -> str:
+    """A machine with node and an npm that does this; the command that installs into a cache of the test."""
+    machine.program("node", "exit 0")
+    machine.program("npm", f'echo "$PWD $@" >> {machine.folder}/npm; {npm}')
+    programs = machine.folder / "clone" / "tests" / "interop" / "programs" / "node"
+    programs.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "package-lock.json"):
+        (programs / name).write_text("{}")
+    return f'ROOT="{machine.folder}/clone"; ensure_node_packages'
+
+
+def test_node_packages_are_installed_by_their_lock_once_and_without_scripts(machine: Machine) -> None:
+    """npm ci in a folder that git ignores; again only when the lock has changed."""
+    command = node(machine)
+    assert machine.run(command).returncode == 0
+    assert machine.run(command).returncode == 0
+    calls = (machine.folder / "npm").read_text().splitlines()
+    assert len(calls) == 1
+    assert calls[0].startswith(f"{machine.folder}/clone/.cache/node-soap ci ")
+    assert "--ignore-scripts" in calls[0]
+    (machine.folder / "clone/tests/interop/programs/node/package-lock.json").write_text('{"changed": 1}')
+    assert machine.run(command).returncode == 0
+    assert len((machine.folder / "npm").read_text().splitlines()) == 2
+
+
+def test_node_packages_that_cannot_be_installed_are_named(machine: Machine) -> None:
+    """Exit code 3 with the command, and no stamp that would hide it the next time."""
+    command = node(machine, npm="exit 1")
+    run = machine.run(command)
+    assert run.returncode == 3
+    assert "npm ci" in run.stderr
+    assert machine.run(command).returncode == 3
+
+
 def test_a_python_without_ensurepip_names_the_package_it_needs(machine: Machine) -> None:
     """Debian packs venv separately; an ordinary user is told its name and no half-made environment stays."""
     machine.program("python3.12", f'case "$*" in *ensurepip*) exit 1;; esac; exec {sys.executable} "$@"')
