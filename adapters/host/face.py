@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from aiohttp import web
 
+from adapters.host.attached import Enclosures, Posted
 from adapters.host.flows.base import Answering, Reply, Request
 from adapters.host.store import Store, inbox
 from adapters.host.store.inbox import Answered
@@ -74,7 +74,8 @@ class Face:
     """Takes what the bus posts to ``/soap/<municipality>/<endpoint>``.
 
     ``operations`` are those of the edition by payload element; ``flows`` answer them by key. Nothing is answered
-    positively before the inbox entry and the flow's own rows are on disk, in one transaction.
+    positively before the inbox entry and the flow's own rows are on disk, in one transaction. ``with_files`` are the
+    operations whose flows take attachments, which ``enclosures`` receives; a flow moves away what it keeps.
     """
 
     endpoint: Endpoint
@@ -85,11 +86,14 @@ class Face:
     clock: Clock
     ids: Ids
     ready: Callable[[], bool]
+    enclosures: Enclosures
+    with_files: frozenset[str] = frozenset()
     _working: dict[str, str] = field(default_factory=dict, init=False)
     _draining: bool = field(default=False, init=False)
 
     def application(self, routes: Sequence[tuple[str, str, Handler]] = ()) -> web.Application:
         """The web application: the SOAP address, health, and what flows serve on their own (method, path, handler)."""
+        self.enclosures.clear()
         app = web.Application(client_max_size=MAX_BYTES)
         app.router.add_route("*", f"/soap/{self.endpoint.municipality}/{self.endpoint.id}", self.handle)
         app.router.add_get("/health/live", self._live)
@@ -118,7 +122,11 @@ class Face:
         turn = _Turn(record_id := self.ids.exchange())
         try:
             self._admit(request)
-            return await self._take(request, await self._body(request), turn)
+            posted = await self.enclosures.receive(request, record_id)
+            try:
+                return await self._take(request, posted, turn)
+            finally:
+                posted.remove()
         except ChiikibusError as error:
             log.warn(
                 "request_refused",
@@ -143,17 +151,9 @@ class Face:
         if self._draining:
             raise JournalError("CB4005", retry_after_s=1)
 
-    @staticmethod
-    async def _body(request: web.Request) -> bytes:
-        try:
-            return await request.read()
-        except web.HTTPRequestEntityTooLarge as error:
-            raise WireError("CB1006", [Finding("CB1006", expected=f"<= {MAX_BYTES} bytes")]) from error
-
-    async def _take(self, http_request: web.Request, raw: bytes, turn: _Turn) -> web.Response:
-        headers = http_request.headers
+    async def _take(self, http_request: web.Request, posted: Posted, turn: _Turn) -> web.Response:
+        headers, raw, media = http_request.headers, posted.raw, posted.media
         large = len(raw) > LARGE
-        media = headers.get("Content-Type", "")
         root = await asyncio.to_thread(safe_xml.parse, raw, media) if large else safe_xml.parse(raw, media)
         try:
             read = envelope.read(root)
@@ -164,7 +164,7 @@ class Face:
         message_id = read.addressing.message_id or headers.get("Chiikibus-Message-Id", "")
         if not message_id:
             raise WireError("CB1011", [Finding("CB1011", path="wsa:MessageID", expected="1", got="0")])
-        digest = hashlib.sha256(raw).hexdigest()
+        digest = posted.digest
         known = inbox.find(self.store.reader, message_id, digest)
         if known is not None:
             return _response(known)
@@ -174,7 +174,8 @@ class Face:
             raise DuplicateError("CB3002", retry_after_s=1)
         self._working[message_id] = digest
         try:
-            request = self._request(read, message_id, headers)
+            request = self._request(read, message_id, headers, posted)
+            posted.follow(read.body, self.contracts[request.operation.unit].places)
             validate = self.contracts[request.operation.unit].validate
             findings = await asyncio.to_thread(validate, read.body) if large else validate(read.body)
             if findings:
@@ -185,11 +186,13 @@ class Face:
         log.line("request_answered", operation=request.operation.key, message_id=message_id, record_id=turn.record_id)
         return _response(answered)
 
-    def _request(self, read: envelope.Envelope, message_id: str, headers: Mapping[str, str]) -> Request:
+    def _request(self, read: envelope.Envelope, message_id: str, headers: Mapping[str, str], posted: Posted) -> Request:
         operation = self.operations.get(str(read.body.tag))
         if operation is None or operation.key not in self.flows:
             tag = str(read.body.tag)
             raise WireError("CB1013", [Finding("CB1013", path="Body", got=tag.rpartition("}")[2][:64])])
+        if posted.package is not None and operation.key not in self.with_files:
+            raise WireError("CB1050", [Finding("CB1050", path=operation.key, expected="a message without attachments")])
         return Request(
             message_id=message_id,
             operation=operation,
@@ -198,6 +201,7 @@ class Face:
             context=read.context,
             purpose=headers.get("Chiikibus-Purpose", "") or read.context.purpose,
             sender=headers.get("Chiikibus-Sender", ""),
+            files=posted.files,
         )
 
     async def _answer(self, request: Request, digest: str) -> Answered:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 import uvloop
 
+from adapters.host.attached import Enclosures
 from adapters.host.bus_client import BusClient
 from adapters.host.compose import Composer
 from adapters.host.definition import Definition, FlowSpec, definition_folder, load_definition
@@ -140,7 +141,11 @@ class Host:
             if isinstance(one, AnsweringFlow | BulkDesk):
                 answering |= dict.fromkeys(one.operations, one)
         operations = {op.input: op for unit in self.edition.units.values() for op in unit.operations.values()}
-        self._face = Face(endpoint, operations, compiled, answering, self.store, clock, ids, lambda: self._running)
+        enclosures = Enclosures(store_path(site, spec.id).with_suffix(".attachments"))
+        files = frozenset(key for key, one in answering.items() if isinstance(one, AnsweringFlow) and one.takes_files)
+        self._face = Face(
+            endpoint, operations, compiled, answering, self.store, clock, ids, lambda: self._running, enclosures, files
+        )
         app = self._face.application(self._environment.web)
         self.web = HttpSite(app, spec.host, spec.port, drain_s=DRAIN_S)
 

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from aiohttp import web
 from lxml import etree
@@ -24,6 +24,7 @@ from bus.core.ports import Clock, Ids
 from bus.core.settings import AdapterSpec
 from bus.core.types import Addressing, Context
 from bus.wire.addressing import NO_ADDRESSING
+from bus.wire.attachments.files import ReceivedFile
 from bus.wire.context import NO_CONTEXT
 from bus.wire.contract import UnitContract
 from schemas.model import Edition, Operation
@@ -31,7 +32,7 @@ from schemas.model import Edition, Operation
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A message from the bus, parsed and valid."""
+    """A message from the bus, parsed and valid. ``files`` go when it is answered, but those moved elsewhere before."""
 
     message_id: str
     operation: Operation
@@ -40,6 +41,7 @@ class Request:
     context: Context = NO_CONTEXT
     purpose: str = ""
     sender: str = ""
+    files: tuple[ReceivedFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,9 @@ class WiredFlow:
 
 @dataclass(slots=True)
 class AnsweringFlow(WiredFlow, ABC):
-    """A flow that the bus calls; see ``Answering``."""
+    """A flow that the bus calls; see ``Answering``. ``takes_files`` says that it does something with attachments."""
+
+    takes_files: ClassVar[bool] = False
 
     @property
     def operations(self) -> Sequence[str]:
