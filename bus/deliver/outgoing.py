@@ -11,12 +11,14 @@ from bus.core.states import State
 from bus.core.types import Endpoint, OnPark
 from bus.pipeline.answer import REFUSED, judge_delivery
 from bus.pipeline.at_once import settle
+from bus.pipeline.attachments import unchanged
 from bus.pipeline.deliver import outgoing_headers
 from bus.pipeline.disclosure import outgoing_body
 from bus.pipeline.house import House
 from bus.pipeline.late import LATE
 from bus.pipeline.security import inspect_reply, protected
 from bus.pipeline.tables import ANSWER_SUFFIX
+from bus.wire.attachments.media import is_multipart
 from bus.wire.http import XML
 
 
@@ -37,6 +39,8 @@ class HouseOutgoing:
         body = outgoing_body(house.tables, consignment, raw, media_type)
         if endpoint.security is not None:
             body = protected(house, endpoint, body, media_type if body is raw else XML)
+        if is_multipart(consignment.content_type):
+            unchanged(body, consignment.raw)
         return body, outgoing_headers(consignment, endpoint, rewritten=body is not consignment.raw)
 
     async def judge(self, consignment: Consignment, reply: HttpReply) -> Verdict:

@@ -67,6 +67,12 @@ def _nothing_withheld(exchange: Exchange) -> None:
         raise WireError("CB1050", [Finding("CB1050", path="rights.toml withhold", expected="none")])
 
 
+def unchanged(body: bytes, raw: bytes) -> None:
+    """Only the bytes that came can go with their attachments. Errors: CB1050 for an envelope that was written anew."""
+    if body is not raw:
+        raise WireError("CB1050", [Finding("CB1050", path="envelope", expected="the bytes that were received")])
+
+
 class Hold:
     """Whether the segment stays."""
 

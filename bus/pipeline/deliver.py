@@ -8,6 +8,7 @@ from bus.core.basic import BUS_USER, basic_header
 from bus.core.errors import DeliveryError
 from bus.core.ports import Consignment, HttpReply
 from bus.core.types import Endpoint, Exchange, Finding
+from bus.pipeline.attachments import unchanged
 from bus.pipeline.disclosure import outgoing_body
 from bus.pipeline.house import House
 from bus.pipeline.security import protected
@@ -53,6 +54,7 @@ async def call(house: House, exchange: Exchange) -> HttpReply:
     if left <= 0:
         raise DeliveryError("CB5002")
     if message.package is not None:
+        unchanged(body, message.raw)
         return await house.sender.post_package(target, message.package, headers, left)
     return await house.sender.post(target, body, headers, left)
 
