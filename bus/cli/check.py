@@ -8,7 +8,8 @@ from importlib.metadata import entry_points
 import typer
 
 from bus.cli.options import JsonOption, SiteOption
-from bus.cli.output import ExitCode, Output, print_problem
+from bus.cli.output import ExitCode, Output, finding_text, print_problem
+from bus.cli.security import site_findings
 from bus.core.config import load_site
 from bus.core.errors import ChiikibusError, ConfigurationError
 from bus.core.settings import Site
@@ -42,14 +43,21 @@ def check(site: SiteOption, json: JsonOption = False, secrets: bool = True) -> i
     """設定フォルダーの誤りをすべて挙げる。 / Name every problem of a site folder."""
     output = Output(json=json)
     findings: list[Finding] = []
+    warnings: list[Finding] = []
     try:
         loaded = load_site(site, need_secrets=secrets)
-        findings = contributed_findings(loaded)
+        findings, warnings = site_findings(loaded)
+        findings += contributed_findings(loaded)
     except ConfigurationError as error:
         if error.code != "CB7001":
             raise
         findings = list(error.findings)
-    output.document({"ok": not findings, "site": str(site), "findings": [finding.as_dict() for finding in findings]})
+    document = {"ok": not findings, "site": str(site), "findings": [finding.as_dict() for finding in findings]}
+    if warnings:
+        document["warnings"] = [finding.as_dict() for finding in warnings]
+    output.document(document)
+    for finding in warnings:
+        output.say(f"注意 warning: {finding_text(finding)}")
     if findings:
         print_problem("CB7001", findings)
         return ExitCode.USAGE

@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "serve": Command("bus.cli.serve", "バスだけを起動する", "start the bus alone"),
         "check": Command("bus.cli.check", "設定フォルダーの誤りをすべて挙げる", "name every problem of a site folder"),
         "secrets": Command("bus.cli.secrets", "資格情報を作る", "create the credentials"),
+        "security": Command("bus.cli.security", "電文の署名と暗号を扱う", "signatures and encryption of messages"),
         "send": Command("bus.cli.send", "電文を送って回答を見る", "send a message and show the answer"),
         "messages": Command(
             "bus.cli.messages", "電文を探す・追う・再送する・取り消す", "find, trace, resend, cancel messages"
