@@ -132,7 +132,7 @@ def show(site: SiteOption, wanted: IdArgument, json: JsonOption = False) -> int:
     deliveries = shown.pop("deliveries")
     attachments = shown.pop("attachments")
     times = {name: clock_text(shown[name]) for name in ("received_at", "expires_at")}
-    output.fields({**{name: value for name, value in shown.items() if value not in {"", None}}, **times})
+    output.fields({**{name: value for name, value in shown.items() if value is not None and value != ""}, **times})
     headings = ["宛先 target", "状態 state", "回", "コード code", "次の送信 next", "更新 updated"]
     output.table(
         headings,
