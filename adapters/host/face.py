@@ -25,40 +25,19 @@ from bus.wire.contract import UnitContract
 from bus.wire.limits import MAX_BYTES
 from schemas.model import Operation
 
-HTTP_REFUSALS = frozenset({400, 401, 404, 405, 413, 415})
-"""Statuses that are answered with a short text: a SOAP fault with them would break BP 1.1 R1126."""
-
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 LARGE = 64 * 1024
 """Bytes from which a message is parsed and checked beside the event loop: a bulk part costs milliseconds."""
 
 
-def refusal(error: ChiikibusError) -> web.Response:
-    """An HTTP-level refusal: ``<code> <ja> / <en>`` as text."""
-    entry = error.entry
-    headers = {}
-    if entry.http_status == 401:
-        headers["WWW-Authenticate"] = 'Basic realm="chiikibus", charset="UTF-8"'
-    if entry.http_status == 405:
+def error_response(error: ChiikibusError, record_id: str = "", request: Addressing = NO_ADDRESSING) -> web.Response:
+    """The answer that the bus would give to the same error: fault or refusal, status and fields."""
+    response = fault.error_response(error, record_id=record_id, request=request)
+    headers = {"Content-Type": response.content_type, **dict(response.headers)}
+    if "Allow" in headers:
         headers["Allow"] = "POST"
-    text = f"{error.code} {entry.title_ja} / {entry.title_en}\n"
-    return web.Response(
-        status=entry.http_status, text=text, content_type="text/plain", charset="utf-8", headers=headers
-    )
-
-
-def fault_response(error: ChiikibusError, record_id: str, request: Addressing = NO_ADDRESSING) -> web.Response:
-    """The SOAP fault for an error, in kind where the request has WS-Addressing; or the text of an HTTP refusal."""
-    status = error.entry.http_status
-    if status in HTTP_REFUSALS:
-        return refusal(error)
-    headers = {"Content-Type": http.XML}
-    if status == 503:
-        headers["Retry-After"] = str(error.retry_after_s or 2)
-    return web.Response(
-        status=status, body=fault.fault_bytes(error, record_id=record_id, request=request), headers=headers
-    )
+    return web.Response(status=response.status, body=response.body, headers=headers)
 
 
 @dataclass(slots=True)
@@ -115,7 +94,7 @@ class Face:
         return web.json_response({"status": "ready" if ready else "starting"}, status=200 if ready else 503)
 
     async def _nothing(self, request: web.Request) -> web.Response:
-        return refusal(WireError("CB1015", [Finding("CB1015", path=request.path)]))
+        return error_response(WireError("CB1015", [Finding("CB1015", path=request.path)]))
 
     async def handle(self, request: web.Request) -> web.Response:
         """One POST from the bus."""
@@ -136,10 +115,10 @@ class Face:
                 exchange_id=request.headers.get("Chiikibus-Exchange-Id", ""),
                 operation=request.headers.get("Chiikibus-Operation", ""),
             )
-            return fault_response(error, record_id, turn.addressing)
+            return error_response(error, record_id, turn.addressing)
         except Exception:
             log.logger().exception("internal_error", record_id=record_id)
-            return fault_response(EnvironmentFault("CB9001"), record_id, turn.addressing)
+            return error_response(EnvironmentFault("CB9001"), record_id, turn.addressing)
 
     def _admit(self, request: web.Request) -> None:
         if request.method != "POST":

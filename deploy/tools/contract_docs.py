@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Sequence
 
-from schemas.model import CodeTable, Edition, Item, Operation, Unit
+from schemas.model import CodeTable, Edition, ErrorEntry, Item, Operation, Unit
 
 PATTERNS = {
     "inquiry": "照会",
@@ -25,6 +25,34 @@ SENSITIVITY = {
     "zairyukado": "在留カード",
 }
 NOTE = "<!-- deploy/tools/generate_contracts.py が schemas/ の表から作成しています。直接編集しないでください。 -->"
+
+FAMILIES = (
+    ("データの誤り / Data", "E0"),
+    ("電文とヘッダー / The message", "CB1"),
+    ("認証と権限 / Identity and rights", "CB2"),
+    ("重複と順序 / Duplicates and order", "CB3"),
+    ("受付 / Acceptance", "CB4"),
+    ("提供側への送信 / Delivery", "CB5"),
+    ("アダプターとベンダーのデータ / Adapters and vendors' data", "CB6"),
+    ("設定（コマンドが示すもの） / Configuration, shown by commands", "CB7"),
+    ("動かしている機械 / The machine", "CB9"),
+)
+ERRORS_HEAD = """\
+# エラーコード一覧
+
+地域バスとアダプターが示すコードは、この表にあるものだけです。
+SOAP の障害・管理サービス・ファイルのエラー一覧・コマンドで同じコードを使います。
+Every code that the bus and its adapters show: in SOAP faults, error lists and commands alike.
+
+- **HTTP 500** は SOAP の障害で、`detail/shogai` にコード・日英の文・対処・記録番号・指摘があります
+  （[標準プロファイル](profile.md) P-71・P-72）。
+- **HTTP 503** も SOAP の障害で、`Retry-After` の秒数のあとに同じ電文を送り直せます。受け付けられていません。
+- **それ以外（400 番台と 501）** は HTTP としての断りで、本文は `<コード> <和文> / <英文>` の `text/plain` です。
+  413 のうち、読んでから分かったものは 500 の障害になります。
+- **再送 ○** のものは、同じ電文を送り直すと受け付けられることがあります。
+  ほかは、直してから新しい電文IDで送ってください。
+- 接頭辞のない faultcode は SOAP 1.1 のもの（`soap:Client` など）です。WS-Addressing を使った要求には
+  [専用の名前](addressing.md)が返ることがあります。"""
 
 
 def unit_page(edition: Edition, unit: Unit) -> str:
@@ -75,6 +103,27 @@ def common_page(edition: Edition) -> str:
     for table in edition.codes.values():
         parts += _codes(table)
     return "\n\n".join(parts) + "\n"
+
+
+def errors_page(errors: Iterable[ErrorEntry]) -> str:
+    """The page of every code that an answer, an error list or a command may show."""
+    entries = tuple(errors)
+    parts = [NOTE, ERRORS_HEAD]
+    for title, prefix in FAMILIES:
+        rows = (_error(entry) for entry in entries if entry.code.startswith(prefix))
+        parts += [f"## {title}", _table(("コード", "意味", "なすべきこと", "faultcode", "HTTP", "再送"), rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _error(entry: ErrorEntry) -> tuple[str, ...]:
+    return (
+        f"`{entry.code}`",
+        f"{entry.title_ja}<br>{entry.title_en}",
+        f"{entry.action_ja}<br>{entry.action_en}",
+        f"`{entry.faultcode}`" if entry.http_status in {500, 503} else "",
+        str(entry.http_status),
+        "○" if entry.retryable else "",
+    )
 
 
 def _sources(edition: Edition) -> Iterable[Sequence[str]]:

@@ -15,11 +15,11 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = ROOT / "docs" / "standard"
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
-from contract_docs import common_page, unit_page  # noqa: E402 (the path is set above)
+from contract_docs import common_page, errors_page, unit_page  # noqa: E402 (the path is set above)
 from contract_xml import Schemas  # noqa: E402 (the path is set above)
 
 from schemas import manifest  # noqa: E402 (the path is set above)
-from schemas.catalog import HOME, load_edition  # noqa: E402 (the path is set above)
+from schemas.catalog import HOME, load_edition, load_errors  # noqa: E402 (the path is set above)
 
 
 def document(root: etree._Element) -> bytes:
@@ -38,6 +38,7 @@ def contracts(version: str) -> dict[Path, bytes]:
         files[unit.wsdl] = document(schemas.description(unit))
         files[PAGES / f"{unit.key}.md"] = unit_page(edition, unit).encode("utf-8")
     files[PAGES / "common.md"] = common_page(edition).encode("utf-8")
+    files[PAGES / "errors.md"] = errors_page(load_errors().values()).encode("utf-8")
     return files
 
 
