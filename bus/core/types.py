@@ -76,6 +76,7 @@ class EndpointSecurity:
     ``certificates`` register whose signatures count: ``file:<path>``, ``sha256:<fingerprint>`` or ``subject:<name>``;
     ``encrypt_to`` is a certificate file. ``expires_s`` is how long a signature of the bus counts. ``passwords`` are the
     kinds of password a UsernameToken may hold; ``open_channel`` allows its digest where others could listen.
+    ``resign`` puts the bus's signature in the place of the sender's, for receivers that know the bus alone.
     """
 
     inbound: Inbound = Inbound.PLAIN
@@ -89,6 +90,7 @@ class EndpointSecurity:
     passwords: tuple[str, ...] = ("digest",)
     open_channel: bool = False
     legacy_oaep: bool = False
+    resign: bool = False
     password: str = field(default="", repr=False)
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures the bus beside its peers in the same run and writes the table of docs/performance.md.
 #
-#   deploy/bench/run.sh [--quick] [--json] [--only S1,S3,S9] [--largest KB] [--no-write]
+#   deploy/bench/run.sh [--quick] [--json] [--only S1,S3,S9 | S6] [--largest KB] [--no-write]
 #
 # --quick: one short run of the smallest cells, nothing written; for checking the harness.
 # Exit code: 0 measured, 1 an answer was wrong or a message was lost, 3 the machine lacks something.

@@ -110,6 +110,7 @@ def _policy(table: Table, settings: SecuritySettings) -> EndpointSecurity:
         expires_s=table.number("expires_s", base.expires_s, least=1, most=WEEK_S),
         passwords=_some(table, "passwords", PASSWORDS, base.passwords),
         open_channel=table.flag("open_channel", default=base.open_channel),
+        resign=table.flag("resign", default=base.resign),
         legacy_oaep=table.flag("legacy_oaep", default=base.legacy_oaep),
     )
     _certificates(table, policy)

@@ -31,6 +31,6 @@ def canonical(element: etree._Element, prefixes: Sequence[str] = ()) -> bytes:
         return etree.tostring(element, method="c14n", exclusive=True, with_comments=False)
     if DEFAULT in prefixes and any(None in each.nsmap for each in element.iter()):
         raise refuse(ALGORITHM, element, "ec:InclusiveNamespaces", "prefixes", DEFAULT)
-    alone = safe_xml.parse(etree.tostring(element, encoding="utf-8", with_tail=False))
+    alone = safe_xml.parse_again(etree.tostring(element, encoding="utf-8", with_tail=False))
     kept = [prefix for prefix in prefixes if prefix != DEFAULT]
     return etree.tostring(alone, method="c14n", exclusive=True, with_comments=False, inclusive_ns_prefixes=kept or None)

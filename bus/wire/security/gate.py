@@ -54,7 +54,7 @@ class Gate:
         """Stored bytes that were accepted once, with their body decrypted; ``raw`` itself where it is not."""
         if not self.policy.decrypt or (b"EncryptedData" not in raw and raw[:2] not in _UTF16):
             return raw
-        root = safe_xml.parse(raw, _media_type(raw))
+        root = safe_xml.parse_again(raw, _media_type(raw))
         return self.open(root, envelope.read(root)) or raw
 
     def check(
@@ -85,7 +85,7 @@ class Gate:
     def content(self, raw: bytes) -> str:
         """The digest of what a stored message says, whenever and by whichever key it was signed."""
         whole = self.opened(raw)
-        return content_digest(safe_xml.parse(whole, _media_type(whole)))
+        return content_digest(safe_xml.parse_again(whole, _media_type(whole)))
 
 
 def _media_type(raw: bytes) -> str:

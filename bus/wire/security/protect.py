@@ -15,19 +15,20 @@ from bus.wire.security.sign import Signing, sign
 def protect(raw: bytes, content_type: str, policy: Policy, now: float, name: str) -> bytes:
     """The message as it goes to the endpoint; ``raw`` itself when nothing has to be added, else UTF-8.
 
-    A message that its sender signed keeps that signature and gets no other: the receiver verifies the sender.
+    A message that its sender signed keeps that signature and gets no other, so that the receiver verifies the sender;
+    only where the policy says ``resign`` the bus's own takes its place.
     ``name`` makes the ids of what is added unlike any other. Errors: CB2033 no valid key, CB1xxx when ``raw`` cannot
     be read, which cannot be since it was accepted.
     """
-    root = safe_xml.parse(raw, content_type)
+    root = safe_xml.parse_again(raw, content_type)
     security = own_security(root)
-    if (security is not None and security.find(SIGNATURE) is not None) and not policy.encrypts:
+    if security is not None and (policy.settings.resign or security.find(SIGNATURE) is None):
+        root[0].remove(security)  # a UsernameToken is for the bus alone
+        security = None
+    if security is not None and not policy.encrypts:
         return raw
-    if security is None or security.find(SIGNATURE) is None:
-        if security is not None:
-            root[0].remove(security)  # a UsernameToken is for the bus alone
-        signing = Signing(policy.signing_key(now), now, policy.settings.expires_s, name)
-        security = sign(root, signing)
+    if security is None:
+        security = sign(root, Signing(policy.signing_key(now), now, policy.settings.expires_s, name))
     if policy.encrypts and not is_encrypted(root[-1][0]):
         assert policy.recipient is not None
         encrypt(root, security, policy.recipient, name)

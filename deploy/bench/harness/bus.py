@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+import shutil
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -58,7 +59,7 @@ def write_site(
     folder: Path, *, port: int, target: str, opaque: bool, processes: int = 1, attachments: bool = False
 ) -> dict[str, str]:
     """Write a site folder whose provider and receiver is ``target``; returns the endpoints' secrets."""
-    (folder / "secrets").mkdir(parents=True)
+    (folder / "secrets").mkdir(parents=True, exist_ok=True)
     attached = ", attachments = true" if attachments else ""
     fields = {
         "municipality": MUNICIPALITY,
@@ -88,9 +89,15 @@ def serve(
     opaque: bool = False,
     processes: int = 1,
     attachments: bool = False,
+    like: Path | None = None,
 ) -> Iterator[Server]:
-    """Run the bus; the yielded server's URL is where ``sender`` calls the service juki."""
+    """Run the bus; the yielded server's URL is where ``sender`` calls the service juki.
+
+    ``like`` is a folder whose keys, trust and message security the site takes over.
+    """
     port = free_port()
+    if like is not None:
+        shutil.copytree(like, folder)
     keys = write_site(folder, port=port, target=target.url, opaque=opaque, processes=processes, attachments=attachments)
     command = [Path(sys.executable).with_name("chiikibus"), "serve", "--json", "--site", folder]
     credential = base64.b64encode(f"{sender}:{keys[sender]}".encode()).decode("ascii")

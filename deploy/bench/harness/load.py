@@ -43,6 +43,11 @@ def drive(
         answer.write_bytes(expected)
     arguments = [str(request), str(answer) if expected is not None else "-", pair.action, "uketsukebango", str(digits)]
     arguments += [f"{name}: {value}" for name, value in server.headers]
+    return run_wrk(server, SCRIPT, arguments, clients=clients, seconds=seconds)
+
+
+def run_wrk(server: Server, script: Path, arguments: list[str], *, clients: int, seconds: int) -> Load:
+    """Run wrk with a script that prints its counts; ``arguments`` are the script's. Errors: HarnessError."""
     command = [
         "wrk",
         "-t1",
@@ -50,7 +55,7 @@ def drive(
         f"-d{seconds}s",
         f"--timeout={TIMEOUT_S}s",
         "-s",
-        str(SCRIPT),
+        str(script),
         server.url,
     ]
     run = subprocess.run([*command, "--", *arguments], capture_output=True, text=True, check=False)
