@@ -33,7 +33,7 @@ from harness.scenarios import Meter
 
 HERE = Path(__file__).resolve().parent
 CLIENTS = 20
-PER_SECOND = 3000
+PER_SECOND = 2000
 """Messages prepared for each second of the measurement; none is sent twice."""
 
 DAY_S = 24 * 3600.0
