@@ -52,7 +52,7 @@ def signed_both_ways(processes: tuple[int, ...], *, quick: bool, as_json: bool, 
 
     folder = Path(tempfile.mkdtemp(prefix="chiikibus-bench-"))
     try:
-        samples = run(folder, seconds=1 if quick else 5, repetitions=1 if quick else 3, processes=processes)
+        samples = run(folder, seconds=1 if quick else 5, repetitions=1 if quick else 3, processes=processes, say=say)
     except HarnessError as error:
         say(str(error))
         return 3

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,19 +156,24 @@ def _drive(server: Server, prepared: Prepared, seconds: int) -> Load:
     return run_wrk(server, HERE.parent / "signed.lua", arguments, clients=CLIENTS, seconds=seconds)
 
 
-def run(folder: Path, *, seconds: int, repetitions: int, processes: tuple[int, ...]) -> list[SignedSample]:
+def run(
+    folder: Path, *, seconds: int, repetitions: int, processes: tuple[int, ...], say: Callable[[str], None]
+) -> list[SignedSample]:
     """All samples, with elliptic keys and with RSA, in turn within each repetition."""
     if len(os.sched_getaffinity(0)) < 2:
         raise HarnessError("S6 is for two cores")
     prepared = {
         keys: prepare(folder / f"prepared-{keys}", PER_SECOND * seconds, rsa=keys == "RSA") for keys in ("ECDSA", "RSA")
     }
-    return [
-        measure(folder / f"{keys}-{count}-{repetition}", prepared[keys], keys, seconds=seconds, processes=count)
-        for repetition in range(repetitions)
-        for count in processes
-        for keys in prepared
-    ]
+    samples = []
+    for repetition in range(repetitions):
+        for count in processes:
+            for keys, ready in prepared.items():
+                place = folder / f"{keys}-{count}-{repetition}"
+                sample = measure(place, ready, keys, seconds=seconds, processes=count)
+                say(f"S6 {keys:5} x {count}  {sample.rate:9,.0f}/s  {sample.cpu_per_1000:.2f} CPU s per 1,000")
+                samples.append(sample)
+    return samples
 
 
 def signed_table(samples: list[SignedSample]) -> str:
