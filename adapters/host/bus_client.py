@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
+from adapters.host.guard import BusGuard
 from bus.core.basic import basic_header
 from bus.core.errors import ChiikibusError, error_entry
 from bus.core.types import Finding
@@ -50,6 +51,7 @@ class BusClient:
     secret: str = field(repr=False)
     connections: int = 64
     max_reply: int = 32 * 1024 * 1024
+    guard: BusGuard | None = None
     _session: aiohttp.ClientSession | None = field(default=None, init=False)
 
     def address(self, unit: str) -> str:
@@ -64,6 +66,11 @@ class BusClient:
         An answer that says it relates to another message than ``message_id`` is none (CB1017): ask again.
         """
         headers = {"Content-Type": CONTENT_TYPE, "SOAPAction": f'"{action}"'}
+        if self.guard is not None:
+            try:
+                body = self.guard.signed(body)
+            except ChiikibusError as error:
+                return Answer(error.code, retryable=True, findings=error.findings)
         return await self._post(unit, body, headers, deadline_s, message_id)
 
     async def post_files(
@@ -97,7 +104,14 @@ class BusClient:
                 raw = await response.content.read(self.max_reply + 1)
                 while not response.content.at_eof() and len(raw) <= self.max_reply:
                     raw += await response.content.read(self.max_reply + 1 - len(raw))
-                return _judge(response.status, response.headers, raw[: self.max_reply + 1], message_id)
+                raw = raw[: self.max_reply + 1]
+                if (
+                    self.guard is not None
+                    and self.guard.verifies
+                    and not _by_the_bus(self.guard, response, raw, message_id)
+                ):
+                    return Answer("CB2032", retryable=True)
+                return _judge(response.status, response.headers, raw, message_id)
         except TimeoutError:
             return Answer("CB5002", retryable=True)
         except (aiohttp.ClientError, OSError) as error:
@@ -125,6 +139,19 @@ async def _pieces(message: MultipartMessage) -> AsyncIterator[bytes]:
     pieces = iter(message)
     while piece := await asyncio.to_thread(next, pieces, b""):
         yield piece
+
+
+def _by_the_bus(guard: BusGuard, response: aiohttp.ClientResponse, raw: bytes, message_id: str) -> bool:
+    """Whether the bus signed the answer. What has no place for a signature is asked for again, whatever it says."""
+    if response.status == 202 and not raw:
+        return True
+    try:
+        root = safe_xml.parse(raw, response.headers.get("Content-Type", ""))
+        read = envelope.read(root)
+        guard.check(root, read, message_id if read.addressing.relates_to else "")
+    except ChiikibusError:
+        return False
+    return True
 
 
 def _judge(status: int, headers: Mapping[str, str], raw: bytes, message_id: str) -> Answer:

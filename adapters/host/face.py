@@ -11,6 +11,7 @@ from aiohttp import web
 
 from adapters.host.attached import Enclosures, Posted
 from adapters.host.flows.base import Answering, Reply, Request
+from adapters.host.guard import BusGuard
 from adapters.host.store import Store, inbox
 from adapters.host.store.inbox import Answered
 from bus.core import log
@@ -67,6 +68,7 @@ class Face:
     ready: Callable[[], bool]
     enclosures: Enclosures
     with_files: frozenset[str] = frozenset()
+    guard: BusGuard | None = None
     _working: dict[str, str] = field(default_factory=dict, init=False)
     _draining: bool = field(default=False, init=False)
 
@@ -98,7 +100,11 @@ class Face:
 
     async def handle(self, request: web.Request) -> web.Response:
         """One POST from the bus."""
-        turn = _Turn(record_id := self.ids.exchange())
+        turn = _Turn(self.ids.exchange())
+        return self._signed(await self._handle(request, turn))
+
+    async def _handle(self, request: web.Request, turn: _Turn) -> web.Response:
+        record_id = turn.record_id
         try:
             self._admit(request)
             posted = await self.enclosures.receive(request, record_id)
@@ -120,6 +126,17 @@ class Face:
             log.logger().exception("internal_error", record_id=record_id)
             return error_response(EnvironmentFault("CB9001"), record_id, turn.addressing)
 
+    def _signed(self, response: web.Response) -> web.Response:
+        """The answer with the adapter's signature, where its settings ask for one."""
+        body = response.body
+        if self.guard is None or response.content_type != "text/xml" or not isinstance(body, bytes):
+            return response
+        try:
+            response.body = self.guard.signed(body)
+        except ChiikibusError as error:
+            log.warn("request_refused", code=error.code)
+        return response
+
     def _admit(self, request: web.Request) -> None:
         if request.method != "POST":
             raise WireError("CB1001")
@@ -139,11 +156,15 @@ class Face:
         except WireError:
             turn.addressing = envelope.salvage(root)
             raise
+        if self.guard is not None:
+            if self.guard.verifies and posted.package is not None:
+                raise RightsError("CB2020")
+            self.guard.check(root, read)
         turn.addressing = read.addressing
         message_id = read.addressing.message_id or headers.get("Chiikibus-Message-Id", "")
         if not message_id:
             raise WireError("CB1011", [Finding("CB1011", path="wsa:MessageID", expected="1", got="0")])
-        digest = posted.digest
+        digest = posted.digest if self.guard is None else self.guard.digest(raw, posted.digest)
         known = inbox.find(self.store.reader, message_id, digest)
         if known is not None:
             return _response(known)
@@ -202,7 +223,11 @@ class Face:
     def _bytes(self, request: Request, reply: Reply) -> bytes:
         assert reply.payload is not None
         if not request.addressing.action:
-            return envelope.build(reply.payload)
+            if self.guard is None:
+                return envelope.build(reply.payload)
+            # A signed answer says to which question, or it could be played again to another.
+            related = Addressing(relates_to=request.message_id, action=request.operation.reply_action)
+            return envelope.build(reply.payload, addressing=related)
         asked = replace(request.addressing, message_id=request.message_id)
         properties, parameters = answer(asked, request.operation.reply_action, self.ids.message(), fault=False)
         return envelope.build(reply.payload, addressing=properties, parameters=parameters)

@@ -28,6 +28,7 @@ from adapters.host.flows.file_to_bulk import FileToBulk
 from adapters.host.flows.file_to_bus import FileToBus
 from adapters.host.flows.request_file_to_bus import RequestFileToBus
 from adapters.host.flows.rest_to_bus import RestToBus
+from adapters.host.guard import guard_of
 from adapters.host.sender import Sender
 from adapters.host.site_watch import SiteWatch, withheld
 from adapters.host.store import Store, inbox, outbox
@@ -116,7 +117,8 @@ class Host:
         clock, ids = SystemClock(), SystemIds()
         url = bus_url(site, spec)
         self.store = Store(store_path(site, spec.id))
-        self.bus = BusClient(url, spec.municipality, endpoint.id, endpoint.secret)
+        guard = guard_of(site, spec, clock, ids)
+        self.bus = BusClient(url, spec.municipality, endpoint.id, endpoint.secret, guard=guard)
         self.sender = Sender(self.store, self.bus, clock, self._letter_refused)
         compiled = contracts(self.edition)
         self._environment = Environment(
@@ -144,8 +146,9 @@ class Host:
         enclosures = Enclosures(store_path(site, spec.id).with_suffix(".attachments"))
         files = frozenset(key for key, one in answering.items() if isinstance(one, AnsweringFlow) and one.takes_files)
         self._face = Face(
-            endpoint, operations, compiled, answering, self.store, clock, ids, lambda: self._running, enclosures, files
-        )
+            endpoint, operations, compiled, answering, self.store, clock, ids, lambda: self._running, enclosures, files,
+            guard,
+        )  # fmt: skip
         app = self._face.application(self._environment.web)
         self.web = HttpSite(app, spec.host, spec.port, drain_s=DRAIN_S)
 

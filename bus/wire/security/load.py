@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from bus.core.certificates import RevocationList
 from bus.core.errors import ConfigurationError
 from bus.core.settings import EndpointSecurity, SecuritySettings, Site
 from bus.core.types import Endpoint, Finding
+from bus.wire.security.gate import Gate
 from bus.wire.security.keys import (
     UNREADABLE,
     Certificate,
@@ -126,6 +127,21 @@ def load(site: Site) -> Loaded:
         tuple(crls),
         tuple(authorities),
     )
+
+
+def gate_with(site: Site, settings: EndpointSecurity, name: str, sign: Sequence[str]) -> Gate:
+    """A gate for the other side of the bus: these settings, the site's trust, these keys. Errors: CB7001."""
+    reader = _Reader(site.folder)
+    chosen = site.security or SecuritySettings()
+    keys = [pair for each in sign if (pair := reader.pair(each, signing_key)) is not None]
+    authorities = [each for path in reader.listed(AUTHORITIES, CERTIFICATES) for each in reader.certificates(path)]
+    rule = RevocationRule(chosen.revocation_required, chosen.crl_grace_days * DAY_S)
+    trust = TrustStore([each.facts for each in authorities], [each for _, each in _crls(reader)], rule)
+    endpoint = Endpoint(name, "", "", security=settings)
+    policy = _policy(reader, endpoint, settings, trust, (keys, []), [])
+    if reader.findings:
+        raise ConfigurationError("CB7001", reader.findings)
+    return Gate(policy)
 
 
 def _crls(reader: _Reader) -> list[tuple[str, RevocationList]]:
