@@ -9,7 +9,7 @@ import signal
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -35,11 +35,21 @@ class Plan:
 
 @dataclass(slots=True)
 class Status:
-    """What ``processes.json`` says of a child; ``pid`` is 0 while it is not running."""
+    """What ``processes.json`` says of a child; ``pid`` is 0 while it is not running.
+
+    ``workers`` are the processes that a bus with several has told of, by name, in the same words.
+    """
 
     pid: int = 0
     started_at: float = 0.0
     restarts: int = 0
+    workers: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+class _Told(msgspec.Struct):
+    """A line of standard output, as far as it is about workers."""
+
+    workers: dict[str, dict[str, Any]] = {}
 
 
 class Child:
@@ -84,7 +94,7 @@ class Child:
         while not self._stopping.is_set():
             began = self._clock.monotonic()
             code = await self._run_once()
-            self.status.pid = 0
+            self.status.pid, self.status.workers = 0, {}
             if self._stopping.is_set():
                 break
             self.status.restarts += 1
@@ -119,8 +129,23 @@ class Child:
         assert process.stdout is not None
         while line := await process.stdout.readline():
             self._last_line = line
+            if b'"workers"' in line:
+                self._heard(line)
             self.first_line.set()
         return await process.wait()
+
+    def _heard(self, line: bytes) -> None:
+        """The bus says which workers it has now."""
+        self.status.workers = _workers(line)
+        self._changed()
+
+
+def _workers(line: bytes) -> dict[str, dict[str, Any]]:
+    """The workers that a line of a bus tells of."""
+    try:
+        return msgspec.json.decode(line, type=_Told).workers
+    except msgspec.DecodeError:
+        return {}
 
 
 def _log_reason(process: str, line: bytes) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from bus.app.inquiry_desk import InquiryDesk
 from bus.app.stores import check_engines, make_broker, make_journal, open_reader
@@ -87,6 +88,7 @@ class App:
         )
         self._management: ManagementService | None = None
         self._server: Server | Workers | None = None
+        self.workers_changed: Callable[[], None] | None = None
         self._sweeping: asyncio.Task[None] | None = None
         self._started = 0.0
         self._reloads = 0
@@ -160,9 +162,18 @@ class App:
         listener = bind(front.host, front.port)
         host, port = listener.getsockname()[:2]
         desk.listening = f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
-        workers = Workers(self.site, desk, lambda: self._counter(desk), self.clock, listener)
+        workers = Workers(self.site, desk, lambda: self._counter(desk), self.clock, listener, self._workers_changed)
         await workers.start()
         return workers
+
+    def _workers_changed(self) -> None:
+        """A worker has started or ended; who serves the bus may want to say so."""
+        if self.workers_changed is not None:
+            self.workers_changed()
+
+    def workers(self) -> dict[str, dict[str, Any]]:
+        """The worker processes by name; none where one process does all."""
+        return self._server.status() if isinstance(self._server, Workers) else {}
 
     def _counter(self, desk: FrontDesk) -> Counter:
         """The journal's side for one worker."""

@@ -45,6 +45,7 @@ async def _until_stopped(loop: asyncio.AbstractEventLoop, site: Site, announce: 
     gc.collect()
     gc.freeze()  # what lives as long as the process need not be looked at again
     announce(ready_event(app))
+    app.workers_changed = lambda: announce({"event": "workers", "workers": app.workers()})
     log.line("bus.ready", pid=os.getpid(), tables_hash=site.tables_hash)
     try:
         await stop.wait()
@@ -65,6 +66,7 @@ def ready_event(app: App) -> dict[str, Any]:
         "url": app.site.front.public_url or f"http://{listen[0]}",
         "pid": os.getpid(),
         "tables_hash": app.site.tables_hash,
+        "workers": app.workers(),
     }
 
 

@@ -204,7 +204,11 @@ class Supervisor:
         await asyncio.gather(*(child.stop(STOP_ADAPTER_S) for child in ordered if child.plan.name != BUS))
 
     def _status(self) -> dict[str, dict[str, Any]]:
-        return {name: asdict(child.status) for name, child in self._children.items()}
+        told = {name: asdict(child.status) for name, child in self._children.items()}
+        for status in told.values():
+            if not status["workers"]:
+                del status["workers"]
+        return told
 
     def _write_file(self) -> None:
         """``processes.json``, replaced as a whole so that a reader never sees half of it."""

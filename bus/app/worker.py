@@ -40,7 +40,7 @@ from schemas.catalog import load_edition
 from schemas.model import Edition
 
 LOAD_S: Final = 0.5
-"""How often the owner is told how many connections and bytes are held here, when that changed."""
+"""How often the owner is told how many connections and bytes are held here, and with it that this loop turns."""
 
 HANDED_OVER: Final = 16
 """Connections taken in one turn."""
@@ -172,13 +172,9 @@ class Worker:
         return await self._journal.ask(request)
 
     async def _tell_load(self) -> None:
-        told = Load(0, 0)
         while self._server is not None:
             await asyncio.sleep(LOAD_S)
-            load = Load(self._server.connections, self._server.in_flight)
-            if load != told:
-                told = load
-                self._say(load)
+            self._say(Load(self._server.connections, self._server.in_flight))
 
     async def _drain(self, grace_s: float) -> None:
         """Answer what is under way, then end."""

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from bus.app.children import BACKOFF_FIRST_S, BACKOFF_MAX_S, STEADY_S
 from bus.app.parent import PARENT_VARIABLE
@@ -31,6 +31,11 @@ RELOAD_S: Final = 15.0
 ENDING_S: Final = 2.0
 """What a worker gets beyond its drain before it is killed."""
 ACCEPTED_AT_ONCE: Final = 64
+LOOKS: Final = 10
+"""So often within ``worker_timeout_s`` the workers are looked at. Silence is counted in looks and not in seconds, so
+that an owner that was held up itself, or a machine that slept, does not take its workers for hung."""
+DOUBTFUL: Final = 3
+"""After so many silent looks a worker gets no new connection while another one speaks."""
 
 
 class _Slot:
@@ -43,6 +48,9 @@ class _Slot:
         self.connections: socket.socket | None = None
         self.load = Load(0, 0)
         self.generation = 0
+        self.silent = 0
+        self.started_at = 0.0
+        self.restarts = -1
         self.took = asyncio.Event()
         self.gone = asyncio.Event()
 
@@ -51,10 +59,20 @@ class Workers:
     """The running front of several processes; the same face as ``bus.front.server.Server``."""
 
     def __init__(
-        self, site: Site, desk: FrontDesk, counter: Callable[[], Counter], clock: Clock, listener: socket.socket
+        self,
+        site: Site,
+        desk: FrontDesk,
+        counter: Callable[[], Counter],
+        clock: Clock,
+        listener: socket.socket,
+        changed: Callable[[], None],
     ) -> None:
-        """``counter`` makes the journal's side for a new worker; ``desk`` answers what workers send on."""
+        """``counter`` makes the journal's side for a new worker; ``desk`` answers what workers send on.
+
+        ``changed`` is called when a worker has started or ended.
+        """
         self._site = site
+        self._changed = changed
         self._generation = 1
         self._desk = desk
         self._counter = counter
@@ -66,6 +84,7 @@ class Workers:
         self._open = self._listening = False
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._watch: asyncio.Task[None] | None = None
         host, port = listener.getsockname()[:2]
         self.addresses: tuple[tuple[str, int], ...] = ((str(host), int(port)),)
 
@@ -83,6 +102,17 @@ class Workers:
     def pids(self) -> tuple[int, ...]:
         """The process ids of the workers that are ready."""
         return tuple(slot.process.pid for slot in self._turns if slot.process is not None)
+
+    def status(self) -> dict[str, dict[str, Any]]:
+        """Every worker by its name: ``pid`` (0 while it is not running), ``started_at`` and ``restarts``."""
+        return {
+            f"worker {slot.number}": {
+                "pid": slot.process.pid if slot.process is not None else 0,
+                "started_at": slot.started_at,
+                "restarts": max(0, slot.restarts),
+            }
+            for slot in self._slots
+        }
 
     async def start(self) -> None:
         """Start all and return when all are ready. Errors: ``EnvironmentFault`` CB9003, OSError."""
@@ -103,6 +133,22 @@ class Workers:
             raise
         self._open = True
         self._listen()
+        self._watch = self._loop.create_task(self._watch_forever(), name="watch over workers")
+
+    async def _watch_forever(self) -> None:
+        """End a worker whose event loop does not turn any more: its place gets a new one, its calls are closed."""
+        while True:
+            timeout_s = self._site.front.worker_timeout_s
+            await asyncio.sleep(timeout_s / LOOKS)
+            for slot in self._slots:
+                if slot.process is None or slot.channel is None:
+                    continue
+                slot.silent += 1
+                patience = LOOKS if slot in self._turns else LOOKS * max(1.0, READY_S / timeout_s)
+                if slot.silent > patience:
+                    log.warn("worker.hung", process=f"worker {slot.number}", pid=slot.process.pid, wait_s=timeout_s)
+                    slot.silent = 0
+                    _kill(slot.process)
 
     async def _ready(self, slot: _Slot) -> None:
         while slot not in self._turns:
@@ -142,6 +188,9 @@ class Workers:
         """Stop listening, let every worker answer what is under way, end them all."""
         self._desk.draining = True
         self._stopping.set()
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
         self._listen()
         self._listener.close()
         for slot in self._slots:
@@ -186,7 +235,9 @@ class Workers:
         finally:
             theirs.close()
             takes.close()
+        slot.started_at, slot.restarts, slot.silent = self._clock.now(), slot.restarts + 1, 0
         log.line("process.started", process=f"worker {slot.number}", pid=slot.process.pid)
+        self._changed()
         counter = self._counter()
         slot.gone.clear()
         _, channel = await self._loop.create_unix_connection(
@@ -202,10 +253,12 @@ class Workers:
         _kill(slot.process)
         code = await slot.process.wait()
         slot.process = slot.channel = None
+        self._changed()
         await counter.close()
         return code
 
     def _heard(self, slot: _Slot, counter: Counter, note: FromWorker) -> None:
+        slot.silent = 0
         if isinstance(note, Load):
             slot.load = note
         elif isinstance(note, Took):
@@ -248,9 +301,12 @@ class Workers:
 
     def _hand_over(self, client: socket.socket) -> None:
         """To the next worker that takes it; when none does, the client sees its connection end."""
+        sound = any(slot.silent < DOUBTFUL for slot in self._turns)
         for _ in range(len(self._turns)):
             slot = self._turns[0]
             self._turns.rotate(-1)
+            if sound and slot.silent >= DOUBTFUL:
+                continue
             with suppress(OSError):
                 assert slot.connections is not None
                 socket.send_fds(slot.connections, [b"c"], [client.fileno()])

@@ -25,7 +25,8 @@ def serve(site: SiteOption, json: JsonOption = False) -> int:
 
     def announce(event: dict[str, Any]) -> None:
         output.document(event)
-        output.say(f"起動しました / ready: {event['url']}（{loaded.name_ja}）")
+        if event["event"] == "ready":
+            output.say(f"起動しました / ready: {event['url']}（{loaded.name_ja}）")
 
     run(loaded, announce)
     return ExitCode.DONE

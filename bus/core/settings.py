@@ -35,7 +35,8 @@ class Municipality:
 class FrontSettings:
     """Where the bus listens and what it admits. Sizes in bytes, times in seconds.
 
-    ``processes`` of 2 or more take the steps beside the process that owns the journal. ``wsa_to`` says how a
+    ``processes`` of 2 or more take the steps beside the process that owns the journal; one that is silent
+    for ``worker_timeout_s`` is ended and started anew. ``wsa_to`` says how a
     wsa:To is compared with the address posted to: its ``path`` under any host name, or ``exact``.
     """
 
@@ -48,6 +49,7 @@ class FrontSettings:
     body_timeout_s: float = 30.0
     idle_timeout_s: float = 75.0
     processes: int = 1
+    worker_timeout_s: float = 10.0
     wsa_to: str = "path"
 
     def addresses(self, path: str) -> tuple[str, str]:

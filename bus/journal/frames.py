@@ -49,7 +49,7 @@ class Took(msgspec.Struct, array_like=True, tag="took"):
 
 
 class Load(msgspec.Struct, array_like=True, tag="load"):
-    """Worker: how many connections and bytes of bodies I hold."""
+    """Worker: how many connections and bytes of bodies I hold. Said all the time: it shows that I am not hung."""
 
     connections: int
     in_flight: int

@@ -106,6 +106,7 @@ def _front(table: Table) -> FrontSettings:
         body_timeout_s=table.number("body_timeout_s", base.body_timeout_s, least=0.1),
         idle_timeout_s=table.number("idle_timeout_s", base.idle_timeout_s, least=0.1),
         processes=table.integer("processes", base.processes, least=1, most=MAX_PROCESSES),
+        worker_timeout_s=table.number("worker_timeout_s", base.worker_timeout_s, least=2, most=3600),
         wsa_to=table.choice("wsa_to", ("path", "exact"), base.wsa_to),
     )
     if front.public_url and not front.public_url.startswith(("http://", "https://")):
