@@ -33,6 +33,7 @@ LABELS: Mapping[str, str] = MappingProxyType(
         "held": "保留 held",
         "refused": "拒否 refused",
         "released": "保留を解いたもの released",
+        "returned": "外字のため差し戻した通知 returned",
         "superseded": "古い版 superseded",
         "duplicates": "重複 duplicates",
         "replaced": "差替え replaced",

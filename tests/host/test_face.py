@@ -14,10 +14,12 @@ from bus.wire.fault import RemoteFault, read_fault
 from bus.wire.records import from_element
 from schemas.model import Edition
 from tests.host.place import Caller, Place
+from tests.support.polling import until_async
 from tests.support.residents import message, resident
 
 ID = "urn:uuid:00000000-0000-4000-8000-000000000001"
 NOTICE = "juki.ido_tsuchi"
+GAIJI_ROW = "F0FC,U+2A6D6,,字形一致,試験,文字同定担当,2026-01-01,\r\n"
 
 
 def notice(edition: Edition, message_id: str = ID, **changes: str) -> bytes:
@@ -171,6 +173,26 @@ async def test_a_notice_that_the_vendor_cannot_hold_is_refused_before_it_is_acce
     assert (status, found.code) == (500, "CB6007")
     assert place.status("a-tax")["inbox"] == 0
     assert place.status("a-tax")["received"] == {}
+
+
+async def test_a_notice_refused_for_a_character_puts_it_on_the_worklist(place: Place, edition: Edition) -> None:
+    """Once for the message, however often it comes; the register decides it, and then the notice is taken."""
+    raw = notice(edition, shimei="架空　花\U0002a6d6")
+    register = place.folder / "gaiji" / "a-tax.csv"
+    async with place.running("a-tax") as host:
+        assert fault_of((await Caller(host).post(raw))[2]).code == "CB6007"
+        assert fault_of((await Caller(host).post(raw))[2]).code == "CB6007"
+        status = place.status("a-tax", detail=True)
+        listed = [(row["character"], row["count"], row["state"]) for row in status["worklist_list"]]
+        assert listed == [("U+2A6D6", 1, "open")]
+        assert (status["returned"], status["held"], status["inbox"]) == (1, 0, 0)
+    async with place.running("a-tax") as host:
+        assert place.status("a-tax")["worklist"] == {"open": 1}, "a restart decides nothing"
+        register.write_text(register.read_text("utf-8-sig") + GAIJI_ROW, "utf-8")
+        await until_async(lambda: place.status("a-tax")["worklist"] == {"decided": 1}, within_s=30, what="the decision")
+        assert (await Caller(host).post(raw))[0] == 200
+        status = place.status("a-tax")
+    assert (status["returned"], status["inbox"], status["worklist"]) == (0, 1, {"decided": 1})
 
 
 async def test_health_says_live_and_ready(place: Place) -> None:

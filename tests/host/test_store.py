@@ -265,3 +265,27 @@ def test_the_status_of_a_missing_store_is_cb6012(tmp_path: Path) -> None:
     with pytest.raises(AdapterError) as caught:
         count(tmp_path / "none.sqlite")
     assert caught.value.code == "CB6012"
+
+
+@pytest.mark.parametrize(
+    ("code", "got", "listed"),
+    [
+        ("CB6007", "U+2A6D6 (character 4)", ["U+2A6D6"]),
+        ("CB6007", "U+845B U+E0101", ["U+845B U+E0101"]),
+        ("CB6003", "F9FC", ["F9FC"]),
+        ("CB6007", "a delimiter", []),
+        ("CB6005", "U+2A6D6", []),
+    ],
+)
+async def test_the_worklist_holds_characters_and_nothing_else(
+    store: Store, code: str, got: str, listed: list[str]
+) -> None:
+    """As one shows them, whatever stands beside them in the finding."""
+    setback = files.Setback(1, code, (Finding(code, got=got),), files.RETURNED, b"{}")
+    await store.write(files.set_back, "notices", "message:urn:uuid:1", [setback], 1.0)
+    assert [row["character"] for row in count(store.path, detail=True)["worklist_list"]] == listed
+    await store.write(files.settle_worklist, 2.0)
+    assert count(store.path)["worklist"] == ({"open": 1} if listed else {})
+    await store.write(files.came_again, "notices", "message:urn:uuid:1")
+    await store.write(files.settle_worklist, 3.0)
+    assert count(store.path)["worklist"] == ({"decided": 1} if listed else {})

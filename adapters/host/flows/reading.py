@@ -12,16 +12,13 @@ from pathlib import Path
 
 from adapters.host.identity import uuid_of
 from adapters.host.store import files
-from adapters.host.store.files import HELD, REFUSED, Setback
+from adapters.host.store.files import HELD, HOLDABLE, REFUSED, Setback
 from adapters.host.translate import Translator
 from adapters.sdk.types import BadRecord, Converted, Origin
 from adapters.transports.file_drop import ERROR, FileDrop
 from bus.core import log
 from bus.core.errors import AdapterError, ChiikibusError, error_entry
 from bus.core.types import Finding
-
-HOLDABLE = frozenset({"CB6003", "CB6007"})
-"""A decision in the gaiji register lets such a record go on; everything else needs other bytes or another mapping."""
 
 ERROR_COLUMNS = (
     "レコード番号", "状態", "コード", "項目名", "位置", "理由", "対処", "期待 expected", "実際 got", "reason", "remedy"

@@ -20,7 +20,7 @@ from adapters.host.flows.base import AnsweringFlow, Environment, Reply, Request
 from adapters.host.identity import canonical_line, digest, identify, message_id_of, totals
 from adapters.host.store import bulk, files, outbox, received
 from adapters.host.store.bulk import Totals
-from adapters.host.store.files import HELD, Setback
+from adapters.host.store.files import HELD, HOLDABLE, RETURNED, Setback
 from adapters.host.store.received import Incoming
 from adapters.host.translate import Translator
 from bus.core import log
@@ -30,6 +30,8 @@ from bus.wire import records
 from schemas.model import Operation, RecordType
 
 LAST = "1"
+MESSAGE = "message:"
+"""Begins the source of a returned notice's records; its message id follows."""
 PART_STRIDE = 1_000_000
 """Record numbers of a part begin at part x stride: unique within the transfer."""
 
@@ -65,7 +67,11 @@ class Receiving:
         return self.environment.translators.get(self.spec.path("layout"), self.spec.path("mapping"))
 
     async def answer(self, request: Request) -> Reply:
-        """Check that the vendor can hold every record, queue them, give a receipt."""
+        """Check that the vendor can hold every record, queue them, give a receipt.
+
+        A notice with a character that the vendor does not have is refused (the bus parks it); the character goes to
+        the worklist.
+        """
         operation = request.operation
         record = self.environment.edition.units[operation.unit].records[operation.record]
         elements = records.carried_elements(request.payload, operation)
@@ -78,10 +84,22 @@ class Receiving:
                 self._store_part(database, request.message_id, part, rows, now)
 
             return Reply(receipt, store=store_part, after=self._told)
-        incoming = [self._incoming(record, number, records.from_element(one)) for number, one in enumerate(elements, 1)]
+        source = f"{MESSAGE}{request.message_id}"
+        incoming: list[Incoming] = []
+        for number, one in enumerate(elements, 1):
+            values = records.from_element(one)
+            try:
+                incoming.append(self._incoming(record, number, values))
+            except AdapterError as error:
+                if HOLDABLE & {finding.code for finding in error.findings}:
+                    raw, context = msgspec.json.encode(values), json.dumps({"operation": operation.key})
+                    setback = Setback(number, error.code, error.findings, RETURNED, raw, context)
+                    await self.environment.store.write(files.set_back, self.spec.id, source, [setback], now)
+                raise
 
         def store(database: sqlite3.Connection) -> None:
             received.take(database, self.spec.id, operation.key, request.message_id, incoming, now)
+            files.came_again(database, self.spec.id, source)
 
         return Reply(receipt, store=store, after=self._told)
 
@@ -222,10 +240,25 @@ class Receiving:
 
             await store.write(store_row, one.id, operation.key, context["id"], row)
             touched.add((operation.unit, context["ikkatsuid"]))
+        await self._look_at_returned(now)
         for unit, ikkatsuid in touched:
             await store.write(self._confirm_again, unit, ikkatsuid, now)
         if touched:
             self._told()
+
+    async def _look_at_returned(self, now: float) -> None:
+        """Which returned notices the vendor could hold by now: their characters are decided, the bus has the rest."""
+        store = self.environment.store
+        for one in files.held(store.reader, self.spec.id, RETURNED):
+            operation = self.environment.operation(json.loads(one.context)["operation"])
+            record = self.environment.edition.units[operation.unit].records[operation.record]
+            try:
+                self._incoming(record, one.record_no, msgspec.json.decode(one.raw))
+            except AdapterError as error:
+                if HOLDABLE & {finding.code for finding in error.findings}:
+                    continue
+            await store.write(files.released, one.id, now)
+            log.line("notice_may_come_again", flow=self.spec.id, message_id=one.source.removeprefix(MESSAGE))
 
     def _confirm_again(self, database: sqlite3.Connection, unit: str, ikkatsuid: str, now: float) -> None:
         left = files.count_held(database, self.spec.id, _source(unit, ikkatsuid))

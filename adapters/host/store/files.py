@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,13 @@ ERROR = "error"
 HELD = "held"
 REFUSED = "refused"
 RELEASED = "released"
+RETURNED = "returned"
+"""A record of a notice that was refused for a character: the bus keeps the notice, and here its character is noted."""
+
+
+HOLDABLE = frozenset({"CB6003", "CB6007"})
+"""A decision in the gaiji register mends these; everything else needs other bytes or another mapping."""
+_CHARACTER = re.compile(r"U\+[0-9A-F]{4,6}(?: U\+[0-9A-F]{4,6})*|[0-9A-F]{2,8}")
 
 
 def findings_json(findings: Sequence[Finding]) -> str:
@@ -111,7 +119,7 @@ def set_back(database: sqlite3.Connection, flow: str, source: str, setbacks: Seq
                 flow,
                 source,
                 one.record_no,
-                one.raw if one.state == HELD else None,
+                one.raw if one.state in {HELD, RETURNED} else None,
                 one.context,
                 one.state,
                 one.code,
@@ -125,18 +133,24 @@ def set_back(database: sqlite3.Connection, flow: str, source: str, setbacks: Seq
 
 def _worklist(database: sqlite3.Connection, findings: Sequence[Finding], now: float) -> None:
     for finding in findings:
-        if finding.code in {"CB6003", "CB6007"} and finding.got:
+        if finding.code in HOLDABLE and _character(finding):
             database.execute(
                 "INSERT INTO worklist (character, place, count, state, first_at, last_at) VALUES (?,?,1,'open',?,?)"
                 " ON CONFLICT (character) DO UPDATE SET count = count + 1, state = 'open', last_at = excluded.last_at",
-                (finding.got, finding.place, now, now),
+                (_character(finding), finding.place, now, now),
             )
 
 
-def held(database: sqlite3.Connection, flow: str) -> list[HeldRecord]:
-    """The held records of a flow, oldest first."""
+def _character(finding: Finding) -> str:
+    """The character that a finding is about, without where in the value it stands; empty when it is about none."""
+    shown = finding.got.partition(" (")[0]
+    return shown if _CHARACTER.fullmatch(shown) else ""
+
+
+def held(database: sqlite3.Connection, flow: str, state: str = HELD) -> list[HeldRecord]:
+    """The held (or returned) records of a flow, oldest first."""
     rows = database.execute(
-        "SELECT id, source, record_no, raw, context FROM held WHERE flow = ? AND state = ? ORDER BY id", (flow, HELD)
+        "SELECT id, source, record_no, raw, context FROM held WHERE flow = ? AND state = ? ORDER BY id", (flow, state)
     )
     return [HeldRecord(r["id"], r["source"], r["record_no"], bytes(r["raw"] or b""), r["context"]) for r in rows]
 
@@ -152,6 +166,11 @@ def count_held(database: sqlite3.Connection, flow: str, source: str) -> int:
 def released(database: sqlite3.Connection, held_id: int, now: float) -> None:
     """A held record has gone on: its bytes need not stay."""
     database.execute("UPDATE held SET state = ?, raw = NULL, finished_at = ? WHERE id = ?", (RELEASED, now, held_id))
+
+
+def came_again(database: sqlite3.Connection, flow: str, source: str) -> None:
+    """A notice that had been returned is taken: nothing of it waits any more."""
+    database.execute("DELETE FROM held WHERE flow = ? AND source = ?", (flow, source))
 
 
 def went_on(database: sqlite3.Connection, flow: str, source: str, record_nos: Sequence[int]) -> None:
@@ -175,20 +194,20 @@ def still_held(
 ) -> None:
     """A held record was tried again in vain; ``final`` when waiting cannot help."""
     row = database.execute("SELECT detail FROM held WHERE id = ?", (held_id,)).fetchone()
-    known = {finding.got for finding in findings_from(row["detail"])} if row is not None else set()
+    known = {_character(finding) for finding in findings_from(row["detail"])} if row is not None else set()
     database.execute(
         "UPDATE held SET state = ?, code = ?, detail = ?, finished_at = ? WHERE id = ?",
         (REFUSED if final else HELD, code, findings_json(findings), now if final else 0, held_id),
     )
     if not final:
-        _worklist(database, [finding for finding in findings if finding.got not in known], now)
+        _worklist(database, [finding for finding in findings if _character(finding) not in known], now)
 
 
 def settle_worklist(database: sqlite3.Connection, now: float) -> None:
-    """After held records were tried again: characters that no held record waits for any more are decided."""
+    """After records were tried again: characters that no held or returned one waits for any more are decided."""
     open_characters = {
-        finding.got
-        for row in database.execute("SELECT detail FROM held WHERE state = ?", (HELD,))
+        _character(finding)
+        for row in database.execute("SELECT detail FROM held WHERE state IN (?, ?)", (HELD, RETURNED))
         for finding in findings_from(row["detail"])
     }
     for row in database.execute("SELECT character FROM worklist WHERE state = 'open'").fetchall():

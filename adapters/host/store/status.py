@@ -67,6 +67,7 @@ def _count(database: sqlite3.Connection, *, detail: bool) -> dict[str, Any]:
         "held": held.get("held", 0),
         "refused": held.get("refused", 0) + outbox.get("refused", 0) + received.get("refused", 0),
         "released": held.get("released", 0),
+        "returned": held.get("returned", 0),
         "superseded": total("superseded"),
         "duplicates": total("duplicate"),
         "replaced": total("replaced"),
