@@ -57,13 +57,13 @@ class _Reader:
         self.folder = folder
         self.findings: list[Finding] = []
 
-    def octets(self, path: str) -> bytes:
-        """The bytes of a file, empty with a finding when it cannot be read."""
+    def octets(self, path: str) -> bytes | None:
+        """The bytes of a file, ``None`` with a finding when it cannot be read."""
         try:
             return (self.folder / path).read_bytes()
         except OSError as error:
             self.findings.append(Finding(UNREADABLE, path=path, expected="readable file", got=type(error).__name__))
-            return b""
+            return None
 
     def use(self, make: Callable[[], T]) -> T | None:
         """What ``make`` gives, or ``None`` with its finding."""
@@ -76,7 +76,7 @@ class _Reader:
     def certificates(self, path: str) -> list[Certificate]:
         """All certificates of a file."""
         raw = self.octets(path)
-        return (self.use(lambda: certificates_of(raw, path)) or []) if raw else []
+        return [] if raw is None else self.use(lambda: certificates_of(raw, path)) or []
 
     def certificate(self, path: str) -> Certificate | None:
         """The first certificate of a file."""
@@ -87,7 +87,7 @@ class _Reader:
         """A key of the bus with its certificate."""
         key, path = self.octets(str(KEYS / f"{name}.key")), str(KEYS / f"{name}.crt")
         certificate = self.certificate(path)
-        if not key or certificate is None:
+        if key is None or certificate is None:
             return None
         private = self.use(lambda: read_private(key, str(KEYS / f"{name}.key")))
         return None if private is None else self.use(lambda: make(name, private, certificate, path))
@@ -147,7 +147,8 @@ def gate_with(site: Site, settings: EndpointSecurity, name: str, sign: Sequence[
 def _crls(reader: _Reader) -> list[tuple[str, RevocationList]]:
     found: list[tuple[str, RevocationList]] = []
     for path in reader.listed(CRLS, (".crl", ".pem")):
-        read = reader.use(partial(revocation_lists_of, reader.octets(path), path))
+        raw = reader.octets(path)
+        read = None if raw is None else reader.use(partial(revocation_lists_of, raw, path))
         found += [(path, each) for each in read or ()]
     return found
 
