@@ -6,6 +6,10 @@ the log and in ``chiikibus security explain``.
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+from functools import partial
+from hashlib import sha256
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
@@ -14,10 +18,12 @@ from bus.core.ports import HttpReply
 from bus.core.types import Endpoint, Exchange, Finding
 from bus.pipeline.envelope import name_operation
 from bus.pipeline.house import House
-from bus.wire import envelope, safe_xml
-from bus.wire.envelope import MUST_UNDERSTAND, WSSE
+from bus.pipeline.parse import LARGE
+from bus.wire import envelope, safe_xml, splice
+from bus.wire.envelope import MUST_UNDERSTAND, SECURITY, WSSE
 from bus.wire.fault import error_response
 from bus.wire.http import XML, Response
+from bus.wire.reliable.names import PREFIX as RM
 from bus.wire.safe_xml import line_of
 from bus.wire.security.refusal import SecurityRefusal
 
@@ -58,15 +64,19 @@ async def _guarded(house: House, exchange: Exchange, gate: Gate) -> None:
             exchange.tree = safe_xml.parse(exchange.opened)
             exchange.envelope = envelope.read(exchange.tree)
             exchange.body = exchange.envelope.body
-        checked = gate.check(
+        check = partial(
+            gate.check,
             exchange.tree,
             exchange.envelope,
             exchange.received_at,
             private=is_private(exchange.request.peer),
             encrypted=bool(exchange.opened),
         )
+        checked = check() if len(exchange.request.body) < LARGE else await asyncio.to_thread(check)
         for value, until in checked.once:
             await _once(house, exchange, value, until)
+        if exchange.reliable is not None and (checked.signer or exchange.opened):
+            _without_hop(exchange)
     except (SecurityRefusal, WireError) as refusal:
         exchange.reason = refusal.code
         _log(house, exchange.id, exchange.sender, refusal)
@@ -80,6 +90,19 @@ def _no_attachments(package: object) -> None:
     """Errors: CB2024: a signature of this bus covers no attachment, so that nothing shows who made one."""
     if package is not None:
         raise SecurityRefusal(NOT_COVERED, "attachments", expected="none", got="not covered by the signature")
+
+
+def _without_hop(exchange: Exchange) -> None:
+    """What goes on of a message in a sequence: the blocks of the sequence were for the bus, and were signed.
+
+    Without them the signature does not hold any more: it is taken out, too, and with it the key of what was decrypted.
+    """
+    message = exchange.message
+    assert message is not None
+    raw = splice.without(exchange.opened or exchange.request.body, lambda tag: tag == SECURITY or tag.startswith(RM))
+    content_type = XML if exchange.opened else message.content_type
+    exchange.message = replace(message, raw=raw, sha256=sha256(raw).hexdigest(), content_type=content_type)
+    exchange.opened = b""
 
 
 async def _once(house: House, exchange: Exchange, value: str, until: float) -> None:

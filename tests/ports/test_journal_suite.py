@@ -324,3 +324,25 @@ async def test_a_closed_journal_accepts_nothing(implementation: JournalImplement
     await journal.close()
     with pytest.raises(JournalError):
         await journal.record([step(acceptance(), State.DISPATCHING)])
+
+
+async def test_a_value_counts_once_until_its_time_is_over(journal: Journal) -> None:
+    """Asked at the same time, one of them is new; after its end the value may come again."""
+    assert sorted(await asyncio.gather(*(journal.remember("nonce", 100.0, 10.0) for _ in range(5)))) == [False] * 4 + [
+        True
+    ]
+    assert await journal.remember("another", 100.0, 10.0)
+    assert not await journal.remember("nonce", 100.0, 99.0)
+    assert await journal.remember("nonce", 300.0, 200.0)
+
+
+@pytest.mark.parametrize("implementation", journals("reopen"))
+async def test_what_counted_once_is_known_after_a_restart(
+    implementation: JournalImplementation, tmp_path: Path
+) -> None:
+    """A replay does not become possible by restarting the bus."""
+    for expected in (True, False):
+        journal = implementation.make(tmp_path, SteppedClock())
+        await journal.open()
+        assert await journal.remember("nonce", 100.0, 10.0) is expected
+        await journal.close()

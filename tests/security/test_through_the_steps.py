@@ -23,6 +23,7 @@ from bus.wire.security.username import write
 from tests.pipeline.fakes import Sent
 from tests.pipeline.messages import inquiry, resident_reply
 from tests.security.ground import NOW, accept, gate, ring, settings, signed
+from tests.security.signing import sign_again
 from tests.security.site import SIGNED, fault_of, question, secured, signed_question, tree, write_keys
 
 BOTH = replace(SIGNED, outbound=Outbound.SIGNED)
@@ -292,3 +293,13 @@ def test_a_plain_site_does_not_load_the_libraries() -> None:
     root = Path(__file__).parents[2]
     found = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root, env={"PYTHONPATH": str(root)})
     assert found.stdout.split() == ["False", "False"]
+
+
+async def test_large_messages_are_verified_beside_the_event_loop(folder: Path) -> None:
+    """The outcome is the same as for small ones; prefix lists are honoured in another thread, too."""
+    town = secured(folder, tax=SIGNED)
+    large = question().replace(b"<soap:Body>", b"<soap:Body>" + b" " * 300_000)
+    assert (await town.post(signed(raw=large))).status == 200
+    assert fault_of(await town.post(large)).code == "CB2020"
+    listed = sign_again(tree(signed(raw=large.replace(b"urn:uuid:1", b"urn:uuid:2"))), ring().tax, prefixes="cb soap")
+    assert (await town.post(listed)).status == 200
