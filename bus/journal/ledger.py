@@ -22,6 +22,7 @@ from bus.journal.rows import KEY_SEPARATOR, known
 from bus.journal.schema import CALLING, FAN_OUT, OPEN_CLASS, WAITING
 from bus.journal.seen import Remembrance, Seen
 from bus.journal.sequence_ledger import SequenceLedger, SequenceWork
+from bus.journal.tally import Moves, Tally, still_open
 
 Work = Acceptance | tuple[Transition, ...] | Remembrance | SequenceWork
 """What one caller wants done: one acceptance, transitions that stand or fall together, a value to count once, or a
@@ -88,7 +89,11 @@ class Ledger:
     noticed through ``PRAGMA data_version`` inside the transaction, and then everything is read anew.
     """
 
-    def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
+    def __init__(self, connection: sqlite3.Connection, clock: Clock, tally: Tally) -> None:
+        """``tally`` counts what the connection holds now; it is replaced as a whole after every commit."""
+        self.tally = tally
+        self._moves_made = Moves()
+        self._others_wrote = False
         self._connection = connection
         self._clock = clock
         self.messages = MessageIndex(connection)
@@ -139,10 +144,14 @@ class Ledger:
     def commit(self) -> None:
         """Make what was written durable; returns when it is. Errors: ``sqlite3.Error``, then nothing was stored."""
         try:
+            tally = self.tally.plus(self._moves_made)
+            if self._others_wrote:
+                tally = tally.with_others(still_open(self._connection))
             self._connection.execute("COMMIT")
         except BaseException:
             self._abandon()
             raise
+        self.tally, self._moves_made, self._others_wrote = tally, Moves(), False
         # Not earlier: a second caller of the same batch must meet the new state, which the tables show only now.
         for delivery_id in self._finished:
             self._places.pop(delivery_id, None)
@@ -151,6 +160,7 @@ class Ledger:
             self._places.clear()
 
     def _abandon(self) -> None:
+        self._moves_made = Moves()
         self._places.clear()
         self._finished.clear()
         self._sequences.forget()
@@ -168,6 +178,7 @@ class Ledger:
         if found != self._data_version:
             self._places.clear()
             self._sequences.forget()
+            self._others_wrote = True
             self._data_version = found
 
     # -- acceptance -------------------------------------------------------------------------------------------
@@ -191,6 +202,7 @@ class Ledger:
         except sqlite3.IntegrityError:
             # An exchange id used twice is the fault of one caller: find out whose.
             self._connection.execute("ROLLBACK")
+            self._moves_made = Moves()
             self._connection.execute("BEGIN IMMEDIATE")
             self._notice_others()
             self._places.clear()
@@ -251,6 +263,10 @@ class Ledger:
         self._deliveries.write(self._connection, deliveries)
         for number, package in held:
             packages.add(self._connection, packages.REQUEST, number, package)
+        made, refused_here = self._moves_made, sum(1 for _, a in acceptances if a.state is State.REJECTED)
+        made.rejected += refused_here
+        made.accepted += len(acceptances) - refused_here
+        made.deliveries += len(deliveries) // 5
         self._next_n = n
 
     def _accept_one(self, acceptance: Acceptance) -> Known | None:
@@ -285,6 +301,9 @@ class Ledger:
             for t in transitions:
                 place = self._place(t.delivery_id)
                 assert place is not None
+                if t.state in FINAL:
+                    self._moves_made.turned(place.state, t.state)
+                    self._finished.append(t.delivery_id)
                 self._note(t, place, pending, turned)
                 place.events += 1
                 events += (place.n, place.events, t.at, t.state.value, t.attempt, t.code, t.detail, "")
@@ -292,8 +311,6 @@ class Ledger:
                     replies += (place.n, t.reply_status, t.reply_content_type, t.reply)
                 if t.reply_package is not None:
                     packages.add(self._connection, packages.REPLY, place.n, t.reply_package)
-                if t.state in FINAL:
-                    self._finished.append(t.delivery_id)
         moves: list[object] = []
         turns: list[object] = []
         for n, row in pending.items():

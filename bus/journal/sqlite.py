@@ -40,6 +40,7 @@ from bus.journal.schema import (
     MOVING,
     WAITING,
     Connect,
+    cannot_open,
     connect,
     open_for_reading,
     open_for_writing,
@@ -47,6 +48,7 @@ from bus.journal.schema import (
 from bus.journal.seen import Remembrance
 from bus.journal.sequence_ledger import Acknowledge, Begin, Depart, End, NumberReply, Renew
 from bus.journal.sequence_rows import read_arrived, read_departures, read_sequence, read_sequences
+from bus.journal.tally import Tally, open_by_state, take, write_down
 from bus.journal.writer import LIGHT_BYTES, GroupWriter, Ticket
 
 BUSY_PAUSE_S: Final = 0.002
@@ -69,6 +71,10 @@ _DUE: Final = (
 )
 
 
+COUNTED_AGAIN: Final = 3
+"""Looks for a moment between two commits; without one the numbers are those of two commits that follow each other."""
+
+
 class _SqliteStore:
     """The connection that writes; used by one thread at a time."""
 
@@ -80,6 +86,8 @@ class _SqliteStore:
         self._max_pages = max_pages
         self._connection: sqlite3.Connection | None = None
         self._ledger: Ledger | None = None
+        self.committing = False
+        self._certain = False
         self._checkpointer = Checkpointer(path, make)
 
     def open(self) -> None:
@@ -87,8 +95,14 @@ class _SqliteStore:
         connection = open_for_writing(self._path, self._make, max_pages=self._max_pages)
         connection.execute("PRAGMA cache_size=-65536")
         connection.execute("PRAGMA temp_store=MEMORY")
+        try:
+            tally = take(connection)
+        except sqlite3.Error as error:
+            connection.close()
+            raise cannot_open(self._path, error) from error
         connection.execute("PRAGMA busy_timeout=0")
-        self._connection, self._ledger = connection, Ledger(connection, self._clock)
+        self._connection, self._ledger = connection, Ledger(connection, self._clock, tally)
+        self._certain = True
         make_room(self._path, self._log_room)
         self._checkpointer.start()
 
@@ -114,7 +128,18 @@ class _SqliteStore:
 
     def commit(self) -> None:
         assert self._ledger is not None
-        self._ledger.commit()
+        self.committing, self._certain = True, False
+        try:
+            self._ledger.commit()
+            self._certain = True
+        finally:
+            self.committing = False
+
+    @property
+    def tally(self) -> Tally:
+        """The numbers as of the last commit."""
+        assert self._ledger is not None
+        return self._ledger.tally
 
     @property
     def messages(self) -> MessageIndex:
@@ -132,6 +157,9 @@ class _SqliteStore:
 
     def close(self) -> None:
         self._checkpointer.stop()
+        if self._certain and self._connection is not None and self._ledger is not None:
+            with contextlib.suppress(sqlite3.Error):
+                write_down(self._connection, self._ledger.tally)
         self._disconnect()
 
     def _disconnect(self) -> None:
@@ -284,13 +312,23 @@ class SqliteJournal:
 
     def counts(self) -> dict[str, int]:
         """Deliveries per state (all states named), ``accepted_messages`` and ``rejected_messages``."""
-        read = self._read()
-        counts = {state.value: 0 for state in State}
-        counts.update(read.execute("SELECT state, count(*) FROM delivery GROUP BY state").fetchall())
-        total = int(read.execute("SELECT count(*) FROM exchange").fetchone()[0])
-        rejected = int(read.execute("SELECT count(*) FROM exchange WHERE refused > 0").fetchone()[0])
-        counts[State.REJECTED.value] = rejected
-        return counts | {"accepted_messages": total - rejected, "rejected_messages": rejected}
+        read, store = self._read(), self._store
+        for _ in range(COUNTED_AGAIN):
+            tally, busy = store.tally, store.committing
+            moving = open_by_state(read)
+            if not busy and not store.committing and store.tally is tally:
+                tally = tally.with_others(sum(moving.values()))
+                break
+        counts = {state.value: moving.get(state, 0) for state in State}
+        final = {
+            State.DELIVERED: tally.delivered,
+            State.REPLIED: tally.replied,
+            State.EXPIRED: tally.expired,
+            State.CANCELLED: tally.cancelled,
+            State.REJECTED: tally.rejected,
+        }
+        counts |= {state.value: number for state, number in final.items()}
+        return counts | {"accepted_messages": tally.accepted, "rejected_messages": tally.rejected}
 
     def owner_only(self) -> None:
         """This is the owner."""

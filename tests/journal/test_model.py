@@ -104,6 +104,9 @@ def compare(journal: SqliteJournal, model: Model) -> None:
     assert found == [delivery_id for delivery_id in still_open if delivery_id in queued]
     assert set(journal.interrupted_calls()) == set(still_open) - queued
     counts = journal.counts()
+    assert {state: counts[state] for state in State if state is not State.REJECTED} == {
+        state: list(model.states.values()).count(state) for state in State if state is not State.REJECTED
+    }
     assert counts["rejected_messages"] == model.refused
     assert counts["accepted_messages"] == len(model.accepted)
 
