@@ -237,7 +237,7 @@ class Ledger:
         bodies: list[object] = []
         deliveries: list[object] = []
         held: list[tuple[int, Package]] = []
-        n, now, places = self._next_n, self._clock.now(), self._places
+        n, now, places, rejected = self._next_n, self._clock.now(), self._places, 0
         for key, a in acceptances:
             refused = a.state is State.REJECTED
             exchanges += (
@@ -249,7 +249,9 @@ class Ledger:
                 bodies += (n, a.raw)
             if a.package is not None:
                 held.append((n, a.package))
-            if not refused:
+            if refused:
+                rejected += 1
+            else:
                 direct = a.mode is Mode.DIRECT
                 state, where, row = a.state.value, CALLING if direct else OPEN_CLASS[a.state], n * FAN_OUT
                 for target in a.targets:
@@ -263,9 +265,9 @@ class Ledger:
         self._deliveries.write(self._connection, deliveries)
         for number, package in held:
             packages.add(self._connection, packages.REQUEST, number, package)
-        made, refused_here = self._moves_made, sum(1 for _, a in acceptances if a.state is State.REJECTED)
-        made.rejected += refused_here
-        made.accepted += len(acceptances) - refused_here
+        made = self._moves_made
+        made.rejected += rejected
+        made.accepted += len(acceptances) - rejected
         made.deliveries += len(deliveries) // 5
         self._next_n = n
 

@@ -41,10 +41,10 @@ class Tally:
             self.accepted + moves.accepted,
             self.rejected + moves.rejected,
             self.deliveries + moves.deliveries,
-            self.delivered + moves.by_state[State.DELIVERED],
-            self.replied + moves.by_state[State.REPLIED],
-            self.expired + moves.by_state[State.EXPIRED],
-            self.cancelled + moves.by_state[State.CANCELLED],
+            self.delivered + moves.delivered,
+            self.replied + moves.replied,
+            self.expired + moves.expired,
+            self.cancelled + moves.cancelled,
         )
 
     def with_others(self, still_open: int) -> Tally:
@@ -56,20 +56,26 @@ class Tally:
 
 
 class Moves:
-    """What one batch changes, until its commit."""
+    """What one batch changes, until its commit. States are compared as objects: hashing one costs more."""
 
-    __slots__ = ("accepted", "by_state", "deliveries", "rejected")
+    __slots__ = ("accepted", "cancelled", "delivered", "deliveries", "expired", "rejected", "replied")
 
     def __init__(self) -> None:
         self.accepted = self.rejected = self.deliveries = 0
-        self.by_state = dict.fromkeys((State.DELIVERED, State.REPLIED, State.EXPIRED, State.CANCELLED), 0)
+        self.delivered = self.replied = self.expired = self.cancelled = 0
 
     def turned(self, old: State, new: State) -> None:
-        """A delivery went from ``old`` to the final state ``new``."""
-        by_state = self.by_state
-        by_state[new] += 1
-        if old in by_state:
-            by_state[old] -= 1
+        """A delivery went from ``old`` to the final state ``new``; of those only DELIVERED may go on."""
+        if new is State.DELIVERED:
+            self.delivered += 1
+        elif new is State.REPLIED:
+            self.replied += 1
+            if old is State.DELIVERED:
+                self.delivered -= 1
+        elif new is State.EXPIRED:
+            self.expired += 1
+        else:
+            self.cancelled += 1
 
 
 def take(connection: sqlite3.Connection) -> Tally:
