@@ -377,6 +377,13 @@ class Outgoing(Protocol):
         """
         ...
 
+    async def given_up(self, consignment: Consignment, code: str) -> None:
+        """Tell the requester that its request came to nothing, where it named a place for that.
+
+        Durable when this returns; saying it again says it once. Errors: ``JournalError``.
+        """
+        ...
+
     def on_park(self, consignment: Consignment) -> OnPark:
         """Whether a parked message blocks later ones of its keys."""
         ...

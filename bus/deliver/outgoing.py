@@ -18,6 +18,7 @@ from bus.pipeline.house import House
 from bus.pipeline.late import LATE
 from bus.pipeline.security import inspect_reply, protected
 from bus.pipeline.tables import ANSWER_SUFFIX
+from bus.pipeline.tell import given_up
 from bus.wire.attachments.media import is_multipart
 from bus.wire.http import XML
 
@@ -65,6 +66,10 @@ class HouseOutgoing:
             house.discard(reply.package)
         detail = json.dumps([finding.as_dict() for finding in findings], ensure_ascii=False) if findings else ""
         return Verdict(state, code, detail, reply=kept)
+
+    async def given_up(self, consignment: Consignment, code: str) -> None:
+        """A fault for the address that the request names. Errors: CB4001."""
+        await given_up(self._house(), consignment, code)
 
     def on_park(self, consignment: Consignment) -> OnPark:
         """What the route says today; a message whose route is gone keeps blocking its keys."""

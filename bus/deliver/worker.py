@@ -309,7 +309,7 @@ class DeliveryWorker:
 
     async def _record_outcomes(self) -> None:
         batch, self._outcomes = self._outcomes, []
-        refused, failed = await self._recorded(batch)
+        refused, failed = await self._recorded(batch) if await self._told(batch) else (set(), True)
         if failed:
             # The outcome is known but not yet durable: keep it and try again; what was recorded is refused then.
             self._outcomes = batch + self._outcomes
@@ -324,6 +324,18 @@ class DeliveryWorker:
                     gone.add(transition.delivery_id)
         await self._let_go(gone)
         self._work.set()
+
+    async def _told(self, batch: Sequence[Transition]) -> bool:
+        """Tell requesters what comes to nothing, before that is recorded; false when the journal cannot store it."""
+        for transition in batch:
+            if transition.state is State.EXPIRED:
+                try:
+                    consignment = self._parcels[transition.delivery_id].consignment
+                    await self._kit.outgoing.given_up(consignment, transition.code)
+                except JournalError as error:
+                    self._kit.log("delivery_not_recorded", endpoint=self._endpoint.key, code=error.code)
+                    return False
+        return True
 
     def _kept(self, transition: Transition) -> bool:
         """Whether the delivery stays in its lanes after this outcome."""

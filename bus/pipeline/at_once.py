@@ -83,7 +83,7 @@ def _addressed(house: House, exchange: Exchange, operation: Operation, reply: by
     assert message is not None
     assert exchange.answers is not None
     action = SOAP_FAULT_ACTION if read.is_fault else operation.reply_action
-    request = late.requested(house, exchange.answers)
+    request = late.requested(house, exchange.answers.exchange_id)
     properties, parameters = answer(request, action, message.id, fault=read.is_fault)
     if not request.message_id:
         return message

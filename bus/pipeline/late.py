@@ -207,15 +207,15 @@ def _waits(known: Known, operation: Operation) -> bool:
     return operation.pattern == LATE or (known.mode is Mode.QUEUED and has_answer(operation))
 
 
-def requested(house: House, known: Known) -> Addressing:
+def requested(house: House, exchange_id: str) -> Addressing:
     """What the stored request said of WS-Addressing."""
-    raw = house.journal.body(known.exchange_id)
+    raw = house.journal.body(exchange_id)
     return envelope.read(safe_xml.parse(raw, _content_type(raw))).addressing if raw else NO_ADDRESSING
 
 
 def _reply_endpoint(house: House, known: Known, requester: Endpoint, *, fault: bool) -> Endpoint:
     """The registered endpoint that the stored request names for this; the requester itself where it named none."""
-    address = place(requested(house, known), fault=fault)
+    address = place(requested(house, known.exchange_id), fault=fault)
     if not is_addressed(address):
         return requester
     return house.tables.addresses.get((requester.municipality, address), requester)

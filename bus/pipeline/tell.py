@@ -12,9 +12,10 @@ from typing import Final
 
 from bus.core.basic import BUS_USER
 from bus.core.errors import ChiikibusError
-from bus.core.ports import Acceptance
+from bus.core.ports import Acceptance, Consignment
 from bus.core.states import State
-from bus.core.types import Addressing, Endpoint, Exchange, Mode, Package
+from bus.core.types import Addressing, Endpoint, Exchange, Mode
+from bus.pipeline import late
 from bus.pipeline.house import House
 from bus.pipeline.tables import ANSWER_SUFFIX
 from bus.wire import envelope
@@ -45,7 +46,7 @@ async def fault(house: House, exchange: Exchange, error: ChiikibusError, record_
     if receiver is None or not request.message_id:
         return response
     raw = fault_bytes(error, record_id=record_id, request=request)
-    return await _elsewhere(house, exchange, receiver, record_id, raw, XML)
+    return await _elsewhere(house, exchange, receiver, record_id, Response(500, XML, raw))
 
 
 async def answered(house: House, exchange: Exchange, response: Response, record_id: str) -> Response:
@@ -61,8 +62,27 @@ async def answered(house: House, exchange: Exchange, response: Response, record_
     receiver = receiver_of(house, exchange, address)
     if receiver is None or not response.body:
         return response
-    package = response.package
-    return await _elsewhere(house, exchange, receiver, record_id, response.body, response.content_type, package)
+    return await _elsewhere(house, exchange, receiver, record_id, response)
+
+
+async def given_up(house: House, consignment: Consignment, code: str) -> None:
+    """Tell the address that a queued request names for faults that it came to nothing; then it is told for good.
+
+    What has no answer (a notice) is the operator's matter alone. Errors: CB4001, and nothing was told.
+    """
+    operation = house.tables.operations.get(consignment.operation)
+    sender = house.tables.endpoints.get((consignment.municipality, consignment.sender))
+    if operation is None or sender is None or not late.has_answer(operation):
+        return
+    request = late.requested(house, consignment.exchange_id)
+    exchange = Exchange(consignment.exchange_id, sender, consignment.accepted_at, operation.unit)
+    exchange.operation, exchange.purpose = operation, consignment.purpose
+    receiver = receiver_of(house, exchange, place(request, fault=True))
+    if receiver is None or not request.message_id:
+        return
+    raw = fault_bytes(ChiikibusError(code), record_id=consignment.exchange_id, request=request)
+    told = Response(500, XML, raw)
+    await _pass_on(house, exchange, receiver, (consignment.message_id, consignment.exchange_id), told)
 
 
 def receiver_of(house: House, exchange: Exchange, address: str) -> Endpoint | None:
@@ -77,18 +97,27 @@ def receiver_of(house: House, exchange: Exchange, address: str) -> Endpoint | No
     return receiver if (receiver.key, exchange.operation.key, purpose) in house.tables.rights else None
 
 
-async def _elsewhere(
-    house: House,
-    exchange: Exchange,
-    receiver: Endpoint,
-    record_id: str,
-    raw: bytes,
-    content_type: str,
-    package: Package | None = None,
-) -> Response:
-    """Accept a fault for ``receiver`` as a message of its own; its id is that of the record, so it goes only once."""
-    message, operation = exchange.message, exchange.operation
+async def _elsewhere(house: House, exchange: Exchange, receiver: Endpoint, record_id: str, told: Response) -> Response:
+    """202 once ``told`` is accepted for ``receiver``; the fault of the journal when it cannot be."""
+    message = exchange.message
     assert message is not None
+    try:
+        await _pass_on(house, exchange, receiver, (message.id, record_id), told)
+    except ChiikibusError as unstored:
+        return error_response(unstored, record_id=record_id, request=message.addressing)
+    return Response(202)
+
+
+async def _pass_on(
+    house: House, exchange: Exchange, receiver: Endpoint, about: tuple[str, str], told: Response
+) -> None:
+    """Accept a fault for ``receiver`` as a message of its own; its id is that of the record, so it goes only once.
+
+    ``about`` is the id of the message it is about, and the record of that. Errors: CB4001.
+    """
+    relates_to, record_id = about
+    package = told.package
+    operation = exchange.operation
     assert operation is not None
     now = house.clock.now()
     acceptance = Acceptance(
@@ -96,7 +125,7 @@ async def _elsewhere(
         municipality=exchange.sender.municipality,
         sender=BUS_USER,
         message_id=f"{MESSAGE_ID}{record_id}",
-        sha256=sha256(raw).hexdigest(),
+        sha256=sha256(told.body).hexdigest(),
         unit=operation.unit,
         operation=operation.key + ANSWER_SUFFIX,
         edition=house.tables.edition.version,
@@ -105,35 +134,30 @@ async def _elsewhere(
         ordering_keys=(),
         received_at=now,
         expires_at=now + (exchange.route.expires_s if exchange.route is not None else EXPIRES_S),
-        content_type=content_type,
+        content_type=told.content_type,
         soap_action=SOAP_FAULT_ACTION,
-        relates_to=message.id,
+        relates_to=relates_to,
         tables_hash=house.tables.tables_hash,
-        size=len(raw) if package is None else package.size,
+        size=len(told.body) if package is None else package.size,
         state=State.ACCEPTED,
         targets=(receiver.id,),
-        raw=raw,
+        raw=told.body,
         package=package,
     )
     if package is not None:
         package.kept = True  # from here on a row may hold it; what none holds goes with the next sweep
-    try:
-        known = await house.journal.accept(acceptance)
-    except ChiikibusError as unstored:
-        return error_response(unstored, record_id=record_id, request=message.addressing)
-    if known is None:
+    if await house.journal.accept(acceptance) is None:
         house.outbox.hand_over(acceptance.consignments())
         house.log(
             "told_elsewhere",
             exchange_id=acceptance.exchange_id,
-            relates_to=message.id,
+            relates_to=relates_to,
             municipality=acceptance.municipality,
             sender=exchange.sender.key,
             target=receiver.key,
             operation=operation.key,
-            size=len(raw),
+            size=len(told.body),
         )
-    return Response(202)
 
 
 def _request(exchange: Exchange) -> Addressing:

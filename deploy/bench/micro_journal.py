@@ -70,6 +70,9 @@ class PlainOutgoing:
         """Delivered."""
         return Verdict(State.DELIVERED)
 
+    async def given_up(self, consignment: Consignment, code: str) -> None:
+        """Nobody asked to be told."""
+
     def on_park(self, consignment: Consignment) -> OnPark:
         """Nothing parks here."""
         return OnPark.BLOCK

@@ -141,6 +141,9 @@ class PlainOutgoing:
             State.DELIVERED if reply.status == 200 else State.RETRY_WAIT, "" if reply.status == 200 else "CB5004"
         )
 
+    async def given_up(self, consignment: Consignment, code: str) -> None:
+        """Nobody asked to be told."""
+
     def on_park(self, consignment: Consignment) -> OnPark:
         """Nothing parks here."""
         return OnPark.BLOCK

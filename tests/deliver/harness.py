@@ -11,7 +11,7 @@ from typing import Any
 
 from bus.broker.memory import MemoryBroker
 from bus.core.clock import SystemClock
-from bus.core.errors import DeliveryError
+from bus.core.errors import DeliveryError, JournalError
 from bus.core.ports import Acceptance, Consignment, HttpReply, Verdict
 from bus.core.settings import DeliverySettings
 from bus.core.states import State
@@ -71,6 +71,8 @@ class PlainOutgoing:
     """Bytes as received; 2xx is a success, 503 a reason to wait, anything else parks."""
 
     park: OnPark = OnPark.BLOCK
+    deaf: int = 0
+    gave_up: list[tuple[str, str]] = field(default_factory=list)
 
     def request(self, consignment: Consignment, endpoint: Endpoint) -> tuple[bytes, Sequence[tuple[str, str]]]:
         """The body and the one header that the scripted sender looks at."""
@@ -85,6 +87,13 @@ class PlainOutgoing:
         if reply.status == 503:
             return Verdict(State.RETRY_WAIT, "CB6009")
         return Verdict(State.PARKED, "CB5004", '[{"code": "CB5004"}]')
+
+    async def given_up(self, consignment: Consignment, code: str) -> None:
+        """Note it, or fail as the journal does."""
+        if self.deaf > 0:
+            self.deaf -= 1
+            raise JournalError("CB4001")
+        self.gave_up.append((consignment.delivery_id, code))
 
     def on_park(self, consignment: Consignment) -> OnPark:
         """As set."""

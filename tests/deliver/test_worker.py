@@ -220,6 +220,18 @@ async def test_an_expired_message_is_closed_instead_of_sent(tmp_path: Path) -> N
         assert bus.sender.bodies() == [fresh.raw]
 
 
+@pytest.mark.parametrize("deaf", [0, 2])
+async def test_the_requester_is_told_before_an_expiry_is_recorded(tmp_path: Path, deaf: int) -> None:
+    """While that cannot be stored, the delivery has not ended; then it is told once."""
+    async with room(tmp_path) as bus:
+        bus.outgoing.deaf = deaf
+        old = acceptance(expires_at=acceptance().received_at - 1)
+        await bus.accept(old)
+        await bus.until_state(State.EXPIRED, old)
+        assert bus.outgoing.gave_up == [(old.delivery_id(0), "CB5006")]
+        assert bus.outgoing.deaf == 0
+
+
 async def test_a_message_that_keeps_failing_expires(tmp_path: Path) -> None:
     """The last wait ends at the expiry, where the message is closed without another attempt."""
     sender = ScriptedSender(lambda body, attempt: BUSY)

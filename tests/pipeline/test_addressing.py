@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from bus.core.errors import WireError
+from bus.core.errors import JournalError, WireError
 from bus.core.ports import HttpReply
 from bus.core.settings import FrontSettings
 from bus.core.states import State
 from bus.core.types import Mode
+from bus.deliver.outgoing import HouseOutgoing
 from bus.pipeline import ANSWER_SUFFIX, outgoing_body
 from bus.wire import envelope, safe_xml
 from bus.wire.addressing import ANONYMOUS, NAMESPACE, NONE, PREFIX
@@ -368,3 +369,37 @@ async def test_a_receipt_goes_back_on_the_connection_only() -> None:
     assert response.status == 202
     (told,) = town.outbox.handed
     assert (fault_of(told.raw).code, fault_of(told.raw).faultcode) == ("CB1011", "OnlyAnonymousAddressSupported")
+
+
+async def test_a_request_that_expires_is_told_at_the_fault_address_once() -> None:
+    """Nobody will answer it any more: CB5006, related to it, with the echoes of FaultTo."""
+    town = world()
+    await post(town, ask(reply_to=OWN, fault_to=OWN, fault_parameters=PARAMETERS))
+    (asked,) = town.outbox.handed
+    outgoing = HouseOutgoing(lambda: town.house)
+    for _ in range(2):
+        await outgoing.given_up(asked, "CB5006")
+    _, told = town.outbox.handed
+    head = read_of(told.raw).addressing
+    assert (told.target, fault_of(told.raw).code, echo_of(told.raw)) == ("tax", "CB5006", "7")
+    assert (head.relates_to, fault_of(told.raw).record_id) == ("urn:uuid:1", asked.exchange_id)
+
+
+async def test_who_named_no_place_and_who_sent_a_notice_is_told_nothing_later() -> None:
+    """The outcome is in the journal, and the operator has it."""
+    town = world()
+    await post(town, tell(fault_to="http://juki.example/soap"), caller="juki")
+    waiting = list(town.outbox.handed)
+    assert len(waiting) == 2
+    for each in waiting:
+        await HouseOutgoing(lambda: town.house).given_up(each, "CB5006")
+    assert town.outbox.handed == waiting
+
+
+async def test_a_request_whose_end_cannot_be_told_now_has_not_ended_yet() -> None:
+    """The delivery tries again to record it."""
+    town = world()
+    await post(town, ask(reply_to=OWN))
+    town.journal.failing = True
+    with pytest.raises(JournalError):
+        await HouseOutgoing(lambda: town.house).given_up(town.outbox.handed[0], "CB5006")
