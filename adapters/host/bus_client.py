@@ -148,7 +148,7 @@ def _by_the_bus(guard: BusGuard, response: aiohttp.ClientResponse, raw: bytes, m
     try:
         root = safe_xml.parse(raw, response.headers.get("Content-Type", ""))
         read = envelope.read(root)
-        guard.check(root, read, message_id if read.addressing.relates_to else "")
+        guard.check(root, read, message_id)
     except ChiikibusError:
         return False
     return True

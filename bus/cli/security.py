@@ -125,6 +125,37 @@ def explain(
     return ExitCode.NEGATIVE if found.code else ExitCode.DONE
 
 
+@app.command("sign")
+def sign_command(
+    message: Annotated[Path, typer.Argument(help="署名する電文のファイル / the file of the message to sign")],
+    key: Annotated[Path, typer.Option("--key", help="秘密鍵（PEM） / private key (PEM)")],
+    certificate: Annotated[Path, typer.Option("--certificate", help="証明書（PEM） / certificate (PEM)")],
+    output_file: Annotated[Path, typer.Option("--output", help="署名した電文を書くファイル / where to write it")],
+    lasts_s: Annotated[float, typer.Option("--lasts", help="有効な秒数 / seconds it counts")] = 300.0,
+    json: JsonOption = False,
+) -> int:
+    """電文に署名する（接続試験用。バスの署名と同じ形）。 / Sign a message as the bus does, to try a connection out."""
+    from lxml import etree
+
+    from bus.core.ids import SystemIds
+    from bus.wire import safe_xml
+    from bus.wire.security.keys import UnusableKey, certificates_of, read_private, signing_key
+    from bus.wire.security.sign import Signing, sign
+
+    output = Output(json=json)
+    try:
+        own = certificates_of(_read(certificate), str(certificate))[0]
+        pair = signing_key("key", read_private(_read(key), str(key)), own, str(certificate))
+    except UnusableKey as error:
+        raise ConfigurationError("CB7001", [error.finding]) from error
+    root = safe_xml.parse(_read(message))
+    sign(root, Signing(pair, SystemClock().now(), lasts_s, SystemIds().exchange()))
+    output_file.write_bytes(etree.tostring(root, encoding="utf-8", xml_declaration=True))
+    output.document({"output": str(output_file), "certificate": own.facts.subject, "sha256": own.fingerprint})
+    output.say(f"署名しました signed: {output_file} ({own.facts.subject})")
+    return ExitCode.DONE
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()

@@ -32,10 +32,8 @@ class HouseOutgoing:
     def request(self, consignment: Consignment, endpoint: Endpoint) -> tuple[bytes, Sequence[tuple[str, str]]]:
         """The received bytes without what is withheld from this endpoint, and all headers."""
         house = self._house()
-        sender = house.tables.endpoints.get((consignment.municipality, consignment.sender))
-        raw = consignment.raw
-        if sender is not None and sender.security is not None:
-            raw = house.tables.gates[sender.key].opened(raw)
+        opener = house.tables.opener
+        raw = consignment.raw if opener is None else opener.opened(consignment.raw)
         media_type = consignment.content_type if raw is consignment.raw else XML
         body = outgoing_body(house.tables, consignment, raw, media_type)
         if endpoint.security is not None:

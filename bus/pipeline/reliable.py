@@ -76,7 +76,7 @@ async def refuse(house: House, exchange: Exchange, error: ChiikibusError) -> Res
     except ChiikibusError as other:
         error = other
     passage.error = error.code
-    log_outcome(house, exchange, State.REJECTED, error.code)
+    log_outcome(house, exchange, State.REJECTED, exchange.reason or error.code)
     return bound(await tell.fault(house, exchange, error, exchange.id), error)
 
 

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Final
 
 from bus.core.errors import ChiikibusError, RightsError, WireError
 from bus.core.ports import HttpReply
-from bus.core.types import Endpoint, Exchange, Finding
+from bus.core.types import Addressing, Endpoint, Exchange, Finding
 from bus.pipeline.envelope import name_operation
 from bus.pipeline.house import House
 from bus.pipeline.parse import LARGE
 from bus.wire import envelope, safe_xml, splice
+from bus.wire.addressing import NO_ADDRESSING
 from bus.wire.envelope import MUST_UNDERSTAND, SECURITY, WSSE
 from bus.wire.fault import error_response
 from bus.wire.http import XML, Response
@@ -147,7 +148,17 @@ def inspect_reply(house: House, endpoint: Endpoint, reply: HttpReply, message_id
     return HttpReply(reply.status, XML, opened, reply.sent_at, reply.answered_at)
 
 
-def protected(house: House, endpoint: Endpoint, body: bytes, content_type: str) -> bytes:
+def _relation(exchange: Exchange) -> Addressing:
+    """To which question an answer belongs, for a sender that named its question; nothing for others."""
+    message, operation = exchange.message, exchange.operation
+    if message is None or not message.addressing.message_id:
+        return NO_ADDRESSING
+    return Addressing(relates_to=message.addressing.message_id, action=operation.reply_action if operation else "")
+
+
+def protected(
+    house: House, endpoint: Endpoint, body: bytes, content_type: str, relation: Addressing = NO_ADDRESSING
+) -> bytes:
     """What goes to an endpoint, signed and encrypted as its policy says; the very same bytes where it says nothing.
 
     Errors: CB2033 when no key of the bus is valid, or the message is of a kind that the bus cannot sign.
@@ -156,7 +167,7 @@ def protected(house: House, endpoint: Endpoint, body: bytes, content_type: str) 
     if not gate.signs:
         return body
     try:
-        return gate.protect(body, content_type, house.clock.now(), house.ids.exchange())
+        return gate.protect(body, content_type, house.clock.now(), house.ids.exchange(), relation)
     except (SecurityRefusal, WireError) as refusal:
         _log(house, "", endpoint, refusal)
         raise RightsError(NO_KEY) from None
@@ -167,7 +178,7 @@ def protected_response(house: House, exchange: Exchange, response: Response) -> 
     if not response.content_type.startswith(("text/xml", "multipart/")):
         return response
     try:
-        body = protected(house, exchange.sender, response.body, response.content_type)
+        body = protected(house, exchange.sender, response.body, response.content_type, _relation(exchange))
     except ChiikibusError as error:
         return error_response(error, record_id=exchange.id)
     if body is response.body:

@@ -91,6 +91,19 @@ def test_explain_tells_the_operator_what_the_sender_is_not_told(cli: Cli, folder
     assert cli("security", "explain", "--site", folder, "--from", TAX, good).out
 
 
+@pytest.mark.slow
+def test_a_message_signed_by_the_command_passes(cli: Cli, folder: Path) -> None:
+    """For whoever sets up a connection; a key that does not belong to the certificate is named."""
+    plain, signed = folder / "plain.xml", folder / "signed.xml"
+    plain.write_bytes(question())
+    key, certificate = folder / "secrets/test-only-endpoints/990019-tax.key", folder / "trust/endpoints/990019-tax.crt"
+    arguments = ("security", "sign", plain, "--certificate", certificate, "--output", signed)
+    assert cli(*arguments, "--key", key).code == 0
+    assert cli("security", "explain", "--site", folder, "--from", TAX, signed).code == 0
+    other = cli(*arguments, "--key", folder / "secrets/security/bus-sign.key", "--json")
+    assert (other.code, other.document["error"]["findings"][0]["code"]) == (2, "CB2039")
+
+
 def codes(cli: Cli, folder: Path) -> list[str]:
     """The codes of what check finds."""
     found = cli("check", "--site", folder, "--json").document

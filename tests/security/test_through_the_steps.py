@@ -303,3 +303,15 @@ async def test_large_messages_are_verified_beside_the_event_loop(folder: Path) -
     assert fault_of(await town.post(large)).code == "CB2020"
     listed = sign_again(tree(signed(raw=large.replace(b"urn:uuid:1", b"urn:uuid:2"))), ring().tax, prefixes="cb soap")
     assert (await town.post(listed)).status == 200
+
+
+async def test_a_signed_answer_says_to_which_question_it_belongs(folder: Path) -> None:
+    """Also where the provider did not: it could otherwise be played again to another question."""
+    town = secured(folder, tax=BOTH)
+    answer = accept((await town.post(signed_question("urn:uuid:7"))).body, gate(settings(), ring().bus), NOW + 2)
+    assert answer.addressing.relates_to == "urn:uuid:7"
+    assert answer.addressing.action.endswith("jumin_shokai_kaito")
+    nameless = accept(
+        (await town.post(signed(raw=envelope.build(inquiry())))).body, gate(settings(), ring().bus), NOW + 2
+    )
+    assert nameless.addressing.relates_to == ""

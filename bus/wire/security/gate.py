@@ -10,7 +10,9 @@ from typing import Final
 
 from lxml import etree
 
+from bus.core.types import Addressing
 from bus.wire import envelope, safe_xml
+from bus.wire.addressing import NO_ADDRESSING
 from bus.wire.envelope import Envelope
 from bus.wire.http import XML
 from bus.wire.security import header as headers
@@ -36,7 +38,7 @@ class Gate:
         self.guarded = policy.guarded
         self.signs = policy.signs
 
-    def open(self, root: etree._Element, read: Envelope) -> bytes:
+    def open(self, root: etree._Element, read: Envelope, *, legacy_oaep: bool = False) -> bytes:
         """The message with its body decrypted, empty when the body is not encrypted to this bus.
 
         The tree is used up. Errors: ``SecurityRefusal`` CB2022, CB2023, CB2031.
@@ -47,7 +49,8 @@ class Gate:
         key = is_for(found, self.policy.decrypt)
         if key is None:
             return b""
-        plain = decrypt(read.body, found, key, legacy_oaep=self.policy.settings.legacy_oaep, random=self._random)
+        legacy = legacy_oaep or self.policy.settings.legacy_oaep
+        plain = decrypt(read.body, found, key, legacy_oaep=legacy, random=self._random)
         return opened(root, read.body, found, plain, self._random)
 
     def opened(self, raw: bytes) -> bytes:
@@ -55,7 +58,10 @@ class Gate:
         if not self.policy.decrypt or (b"EncryptedData" not in raw and raw[:2] not in _UTF16):
             return raw
         root = safe_xml.parse_again(raw, _media_type(raw))
-        return self.open(root, envelope.read(root)) or raw
+        try:
+            return self.open(root, envelope.read(root), legacy_oaep=True) or raw
+        except SecurityRefusal:
+            return raw  # it was accepted without being opened: it is for somebody else
 
     def check(
         self, root: etree._Element, read: Envelope, now: float, *, private: bool, encrypted: bool, relates_to: str = ""
@@ -78,9 +84,11 @@ class Gate:
             raise SecurityRefusal(MISSING, "wsa:RelatesTo", expected=relates_to, got=read.addressing.relates_to)
         return checked
 
-    def protect(self, raw: bytes, content_type: str, now: float, name: str) -> bytes:
+    def protect(
+        self, raw: bytes, content_type: str, now: float, name: str, relation: Addressing = NO_ADDRESSING
+    ) -> bytes:
         """The message as it goes to the endpoint; ``raw`` itself where nothing is to be added. Errors: CB2033."""
-        return protect(raw, content_type, self.policy, now, name) if self.signs else raw
+        return protect(raw, content_type, self.policy, now, name, relation) if self.signs else raw
 
     def content(self, raw: bytes) -> str:
         """The digest of what a stored message says, whenever and by whichever key it was signed."""
