@@ -88,23 +88,22 @@ async def test_a_flow_that_fails_leaves_no_file(place: Place, edition: Edition) 
 
 
 @pytest.mark.parametrize(
-    ("parts", "status", "code"),
+    ("parts", "code"),
     [
-        ((part("a@x", FILE),), 413, "CB1057"),
-        ((part("../a", b"1"),), 500, "CB1054"),
-        ((part("a@x", b"1"), part("a@x", b"2")), 500, "CB1054"),
+        ((part("a@x", FILE),), "CB1057"),
+        ((part("../a", b"1"),), "CB1054"),
+        ((part("a@x", b"1"), part("a@x", b"2")), "CB1054"),
     ],
 )
 async def test_what_is_too_large_or_malformed_is_refused(
-    place: Place, edition: Edition, parts: tuple[bytes, ...], status: int, code: str
+    place: Place, edition: Edition, parts: tuple[bytes, ...], code: str
 ) -> None:
-    """The adapter's own limit and the rules of the wire; nothing stays on its disk."""
+    """The adapter's own limit and the rules of the wire, told as the bus tells them; nothing stays on its disk."""
     async with place.running("a-tax") as host:
         keeping(host, place.folder)
         host._face.enclosures = Enclosures(place.folder / "enclosed", limit=100_000)
         got, _, raw = await Caller(host, content_type=SWA).post(swa(notice(edition), *parts))
-        assert got == status
-        assert (raw.decode().split()[0] if status == 413 else fault_of(raw).code) == code
+        assert (got, fault_of(raw).code) == (500, code)
         assert left(host) == []
     assert place.status("a-tax")["inbox"] == 0
 
