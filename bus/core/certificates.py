@@ -85,7 +85,7 @@ def certificate_of(der: bytes) -> Certificate:
     """The facts of one certificate. Errors: ``ConfigurationError`` CB7041 for bytes that are none."""
     try:
         return _facts(x509.load_der_x509_certificate(der), der)
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+    except (ValueError, x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType) as error:
         raise _bad("X.509 certificate", type(error).__name__) from error
 
 

@@ -19,14 +19,25 @@ MAX_PREFIXES: Final = 64
 """Prefixes of one list; stacks name those of the envelope, up to a dozen."""
 
 DEFAULT: Final = "#default"
+STRUCTURE: Final = "CB2022"
 ALGORITHM: Final = "CB2023"
 
 
 def canonical(element: etree._Element, prefixes: Sequence[str] = ()) -> bytes:
     """The canonical bytes of ``element``; ``prefixes`` is the list of InclusiveNamespaces.
 
-    Errors: CB2023 for ``#default`` where there is a default namespace, which lxml does not pass on to libxml2.
+    Errors: CB2022 for a part that has no canonical form (its namespace is a relative URI); CB2023 for ``#default``
+    where there is a default namespace, which lxml does not pass on to libxml2.
     """
+    try:
+        return _canonical(element, prefixes)
+    except etree.C14NError:
+        raise refuse(
+            STRUCTURE, element, "ds:Reference", "namespaces that are absolute URIs", "a relative one"
+        ) from None
+
+
+def _canonical(element: etree._Element, prefixes: Sequence[str]) -> bytes:
     if not prefixes:
         return etree.tostring(element, method="c14n", exclusive=True, with_comments=False)
     if DEFAULT in prefixes and any(None in each.nsmap for each in element.iter()):
