@@ -12,7 +12,7 @@ from typing import Final
 
 from lxml import etree
 
-from bus.core.errors import DuplicateError, ReliableError
+from bus.core.errors import DuplicateError, ReliableError, WireError
 from bus.core.ports import Acceptance, Consignment
 from bus.core.sequences import Admission, Arrival, Role, SequenceKey
 from bus.core.states import State
@@ -131,8 +131,14 @@ def same_content(house: House, exchange: Exchange, known: Known) -> bool:
 
 
 def digest(body: etree._Element) -> str:
-    """SHA-256 of the canonical Body: what must be the same when a number or an id comes again."""
-    return sha256(etree.tostring(body, method="c14n", exclusive=True, with_comments=False)).hexdigest()
+    """SHA-256 of the canonical Body: what must be the same when a number or an id comes again.
+
+    Errors: CB1004 for a Body that has no canonical form, since a namespace of it is a relative URI.
+    """
+    try:
+        return sha256(etree.tostring(body, method="c14n", exclusive=True, with_comments=False)).hexdigest()
+    except etree.C14NError:
+        raise WireError("CB1004", [Finding("CB1004", path="Body", expected="namespaces: absolute URIs")]) from None
 
 
 async def use(

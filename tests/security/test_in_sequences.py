@@ -58,3 +58,13 @@ async def test_a_signed_sequence_is_taken_and_its_messages_go_on_without_a_broke
         source.blank = False
         told = await source.tell(identifier, 2)
         assert told.spans == ((1, 2),)
+
+
+async def test_a_body_without_canonical_form_is_refused_in_a_sequence(tmp_path: Path) -> None:
+    """A relative namespace URI has no canonical form, and without one there is no telling a repetition."""
+    async with reliable_town(tmp_path) as town:
+        source = Source(town)
+        identifier = await source.create()
+        raw = source.notice(identifier, 1).replace(b"<j:ido_tsuchi ", b'<j:ido_tsuchi xmlns:r="relative" r:x="1" ')
+        assert b"relative" in raw
+        assert (await source.post(raw)).code == "CB1004"
