@@ -25,6 +25,9 @@ def admit(house: House, exchange: Exchange) -> None:
         finding = Finding("CB1050", path="routes.toml", expected=f"attachments = true for {operation.key}")
         raise WireError("CB1050", [finding])
     _nothing_withheld(exchange)
+    if exchange.reliable is not None:
+        # Its blocks are for the bus and would be taken out, which the bytes of a segment do not let.
+        raise WireError("CB1050", [Finding("CB1050", path="wsrm:Sequence", expected="no attachments in a sequence")])
     places = house.tables.contracts[operation.unit].places
     follow(exchange.body, exchange.request.package, places, judged=not unread(house, exchange))
 

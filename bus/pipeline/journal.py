@@ -56,15 +56,20 @@ async def accept(house: House, exchange: Exchange) -> Known | None:
         raw=b"" if unread else message.raw,
         package=None if unread else package,
     )
-    if exchange.reliable is not None:
-        return await arrive(house, exchange, acceptance)
     if acceptance.package is None:
-        return await house.journal.accept(acceptance)
+        return await _store(house, exchange, acceptance)
     with held(acceptance.package) as hold:
-        known = await house.journal.accept(acceptance)
+        known = await _store(house, exchange, acceptance)
         if known is not None:
             hold.let_go()
     return known
+
+
+async def _store(house: House, exchange: Exchange, acceptance: Acceptance) -> Known | None:
+    """The row, with the message's number where it has one."""
+    if exchange.reliable is not None:
+        return await arrive(house, exchange, acceptance)
+    return await house.journal.accept(acceptance)
 
 
 async def reject(house: House, exchange: Exchange, error: ChiikibusError) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from bus.core.errors import JournalError, WireError
 from bus.core.ports import HttpReply
 from bus.core.states import State
-from bus.core.types import Attachment, Finding, Package
+from bus.core.types import Attachment, Finding, Mode, Package, Route
 from bus.deliver.outgoing import HouseOutgoing
 from bus.pipeline import process, refuse
 from bus.wire import envelope, safe_xml
@@ -17,7 +18,10 @@ from bus.wire.fault import read_fault
 from bus.wire.http import Request, Response
 from tests.attachments.messages import SWA
 from tests.pipeline.fakes import RIGHTS, ROUTES, World, site, world
-from tests.pipeline.messages import addressing, edition, inquiry, notice, request, resident_reply
+from tests.pipeline.messages import TOWN, addressing, edition, inquiry, notice, request, resident_reply
+from tests.pipeline.sequences import Source, reliable_town
+from tests.pipeline.test_late import LATE, answer, ask, asked
+from tests.support.providers import Received, give_receipt
 
 MESSAGE = envelope.build(inquiry())
 NOTICE = envelope.build(notice())
@@ -211,3 +215,65 @@ async def test_a_body_that_found_no_room_is_not_counted() -> None:
     response = await refuse(town.house, with_package(b"", unread), JournalError("CB4001"))
     assert response.status == 503
     assert town.journal.rejected == []
+
+
+async def test_a_message_in_a_sequence_carries_no_attachments(tmp_path: Path) -> None:
+    """The blocks of its sequence would go on to the receiver with the bytes of the segment."""
+    routes = tuple(replace(route, attachments=True) for route in ROUTES)
+    async with reliable_town(tmp_path, site(routes=routes, rights=FREE)) as town:
+        source = Source(town)
+        sequence = await source.create()
+        given = package()
+        response = await process(town.house, with_package(source.notice(sequence, 1), given, "juki"))
+        assert code_of(response) == "CB1050"
+        assert not given.kept
+        assert town.house.journal.counts()["accepted_messages"] == 0
+
+
+async def test_a_late_answer_brings_its_attachments_to_who_asked() -> None:
+    """Its segment belongs to the forwarded message and to the answered request."""
+    late = Route(TOWN, LATE, ("tax",), Mode.DIRECT, deadline_s=5.0, attachments=True)
+    town = world(site(routes=(*ROUTES[:2], late), rights=FREE))
+    exchange_id = await asked(town)
+    given = package()
+    posted = replace(request(answer(), caller="tax", unit="kojinjuminzei", content_type=SWA), package=given)
+    response = await process(town.house, posted)
+    assert (response.status, response.body) == (202, b"")
+    assert town.journal.transitions[-1].reply_package == given
+    (forwarded,) = town.outbox.handed
+    assert town.journal.package(forwarded.exchange_id) == given
+    assert forwarded.content_type == SWA
+    assert given.kept
+    known = town.journal.exchange_of(TOWN, "urn:uuid:q")
+    assert known is not None
+    assert (known.exchange_id, known.reply_package) == (exchange_id, given)
+
+
+async def test_an_answer_at_once_brings_its_attachments_too() -> None:
+    """The provider of a queued request answers in the connection: kept, forwarded, and not let go."""
+    late = Route(TOWN, LATE, ("tax",), Mode.DIRECT, deadline_s=5.0, attachments=True)
+    town = world(site(routes=(*ROUTES[:2], late), rights=FREE))
+    gone: list[Package] = []
+    town.house = replace(town.house, discard=lambda each: None if each.kept else gone.append(each))
+    await process(town.house, request(ask(), caller="kokuho", unit="kojinjuminzei"))
+    (queued,) = town.outbox.handed
+    given = package()
+    verdict = await HouseOutgoing(lambda: town.house).judge(queued, HttpReply(200, SWA, answer(), 1.0, 1.1, given))
+    assert verdict.state is State.REPLIED
+    assert verdict.reply is not None
+    assert verdict.reply.package == given
+    assert given.kept
+    assert gone == []
+
+
+async def test_a_receipt_with_attachments_is_a_receipt() -> None:
+    """Nobody asked for them: they are not kept."""
+    town, gone = carrying()
+    await process(town.house, with_package(NOTICE, package(), "juki"))
+    queued = town.outbox.handed[0]
+    received = Received("", {"chiikibus-message-id": queued.message_id}, b"")
+    _, receipt = give_receipt(edition(), "juki.ido_tsuchi")(received)
+    given = package("c")
+    verdict = await HouseOutgoing(lambda: town.house).judge(queued, HttpReply(200, SWA, receipt, 1.0, 1.1, given))
+    assert verdict.state is State.DELIVERED
+    assert gone == [given]
