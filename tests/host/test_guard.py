@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
 from lxml import etree
 
 from adapters.host.bus_client import BusClient
@@ -56,6 +57,7 @@ def verified(gate: Gate, body: bytes, relates_to: str = "") -> None:
     gate.check(root, envelope.read(root), time.time(), private=False, encrypted=False, relates_to=relates_to)
 
 
+@pytest.mark.slow
 async def test_the_face_takes_what_the_bus_signed_and_signs_what_it_answers(place: Place, edition: Edition) -> None:
     """Unsigned or changed: a refusal without a reason, itself signed. Signed anew it is the same message."""
     key = keys(place)

@@ -158,6 +158,7 @@ MISTAKES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", MISTAKES)
 def test_each_mistake_in_security_toml_has_its_code(folder: Path, code: str) -> None:
     """All at once, with line and nearest name, like every other file of the site."""
