@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -11,15 +12,17 @@ from pathlib import Path
 import pytest
 
 from bus.core.ids import SystemIds
+from bus.core.ports import HttpReply
 from bus.core.settings import AttachmentSettings, FrontSettings
 from bus.front.server import Server, serve
 from bus.journal.segments import Segments
+from bus.journal.spill import Spill
 from bus.wire import envelope, safe_xml
 from bus.wire.fault import read_fault
 from tests.attachments.messages import SWA, part, swa
-from tests.front.client import Line, chunks, connected, post
+from tests.front.client import Line, chunks, connected, get, post
 from tests.pipeline.fakes import ROUTES, World, site, world
-from tests.pipeline.messages import inquiry
+from tests.pipeline.messages import inquiry, resident_reply
 from tests.support.polling import until_async
 
 MESSAGE = envelope.build(inquiry())
@@ -207,3 +210,65 @@ async def test_chunks_of_a_body_may_be_of_any_size(tmp_path: Path) -> None:
         package = made.sender.sent[0].package
         assert package is not None
         assert segments.path(package.name).read_bytes() == body
+
+
+async def answered_with(made: World, segments: Segments, body: bytes) -> None:
+    """The provider's answer is this multipart body, kept in a segment."""
+
+    def nothing() -> None:
+        return
+
+    spill = Spill(segments, SWA, max_root=10_000, expected=0, pause=nothing, resume=nothing, failed=nothing)
+    spill.feed(body)
+    package, root = await spill.finish()
+    made.sender.provider = lambda _: HttpReply(200, SWA, root, 1.0, 1.1, package)
+
+
+async def test_an_answer_with_attachments_goes_out_and_the_connection_goes_on(tmp_path: Path) -> None:
+    """Byte for byte, with its length, before the answer to the next request."""
+    body = swa(resident_reply(), part("b@x", bytes(range(256)) * 20_000))
+    async with town(tmp_path) as (made, server, segments), connected(server) as line:
+        await answered_with(made, segments, body)
+        line.send(post(MESSAGE) + get("/health/live"))
+        got = await line.response()
+        assert (got.status, got.headers["content-type"], got.body) == (200, SWA, body)
+        assert (await line.response()).status == 200
+
+
+async def test_a_client_that_reads_nothing_does_not_fill_the_memory(tmp_path: Path) -> None:
+    """What it does not take stays on the disk; when its time is over the connection ends."""
+    front = FrontSettings(port=0, idle_timeout_s=0.3)
+    body = swa(resident_reply(), part("b@x", bytes(1_000_000) * 30))
+    async with town(tmp_path, front=front) as (made, server, segments), connected(server) as line:
+        await answered_with(made, segments, body)
+        line.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        tracemalloc.start()
+        line.send(post(MESSAGE))
+        await until_async(lambda: server.connections == 0, what="the connection ends")
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 5_000_000
+        line.writer.transport.resume_reading()  # type: ignore[attr-defined]
+
+
+async def test_an_answer_whose_segment_is_gone_is_an_error_of_ours(tmp_path: Path) -> None:
+    """CB1058 instead of half an answer."""
+    body = swa(resident_reply(), part("b@x", b"x"))
+    async with town(tmp_path) as (made, server, segments), connected(server) as line:
+        await answered_with(made, segments, body)
+        for file in files(segments):
+            file.unlink()
+        line.send(post(MESSAGE))
+        assert await code_from(line) == "CB1058"
+
+
+async def test_an_answer_whose_segment_was_changed_is_cut_off(tmp_path: Path) -> None:
+    """The client never gets a complete answer that is not the provider's."""
+    body = swa(resident_reply(), part("b@x", bytes(range(256)) * 4000))
+    async with town(tmp_path) as (made, server, segments), connected(server) as line:
+        await answered_with(made, segments, body)
+        (file,) = files(segments)
+        file.write_bytes(body[:-100].replace(b"\x01\x02", b"\x02\x01") + body[-100:])
+        line.send(post(MESSAGE))
+        with pytest.raises(asyncio.IncompleteReadError):
+            await line.response()
