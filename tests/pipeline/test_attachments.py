@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import base64
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
 from bus.core.errors import JournalError, WireError
 from bus.core.ports import HttpReply
@@ -14,11 +16,12 @@ from bus.core.types import Attachment, Finding, Mode, Package, Route
 from bus.deliver.outgoing import HouseOutgoing
 from bus.pipeline import process, refuse
 from bus.wire import envelope, safe_xml
+from bus.wire.attachments.binary import Places, Room
 from bus.wire.fault import read_fault
 from bus.wire.http import Request, Response
 from tests.attachments.messages import SWA
 from tests.pipeline.fakes import RIGHTS, ROUTES, World, site, world
-from tests.pipeline.messages import TOWN, addressing, edition, inquiry, notice, request, resident_reply
+from tests.pipeline.messages import JUKI, TOWN, addressing, edition, inquiry, notice, request, resident_reply
 from tests.pipeline.sequences import Source, reliable_town
 from tests.pipeline.test_late import LATE, answer, ask, asked
 from tests.support.providers import Received, give_receipt
@@ -277,3 +280,67 @@ async def test_a_receipt_with_attachments_is_a_receipt() -> None:
     verdict = await HouseOutgoing(lambda: town.house).judge(queued, HttpReply(200, SWA, receipt, 1.0, 1.1, given))
     assert verdict.state is State.DELIVERED
     assert gone == [given]
+
+
+@pytest.mark.parametrize(
+    ("root", "code"),
+    [
+        (b"no XML at all", "CB1004"),
+        (b"", "CB1004"),
+        (b"<!DOCTYPE x []>" + MESSAGE.partition(b"?>")[2], "CB1005"),
+        (
+            MESSAGE.replace(b"http://schemas.xmlsoap.org/soap/envelope/", b"http://www.w3.org/2003/05/soap-envelope"),
+            "CB1007",
+        ),
+        (MESSAGE.decode().encode("utf-16-le"), "CB1003"),
+        (MESSAGE.replace(b"000000000012345", "１２３４５".encode("shift_jis")), "CB1003"),
+        (MESSAGE.replace(b"000000000012345", b"a" * 16), "E0003"),
+    ],
+)
+async def test_the_root_part_is_judged_like_any_message(root: bytes, code: str) -> None:
+    """XML, DOCTYPE, version, encoding, contract: nothing is looser in a multipart body."""
+    town, _ = carrying()
+    given = package()
+    response = await process(town.house, with_package(root, given))
+    assert code_of(response) == code
+    assert not given.kept
+    assert town.journal.rows == {}
+
+
+FILE_AS_DATE = Places({f"{{{JUKI}}}kijunbi": Room(2, 4)})
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """A contract whose inquiry takes a file as its date."""
+
+    asked: list[str]
+    places: Places = FILE_AS_DATE
+
+    def validate(self, payload: etree._Element) -> tuple[Finding, ...]:
+        """Keep what stands where the file belongs."""
+        self.asked.append(payload.findtext(f"{{{JUKI}}}kijunbi") or "")
+        return ()
+
+
+INCLUDE = b'<i:Include xmlns:i="http://www.w3.org/2004/08/xop/include" href="cid:form@tax"/>'
+
+
+@pytest.mark.parametrize(
+    ("old", "size", "code"),
+    [(b"2023-01-01", 4, ""), (b"2023-01-01", 5, "CB1016"), (b"000000000012345", 4, "CB1056")],
+)
+async def test_an_include_is_judged_as_the_content_it_stands_for(old: bytes, size: int, code: str) -> None:
+    """Where the contract wants binary content, of a length that it allows; the message goes on as it came."""
+    town, _ = carrying()
+    contract = Binary([])
+    town.house = replace(town.house, tables=replace(town.house.tables, contracts={"juki": contract}))
+    given = replace(package(), mtom=True, attachments=(replace(FILE, size=size),))
+    body = MESSAGE.replace(old, INCLUDE)
+    response = await process(town.house, with_package(body, given))
+    if code:
+        assert code_of(response) == code
+        assert contract.asked == []
+    else:
+        assert len(base64.b64decode(contract.asked[0])) == size
+        assert town.journal.only().raw == body
