@@ -33,7 +33,7 @@ EXPIRES_S: Final = 7 * 24 * 3600.0
 async def fault(house: House, exchange: Exchange, error: ChiikibusError, record_id: str) -> Response:
     """The answer to a message that failed. ``record_id`` is the exchange under which that is recorded."""
     request = _request(exchange)
-    if exchange.sender.security is not None and not exchange.verified:
+    if request is not NO_ADDRESSING and exchange.sender.security is not None and not exchange.verified:
         unproved = Addressing(message_id=request.message_id, action=request.action)
         return error_response(error, record_id=record_id, request=unproved)
     response = error_response(error, record_id=record_id, request=request)

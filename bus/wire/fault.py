@@ -65,7 +65,8 @@ def fault_bytes(error: ChiikibusError, *, record_id: str = "", request: Addressi
     ``request`` is what the refused message said of WS-Addressing; where it said something, the fault answers in kind.
     """
     entry = error.entry
-    addressed = request != NO_ADDRESSING
+    # By identity: of a message whose every property is wrong nothing is left, and it said something all the same.
+    addressed = request is not NO_ADDRESSING
     problem = problem_of(error) if addressed else None
     faultcode = f"wsa:{problem.subcode}" if problem else entry.faultcode
     prefix, _, local = faultcode.rpartition(":")

@@ -158,6 +158,16 @@ async def test_a_message_whose_addressing_is_wrong_is_answered_by_what_is_right_
     assert (read.addressing.relates_to, read.addressing.action) == ("urn:uuid:1", FAULT_ACTION)
 
 
+async def test_a_message_of_whose_addressing_nothing_is_right_is_answered_in_kind_all_the_same() -> None:
+    """Everything twice, as a careless plugin writes it: the name of the fault is still that of WS-Addressing."""
+    raw = ask(to=HERE)
+    head = raw[raw.index(b"<wsa:MessageID>") : raw.index(b"</soap:Header>")]
+    response = await post(world(), raw.replace(head, head * 2))
+    read = read_of(response.body)
+    assert read_fault(read.body).faultcode == "InvalidCardinality"
+    assert (read.addressing.relates_to, read.addressing.action) == ("", FAULT_ACTION)
+
+
 async def test_a_reply_address_that_stands_twice_is_used_for_nothing() -> None:
     """The refusal comes back on the connection."""
     reply_to = f"<wsa:ReplyTo><wsa:Address>{DESK}</wsa:Address></wsa:ReplyTo>".encode()

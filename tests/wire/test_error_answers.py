@@ -11,6 +11,7 @@ from adapters.host.face import error_response as adapter_response
 from bus.core.errors import ChiikibusError, error_entry
 from bus.core.types import Addressing, Finding
 from bus.wire import envelope, safe_xml
+from bus.wire.addressing import NO_ADDRESSING
 from bus.wire.fault import error_response, read_fault
 from schemas.catalog import load_errors
 from tests.support.repository import ROOT
@@ -44,7 +45,7 @@ def test_status_and_form_of_an_answer_follow_from_its_code(code: str) -> None:
     assert prefix in read.body[0].nsmap, "R1004: the faultcode is a name that is bound"
 
 
-@pytest.mark.parametrize("request_of", [Addressing(), Addressing("urn:uuid:1", "urn:a")], ids=["plain", "addressed"])
+@pytest.mark.parametrize("request_of", [NO_ADDRESSING, Addressing("urn:uuid:1", "urn:a")], ids=["plain", "addressed"])
 def test_an_adapter_answers_an_error_as_the_bus_does(request_of: Addressing) -> None:
     """Byte for byte, with the same fields; it only takes no other methods."""
     for code in CODES:
