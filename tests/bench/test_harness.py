@@ -66,3 +66,23 @@ with tempfile.TemporaryDirectory() as name:
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )
     assert run.stdout.split() == ["True", "0", "0", "True"], run.stderr
+
+
+def test_signed_messages_are_measured_both_ways_without_a_wrong_answer() -> None:
+    """S6, quick: both kinds of key, every answer a signed one to its own question, the document left alone."""
+    need("nginx", "wrk")
+    document = ROOT / "docs/performance.md"
+    before = document.read_bytes()
+    run = subprocess.run(
+        [ROOT / "deploy/bench/run.sh", "--only", "S6", "--quick", "--json"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    rows = json.loads(run.stdout.splitlines()[-1])["rows"]
+    assert {row["keys"] for row in rows} == {"ECDSA", "RSA"}
+    assert all(row["rate"] > 0 and row["wrong"] == 0 for row in rows)
+    assert document.read_bytes() == before
