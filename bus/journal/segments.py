@@ -101,7 +101,12 @@ class Segments:
     def discard(self, package: Package) -> None:
         """Remove the segment of a package unless a row holds it; the file goes beside the event loop."""
         if not package.kept and package.name:
-            self.pool.submit(self.remove, package.name)
+            self.beside(self.remove, package.name)
+
+    def beside(self, work: Callable[..., None], *arguments: object) -> None:
+        """Have something done by the pool; after the end of the folder it is left to the next start."""
+        with contextlib.suppress(RuntimeError):
+            self.pool.submit(work, *arguments)
 
     def sweep(self, known: Container[str], *, idle_s: float = 0.0) -> int:
         """Remove files that are not ``known`` and were not written to for ``idle_s``; how many these were."""

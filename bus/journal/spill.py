@@ -122,7 +122,7 @@ class Spill:
         if not self._dropped:
             self._dropped = True
             self._waiting.clear()
-            self._segments.pool.submit(self._drop)
+            self._segments.beside(self._drop)
 
     async def _work(self) -> None:
         """Batch after batch until nothing waits."""

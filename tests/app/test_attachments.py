@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from bus.app import build
 from bus.app.stores import open_reader
+from bus.core.basic import basic_header
 from bus.core.config import load_site
 from bus.core.types import Finding
 from bus.wire import envelope, safe_xml
@@ -223,3 +227,23 @@ async def test_the_start_removes_what_no_row_names_and_nothing_else(open_town: T
     foreign.write_text("not the bus's")
     await town.restart()
     assert segments(town) == sorted([kept, foreign])
+
+
+@pytest.mark.slow
+async def test_a_stop_in_the_middle_of_an_upload_leaves_nothing_after_the_next_start(open_town: Town) -> None:
+    """The client sees its connection end; nothing was acknowledged, nothing is stored."""
+    town = open_town
+    body = swa(notice(town), part("extract@juki", FILE))
+    reader, writer = await asyncio.open_connection("127.0.0.1", town.port)
+    fields = f"Authorization: {basic_header('juki', 'secret-of-juki')}\r\nContent-Type: {SWA}\r\n"
+    head = f"POST /990019/juki/juki HTTP/1.1\r\nHost: h\r\n{fields}Content-Length: {len(body)}\r\n\r\n"
+    writer.write(head.encode() + body[:-1000])
+    await until_async(lambda: segments(town))
+    await town.app.stop(0.2)
+    with suppress(ConnectionError):
+        assert await reader.read() == b""
+    writer.close()
+    town.app = build(load_site(town.folder, town.edition, need_secrets=True), town.edition)
+    await town.app.start()
+    assert segments(town) == []
+    assert town.counts() == {}
