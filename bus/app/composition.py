@@ -28,6 +28,7 @@ from bus.front.management import ManagementService
 from bus.front.management_http import DETAIL, PATH, ManagementHttp
 from bus.front.server import Server, serve
 from bus.journal.counter import Counter
+from bus.journal.frames import Circuit
 from bus.journal.keeper import SequenceKeeper
 from bus.journal.relay import Relay
 from bus.journal.segments import ORPHAN_S, Segments
@@ -61,7 +62,7 @@ class App:
         self._segments = Segments(site.attachments, ids.exchange)
         spills = Spills(self._segments, site.front.max_body)
         self._pool = PooledSender(self.clock, max_reply=site.front.max_body, spills=spills)
-        self._breakers = Breakers(self.clock, site.delivery)
+        self._breakers = Breakers(self.clock, site.delivery, self._turned)
         self._house = House(
             tables=build_tables(site, self._edition, self._contracts),
             journal=self._journal,
@@ -162,9 +163,16 @@ class App:
         listener = bind(front.host, front.port)
         host, port = listener.getsockname()[:2]
         desk.listening = f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
-        workers = Workers(self.site, desk, lambda: self._counter(desk), self.clock, listener, self._workers_changed)
+        workers = Workers(
+            self.site, desk, lambda: self._counter(desk), self.clock, listener, self._workers_changed, self._breakers
+        )
         await workers.start()
         return workers
+
+    def _turned(self, endpoint: str, opened: bool) -> None:
+        """A breaker of the owner has opened or closed: its workers need not find out for themselves."""
+        if isinstance(self._server, Workers):
+            self._server.tell(Circuit(endpoint, opened))
 
     def _workers_changed(self) -> None:
         """A worker has started or ended; who serves the bus may want to say so."""

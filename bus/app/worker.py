@@ -30,7 +30,7 @@ from bus.deliver.packages import Spills
 from bus.deliver.sender import PooledSender
 from bus.front.management_http import DETAIL, PATH
 from bus.front.server import Server, receive
-from bus.journal.frames import FROM_OWNER, Channel, Drain, FromOwner, Load, Open, Took
+from bus.journal.frames import FROM_OWNER, Channel, Circuit, Drain, FromOwner, Load, Open, Took
 from bus.journal.remote import OwnerDecides, OwnersOutbox, RemoteJournal
 from bus.journal.segments import Segments
 from bus.pipeline import House, build_tables, process
@@ -78,6 +78,9 @@ class Worker:
             self._start(self._open(note))
         elif isinstance(note, Drain):
             self._start(self._drain(note.grace_s))
+        elif isinstance(note, Circuit):
+            if self._breakers is not None:
+                self._breakers.told(note.endpoint, opened=note.opened)
         else:
             self._journal.heard(note)
 
@@ -118,7 +121,9 @@ class Worker:
         segments = Segments(replace(kept, max_in_flight=share), ids.exchange)
         spills = Spills(segments, site.front.max_body)
         self._pool = PooledSender(self._clock, max_reply=site.front.max_body, spills=spills)
-        self._breakers = Breakers(self._clock, site.delivery)
+        self._breakers = Breakers(
+            self._clock, site.delivery, lambda endpoint, opened: self._say(Circuit(endpoint, opened))
+        )
         self._house = House(
             tables=build_tables(site, self._edition, self._contracts),
             journal=self._journal,
@@ -186,7 +191,7 @@ class Worker:
         self._gathering.close()
         self.ended.set()
 
-    def _say(self, note: Took | Load) -> None:
+    def _say(self, note: Took | Load | Circuit) -> None:
         assert self._channel is not None
         self._channel.say(note)
 

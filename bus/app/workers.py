@@ -20,10 +20,11 @@ from bus.core.errors import EnvironmentFault
 from bus.core.ports import Clock
 from bus.core.settings import Site
 from bus.core.types import Finding
+from bus.deliver.breaker import Breakers
 from bus.front.desk import FrontDesk
 from bus.front.server import BACKLOG
 from bus.journal.counter import Counter
-from bus.journal.frames import FROM_WORKER, Channel, Drain, FromWorker, Load, Open, Took
+from bus.journal.frames import FROM_WORKER, Channel, Circuit, Drain, FromWorker, Load, Open, Took
 
 READY_S: Final = 30.0
 RELOAD_S: Final = 15.0
@@ -66,12 +67,14 @@ class Workers:
         clock: Clock,
         listener: socket.socket,
         changed: Callable[[], None],
+        breakers: Breakers,
     ) -> None:
         """``counter`` makes the journal's side for a new worker; ``desk`` answers what workers send on.
 
-        ``changed`` is called when a worker has started or ended.
+        ``changed`` is called when a worker has started or ended; ``breakers`` are the owner's.
         """
         self._site = site
+        self._breakers = breakers
         self._changed = changed
         self._generation = 1
         self._desk = desk
@@ -267,8 +270,17 @@ class Workers:
             if note.generation == self._generation and slot not in self._turns:
                 self._turns.append(slot)
                 self._listen()
+        elif isinstance(note, Circuit):
+            self._breakers.told(note.endpoint, opened=note.opened)
+            self.tell(note, besides=slot)
         else:
             counter.heard(note)
+
+    def tell(self, note: Circuit, *, besides: _Slot | None = None) -> None:
+        """Say to every worker, but the one that it comes from, what is known of an endpoint."""
+        for slot in self._slots:
+            if slot.channel is not None and slot is not besides:
+                slot.channel.say(note)
 
     def _leave(self, slot: _Slot) -> None:
         """No connection for a worker that is gone."""

@@ -20,10 +20,16 @@ class BreakerState(StrEnum):
 
 
 class Breaker:
-    """The breaker of one endpoint. ``failures`` in a row open it for ``open_s`` seconds."""
+    """The breaker of one endpoint. ``failures`` in a row open it for ``open_s`` seconds.
 
-    def __init__(self, clock: Clock, *, failures: int, open_s: float) -> None:
+    ``turned`` hears when it opens (again, after a probe) and when it closes, but not of what ``told`` says.
+    """
+
+    def __init__(
+        self, clock: Clock, *, failures: int, open_s: float, turned: Callable[[bool], None] | None = None
+    ) -> None:
         self._clock = clock
+        self._turned = turned
         self._failures = failures
         self._open_s = open_s
         self._in_a_row = 0
@@ -57,32 +63,59 @@ class Breaker:
     def success(self) -> None:
         """An attempt reached the endpoint."""
         self._in_a_row = 0
-        self._opened_at = self._probing_since = None
+        if self._opened_at is not None:
+            self._opened_at = self._probing_since = None
+            if self._turned is not None:
+                self._turned(False)
 
     def failure(self) -> None:
         """An attempt found the endpoint unable to answer."""
         self._in_a_row += 1
         if self._opened_at is not None or self._in_a_row >= self._failures:
+            turned = self._opened_at is None or self._probing_since is not None
             self._opened_at = self._clock.monotonic()
             self._probing_since = None
+            if turned and self._turned is not None:
+                self._turned(True)
+
+    def told(self, *, opened: bool) -> None:
+        """Another process of the bus has found out: open from now on, or closed."""
+        self._in_a_row = 0
+        self._opened_at = self._clock.monotonic() if opened else None
+        self._probing_since = None
 
 
 class Breakers:
-    """The breakers of all endpoints, shared by direct calls and queued deliveries."""
+    """The breakers of all endpoints, shared by direct calls and queued deliveries, and with other processes.
 
-    def __init__(self, clock: Clock, settings: DeliverySettings) -> None:
+    ``turned`` hears of every breaker of this process that opens or closes by itself; ``told`` is for what others say.
+    """
+
+    def __init__(
+        self, clock: Clock, settings: DeliverySettings, turned: Callable[[str, bool], None] | None = None
+    ) -> None:
         self._clock = clock
         self._settings = settings
+        self._turned = turned
         self._breakers: dict[str, Breaker] = {}
 
     def of(self, endpoint_key: str) -> Breaker:
         """The breaker of ``<municipality>/<endpoint id>``."""
         breaker = self._breakers.get(endpoint_key)
         if breaker is None:
-            settings = self._settings
-            breaker = Breaker(self._clock, failures=settings.breaker_failures, open_s=settings.breaker_open_s)
+            settings, turned = self._settings, self._turned
+            breaker = Breaker(
+                self._clock,
+                failures=settings.breaker_failures,
+                open_s=settings.breaker_open_s,
+                turned=None if turned is None else lambda opened: turned(endpoint_key, opened),
+            )
             self._breakers[endpoint_key] = breaker
         return breaker
+
+    def told(self, endpoint_key: str, *, opened: bool) -> None:
+        """Another process found this endpoint out of reach, or there again."""
+        self.of(endpoint_key).told(opened=opened)
 
     def forget(self, endpoint_key: str) -> None:
         """Start anew for an endpoint whose address changed."""

@@ -100,8 +100,15 @@ class Answered(msgspec.Struct, array_like=True, tag="answered"):
     response: Response
 
 
-FromWorker = Accept | Record | Ask | Took | Load
-FromOwner = Open | Drain | Stored | Taken | Failed | Answered
+class Circuit(msgspec.Struct, array_like=True, tag="circuit"):
+    """Either: the circuit breaker of this endpoint has opened, or closed."""
+
+    endpoint: str
+    opened: bool
+
+
+FromWorker = Accept | Record | Ask | Took | Load | Circuit
+FromOwner = Open | Drain | Stored | Taken | Failed | Answered | Circuit
 
 
 def _to_text(value: Any) -> str:

@@ -13,6 +13,7 @@ import pytest
 from lxml import etree
 
 from bus.app.workers import Workers
+from bus.core.basic import basic_header
 from bus.wire import envelope, safe_xml
 from bus.wire.fault import read_fault
 from schemas.model import Edition
@@ -24,6 +25,7 @@ from tests.support.sites import change, write_site
 
 pytestmark = pytest.mark.parametrize("town", [2], indirect=True, ids=["two workers"])
 
+JUKI_SHOKAI = "urn:chiikibus:standard:1.0:juki/jumin_shokai"
 MESSAGE_ID = "urn:uuid:00000000-0000-4000-8000-0000000000{:02x}"
 
 
@@ -196,3 +198,23 @@ async def test_workers_end_with_a_killed_owner(town: Town, tmp_path: Path, editi
         await until_async(lambda: not any(alive(pid) for pid in started), what="the end of the workers")
         with pytest.raises(ConnectionError):
             await post(port, "/990019/juki/juki", body, JUKI)
+
+
+async def test_what_one_worker_finds_out_about_a_provider_the_others_know(town: Town) -> None:
+    """A breaker that opens in one process is open in all: the other worker does not have to fail first."""
+    await town.juki.stop()
+    body = inquiry(town, "")
+    headers = {"SOAPAction": f'"{JUKI_SHOKAI}"', "Authorization": basic_header("tax", "secret-of-tax")}
+    fields = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    head = f"POST /990019/tax/juki HTTP/1.1\r\nHost: bus\r\nContent-Type: text/xml; charset=utf-8\r\n{fields}"
+    reader, writer = await asyncio.open_connection("127.0.0.1", town.port)
+    for _ in range(town.app.site.delivery.breaker_failures):  # on one connection: one worker takes them all
+        writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        start = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        size = int(start.partition("content-length: ")[2].partition("\r\n")[0])
+        assert code_of(await reader.readexactly(size)) == "CB5001"
+    writer.close()
+    await until_async(lambda: "open" in town.app._breakers.states().values(), what="the owner to know")
+    # Two connections for each worker; the news and the first of them may meet on the way.
+    codes = [code_of((await town.post("tax", "juki.jumin_shokai", body))[1]) for _ in range(4)]
+    assert codes.count("CB5005") >= 3, codes

@@ -147,3 +147,28 @@ def test_what_the_target_asks_for_is_respected() -> None:
         verdict = Verdict(State.RETRY_WAIT, "CB6009", retry_after_s=asked)
         outcome = after_failure(sent, DeliverySettings(), verdict, now=NOW, random=0.5)
         assert outcome.next_attempt_at == NOW + waited
+
+
+def test_what_a_breaker_finds_out_is_told_and_what_it_is_told_is_not() -> None:
+    """Opening, opening again after a probe, closing: once each, with the endpoint's name."""
+    clock = SteppedClock()
+    heard: list[tuple[str, bool]] = []
+    breakers = Breakers(clock, SETTINGS, lambda endpoint, opened: heard.append((endpoint, opened)))
+    breaker = breakers.of("990019/tax")
+    for _ in range(SETTINGS.breaker_failures + 2):
+        breaker.failure()
+    assert heard == [("990019/tax", True)]
+    clock.at += SETTINGS.breaker_open_s
+    assert breaker.allow()
+    breaker.failure()
+    clock.at += SETTINGS.breaker_open_s
+    assert breaker.allow()
+    breaker.success()
+    breaker.success()
+    assert heard == [("990019/tax", True), ("990019/tax", True), ("990019/tax", False)]
+    breakers.told("990019/kokuho", opened=True)
+    assert breakers.states()["990019/kokuho"] is BreakerState.OPEN
+    assert not breakers.of("990019/kokuho").allow()
+    breakers.told("990019/kokuho", opened=False)
+    assert breakers.of("990019/kokuho").allow()
+    assert len(heard) == 3
