@@ -13,7 +13,7 @@ PIECE: Final = 64 * 1024
 """Bytes that are unpacked at once: between two pieces the limits are looked at."""
 
 MAX_RATIO: Final = 200
-"""Times its own size that a body may grow. Bulk parts grow to about 30, monotonous ones to 100, a bomb to 1,030."""
+"""Times its size that what was unpacked so far may have. Bulk parts: 30, monotonous ones: 100, a bomb: 1,030."""
 
 FREE: Final = 1024 * 1024
 """Bytes that a body may always grow to."""
@@ -58,7 +58,7 @@ def unpack(body: bytes, limit: int) -> bytes:
             if not piece and not rest and not member.eof:
                 raise _broken("the end of gzip")
             size += len(piece)
-            if size > limit:
+            if size > limit or (size > FREE and size > MAX_RATIO * (len(body) - len(rest))):
                 raise WireError("CB1006")
             pieces.append(piece)
         rest = member.unused_data

@@ -22,9 +22,11 @@ PIECE: Final = 64 * 1024
 """Bytes that are decoded at once: the characters of a whole message would cost up to four times its size."""
 
 _PARAMETER: Final = re.compile(r'[ \t]*;[ \t]*(?:([!#$%&\'*+.^_`|~0-9A-Za-z-]+)=("(?:[^"\\]|\\.)*"|[^\s;"]+)[ \t]*)?')
+_SPACE: Final = rb"[ \t\r\n]"
 _DECLARATION: Final = re.compile(
-    rb"<\?xml\s+version\s*=\s*[\"'](?P<version>[^\"']*)[\"']"
-    rb"(?:\s+encoding\s*=\s*[\"'](?P<encoding>[A-Za-z0-9._-]+)[\"'])?[^<>]*\?>"
+    rb"<\?xml%(s)s+version%(s)s*=%(s)s*(?:\"(?P<v1>[^\"]*)\"|'(?P<v2>[^']*)')"
+    rb"(?:%(s)s+encoding%(s)s*=%(s)s*(?:\"(?P<e1>[A-Za-z][A-Za-z0-9._-]*)\"|'(?P<e2>[A-Za-z][A-Za-z0-9._-]*)'))?"
+    rb"(?:%(s)s+standalone%(s)s*=%(s)s*(?:\"(?:yes|no)\"|'(?:yes|no)'))?%(s)s*\?>" % {b"s": _SPACE}
 )
 _DECLARATION_TEXT: Final = re.compile(r"<\?xml[ \t\r\n][^>]*\?>")
 _BOM: Final = b"\xef\xbb\xbf"
@@ -96,9 +98,9 @@ def _check_utf8(raw: bytes) -> None:
 def _check_declaration(raw: bytes, encoding: bytes) -> None:
     """The XML declaration is of XML 1.0 and names no other encoding. Errors: CB1003, CB1004."""
     declaration = _DECLARATION.fullmatch(raw)
-    if declaration is None or declaration["version"] != b"1.0":
+    if declaration is None or (declaration["v1"] or declaration["v2"]) != b"1.0":
         raise WireError("CB1004", [Finding("CB1004", line=1, path="XML declaration", expected='version="1.0"')])
-    named = declaration["encoding"]
+    named = declaration["e1"] or declaration["e2"]
     if named is not None and named.lower() != encoding:
         raise encoding_error("XML declaration", named[:32].decode("ascii").lower())
 

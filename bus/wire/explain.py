@@ -69,17 +69,16 @@ class Explainer:
         path = _local(path) if path.startswith("{") else path
         items = {item.name: item for item in record.items} if record is not None else {}
         names = {name: place for place, name in enumerate([*items, *([carried.name] if carried is not None else [])])}
-        children = [child for child in element if isinstance(child.tag, str)]
-        known = [child for child in children if self._item_name(child) in names]
-        own = [child for child in known if self._item_name(child) in items]
-        records = [child for child in known if self._item_name(child) not in items]
-        problems = [self._unknown(child, path, names) for child in children if self._item_name(child) not in names]
-        misplaced = _out_of_order([names[self._item_name(child)] for child in known], repeatable=len(items))
-        problems += [self._misplaced(known[index], path, items) for index in misplaced]
-        for child in own:
-            name = self._item_name(child)
+        children = self._children(element, carried, len(items) + MAX_FINDINGS)
+        known = [(name, child) for name, child in children if name in names]
+        own = [(name, child) for name, child in known if name in items]
+        records = [child for name, child in known if name not in items]
+        problems = [self._unknown(child, path, names) for name, child in children if name not in names]
+        misplaced = _out_of_order([names[name] for name, _ in known], repeatable=len(items))
+        problems += [self._misplaced(known[index][1], path, items) for index in misplaced]
+        for name, child in own:
             problems += self._value(items[name], child, f"{path}/{name}")
-        values = {self._item_name(child): child.text or "" for child in own}
+        values = {name: child.text or "" for name, child in own}
         for item in items.values():
             if item.mandatory and item.name not in values:
                 here = f"{path}/{item.name}"
@@ -96,6 +95,25 @@ class Explainer:
         for number, child in enumerate(records, 1):
             assert carried is not None
             yield from self._record(child, f"{path}/{carried.name}" + ("" if must else f"[{number}]"), carried)
+
+    def _children(
+        self, element: etree._Element, carried: RecordType | None, most: int
+    ) -> list[tuple[str, etree._Element]]:
+        """The children with their item names: all carried records, and of others not more than ``most`` and one.
+
+        So many others are more problems than are told, whatever comes behind them.
+        """
+        record = carried.name if carried is not None else ""
+        found: list[tuple[str, etree._Element]] = []
+        others = 0
+        for child in element:
+            if isinstance(child.tag, str):
+                name = self._item_name(child)
+                found.append((name, child))
+                others += name != record
+                if others > most:
+                    break
+        return found
 
     def _item_name(self, child: etree._Element) -> str:
         """The local name of an element of the unit's namespace; others keep their full name."""

@@ -16,6 +16,9 @@ from xml.parsers import expat
 
 from lxml import etree
 
+from bus.core.errors import WireError
+from bus.core.types import Finding
+
 SOAP: Final = "http://schemas.xmlsoap.org/soap/envelope/"
 _HEADER: Final = f"{SOAP} Header"
 _BLOCK_DEPTH: Final = 3
@@ -46,7 +49,7 @@ class _Enough(Exception):
 
 
 def blocks(raw: bytes) -> tuple[Block, ...]:
-    """The header blocks of a message in their order. Errors: ValueError for what is no XML."""
+    """The header blocks of a message in their order. Errors: CB1004 for what is no XML to expat."""
     return tuple(_head(raw).blocks)
 
 
@@ -89,7 +92,7 @@ def serialised(root: etree._Element) -> bytes:
 
 
 def _head(raw: bytes) -> _Head:
-    """Where the Header and its blocks stand. Errors: ValueError."""
+    """Where the Header and its blocks stand. Errors: CB1004, CB1008."""
     head = _Head()
     parser = expat.ParserCreate(namespace_separator=" ")
     depth = 0
@@ -139,8 +142,9 @@ def _head(raw: bytes) -> _Head:
     except _Enough:
         return head
     except expat.ExpatError as error:
-        raise ValueError(f"no XML, expat error {error.code}") from None
-    raise ValueError("no Body")
+        # Names of the fifth edition of XML 1.0, which expat does not know: where they stand nobody can tell here.
+        raise WireError("CB1004", [Finding("CB1004", line=1, got=f"expat error {error.code}")]) from None
+    raise WireError("CB1008", [Finding("CB1008", path="Envelope", expected="Body", got="none")])
 
 
 def _encoding(raw: bytes) -> str:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
+from bus.core.errors import WireError
 from bus.wire import splice
 from bus.wire.reliable import names
 from bus.wire.reliable.headers import ask_block, sequence_block
@@ -79,5 +80,5 @@ def test_blocks_are_cut_wherever_they_stand(parts: list[str], place: int) -> Non
 @pytest.mark.parametrize("raw", [b"", b"x", b"<a>", b"<a/>", b"<a><b"])
 def test_what_is_no_message_is_refused(raw: bytes) -> None:
     """No half result."""
-    with pytest.raises(ValueError, match=r"no XML|no Body"):
+    with pytest.raises(WireError, match=r"CB1004|CB1008"):
         splice.inserted(raw, [ask_block("urn:uuid:1")])
