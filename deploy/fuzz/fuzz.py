@@ -1,7 +1,12 @@
-"""Run one target under atheris: ``fuzz.py TARGET [FOLDER...] [-libfuzzer_option=...]``. See ``run.sh``."""
+#!/usr/bin/env python
+"""Run one target under atheris: ``TARGET=message fuzz.py [FOLDER...] [-libfuzzer_option=...]``. See ``run.sh``.
+
+The fuzzer starts this file again by its name when it minimises: so the target is told by the environment.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -16,8 +21,7 @@ with atheris.instrument_imports(include=["bus", "schemas"]):
 
 def main() -> None:
     """Until the time is over or a promise is broken."""
-    name = sys.argv.pop(1)
-    atheris.Setup(sys.argv, targets.TARGETS[name])
+    atheris.Setup(sys.argv, targets.TARGETS[os.environ["TARGET"]])
     atheris.Fuzz()
 
 

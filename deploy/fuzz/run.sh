@@ -32,6 +32,7 @@ fi
     "$venv/bin/python" -m pip install --quiet --constraint requirements.lock \
         atheris==3.0.0 lxml httptools msgspec structlog cryptography || exit 3
 
+export PATH="$venv/bin:$PATH"
 share=$((seconds / ${#targets[@]}))
 result=0
 for target in "${targets[@]}"; do
@@ -39,7 +40,7 @@ for target in "${targets[@]}"; do
     "$venv/bin/python" deploy/fuzz/corpus.py unpack "$target" "$folder" || exit 3
     "$venv/bin/python" deploy/fuzz/corpus.py seeds "$target" "$folder" || exit 3
     echo "$target: ${share} s"
-    "$venv/bin/python" deploy/fuzz/fuzz.py "$target" "$folder" -max_total_time="$share" -max_len=4096 -timeout=10 \
+    TARGET=$target deploy/fuzz/fuzz.py "$folder" -max_total_time="$share" -max_len=4096 -timeout=10 \
         -rss_limit_mb=1024 -artifact_prefix="$work/$target-" >"$work/$target.log" 2>&1 && sound=yes || sound=no
     [ "$sound" = yes ] || result=1
     tail -n 3 "$work/$target.log"
@@ -47,7 +48,7 @@ for target in "${targets[@]}"; do
     if [ "$keep" = yes ] && [ "$sound" = yes ]; then
         rm -rf "$work/small"
         mkdir -p "$work/small"
-        "$venv/bin/python" deploy/fuzz/fuzz.py "$target" "$work/small" "$folder" -merge=1 -max_len=4096 \
+        TARGET=$target deploy/fuzz/fuzz.py "$work/small" "$folder" -merge=1 -max_len=4096 \
             >"$work/$target-merge.log" 2>&1 && "$venv/bin/python" deploy/fuzz/corpus.py pack "$target" "$work/small"
     fi
 done
