@@ -79,12 +79,11 @@ def as_utf8(raw: bytes, charset: str) -> bytes:
 def _check_utf8(raw: bytes) -> None:
     """Every sequence of bytes is a character. Errors: CB1003 with the first byte that is none."""
     start = 0
-    while start < len(raw):
-        end = min(start + PIECE, len(raw))
-        for _ in range(3):
-            # A piece ends where a character ends.
-            if end < len(raw) and raw[end] & 0xC0 == 0x80:
-                end -= 1
+    size = len(raw)
+    while start < size:
+        end = size if size - start <= PIECE else start + PIECE
+        while end < size and raw[end] & 0xC0 == 0x80 and end > start + PIECE - 3:
+            end -= 1  # a piece ends where a character ends
         try:
             raw[start:end].decode(UTF8)
         except UnicodeDecodeError as error:

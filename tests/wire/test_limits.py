@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import gzip
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,12 @@ import pytest
 
 from bus.core.errors import WireError
 from bus.wire import envelope, safe_xml
+from bus.wire.coding import room, unpack
 from bus.wire.envelope import SOAP
+from bus.wire.explain import MAX_FINDINGS
 from bus.wire.fault import error_response
 from bus.wire.limits import LIMITS, Limits
+from tests.pipeline.messages import JUKI, compiled
 
 MB = 1024 * 1024
 CPU_S = 0.25
@@ -167,3 +171,39 @@ def test_a_document_outlives_the_names_of_its_thread() -> None:
     raw = envelope.build(envelope.read(kept).body)
     assert envelope.read(safe_xml.parse(raw)).body[0][0].get("x") == "1"
     assert LIMITS.max_depth == 64
+
+
+FLOODS = {
+    "unknown items": ("jumin_shokai", b"<a/>" * 100_000),
+    "one item again and again": ("jumin_shokai", b"<j:atenabango>1</j:atenabango>" * 100_000),
+    "unknown items in a record": ("ido_tsuchi", b"<j:jumin>" + b"<a/>" * 100_000 + b"</j:jumin>"),
+}
+
+
+@pytest.mark.parametrize("name", FLOODS)
+def test_a_flood_of_problems_is_not_explained_to_its_end(name: str) -> None:
+    """A fault carries fifty findings; looking for more would cost seconds."""
+    operation, inner = FLOODS[name]
+    raw = message(b"").replace(b"<p:a xmlns:p='urn:x'></p:a>", b"<j:%s xmlns:j='%s'>%s</j:%s>")
+    payload = envelope.read(safe_xml.parse(raw % (operation.encode(), JUKI.encode(), inner, operation.encode()))).body
+    before = time.thread_time()
+    findings = compiled()["juki"].validate(payload)
+    assert time.thread_time() - before < CPU_S
+    assert len(findings) == MAX_FINDINGS
+
+
+def test_a_bomb_is_given_up_as_soon_as_it_shows() -> None:
+    """Long before the limit of the body: what was unpacked is compared with what was read."""
+    packed = gzip.compress(bytes(50 * MB), 1, mtime=0)
+    before = time.thread_time()
+    with pytest.raises(WireError) as caught:
+        unpack(packed, room(len(packed), LIMITS.max_bytes))
+    assert caught.value.code == "CB1006"
+    assert time.thread_time() - before < CPU_S / 5
+
+
+def test_a_packed_bulk_part_may_grow() -> None:
+    """A hundred times its size is what monotonous records come to."""
+    plain = b"".join(b"<jumin><atenabango>%015d</atenabango></jumin>" % number for number in range(40_000))
+    packed = gzip.compress(plain, 9, mtime=0)
+    assert unpack(packed, room(len(packed), LIMITS.max_bytes)) == plain
