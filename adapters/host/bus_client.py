@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
@@ -52,6 +53,7 @@ class BusClient:
     connections: int = 64
     max_reply: int = 32 * 1024 * 1024
     guard: BusGuard | None = None
+    tls: ssl.SSLContext | None = field(default=None, repr=False)
     _session: aiohttp.ClientSession | None = field(default=None, init=False)
 
     def address(self, unit: str) -> str:
@@ -120,7 +122,7 @@ class BusClient:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self.connections, keepalive_timeout=30),
+                connector=aiohttp.TCPConnector(limit=self.connections, keepalive_timeout=30, ssl=self.tls or True),
                 headers={"Authorization": basic_header(self.endpoint, self.secret)},
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,

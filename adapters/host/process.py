@@ -29,6 +29,7 @@ from adapters.host.flows.file_to_bus import FileToBus
 from adapters.host.flows.request_file_to_bus import RequestFileToBus
 from adapters.host.flows.rest_to_bus import RestToBus
 from adapters.host.guard import guard_of
+from adapters.host.protection import calling_context, face_context
 from adapters.host.sender import Sender
 from adapters.host.site_watch import SiteWatch, withheld
 from adapters.host.store import Store, inbox, outbox
@@ -83,7 +84,9 @@ def find_adapter(site: Site, adapter_id: str) -> AdapterSpec:
 
 def bus_url(site: Site, spec: AdapterSpec) -> str:
     """Where the bus is: the setting ``bus``, else what the site says."""
-    return str(spec.settings.get("bus", "")).rstrip("/") or site.front.url
+    endpoint = site.endpoint(spec.municipality, spec.endpoint)
+    said = str(spec.settings.get("bus", "")).rstrip("/")
+    return said or (site.front.url if endpoint is None else site.front.url_for(endpoint))
 
 
 @dataclass(slots=True)
@@ -118,7 +121,8 @@ class Host:
         url = bus_url(site, spec)
         self.store = Store(store_path(site, spec.id))
         guard = guard_of(site, spec, clock, ids)
-        self.bus = BusClient(url, spec.municipality, endpoint.id, endpoint.secret, guard=guard)
+        tls = calling_context(spec, url)
+        self.bus = BusClient(url, spec.municipality, endpoint.id, endpoint.secret, guard=guard, tls=tls)
         self.sender = Sender(self.store, self.bus, clock, self._letter_refused)
         compiled = contracts(self.edition)
         self._environment = Environment(
@@ -150,7 +154,7 @@ class Host:
             guard,
         )  # fmt: skip
         app = self._face.application(self._environment.web)
-        self.web = HttpSite(app, spec.host, spec.port, drain_s=DRAIN_S)
+        self.web = HttpSite(app, spec.host, spec.port, drain_s=DRAIN_S, tls=face_context(spec))
 
     def _endpoint(self) -> Endpoint:
         endpoint = self.site.endpoint(self.spec.municipality, self.spec.endpoint)

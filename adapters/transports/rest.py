@@ -6,6 +6,7 @@ import asyncio
 import hmac
 import re
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -170,12 +171,13 @@ class HttpSite:
     host: str = "127.0.0.1"
     port: int = 0
     drain_s: float = 10.0
+    tls: ssl.SSLContext | None = None
     _runner: web.AppRunner | None = field(default=None, init=False)
 
     @property
     def url(self) -> str:
-        """``http://host:port``."""
-        return f"http://{self.host}:{self.port}"
+        """``http://host:port``, with TLS ``https``."""
+        return f"{'http' if self.tls is None else 'https'}://{self.host}:{self.port}"
 
     async def start(self) -> None:
         """Listen. Raises ``OSError`` when the address is taken."""
@@ -188,7 +190,7 @@ class HttpSite:
             raise
         self.port = listener.getsockname()[1]
         self._runner = runner
-        await web.SockSite(runner, listener, backlog=512).start()
+        await web.SockSite(runner, listener, backlog=512, ssl_context=self.tls).start()
 
     async def stop(self) -> None:
         """Stop listening, let requests in progress finish, close."""

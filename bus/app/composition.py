@@ -107,6 +107,11 @@ class App:
         """Host and port of every listening socket."""
         return self._server.addresses if self._server else ()
 
+    @property
+    def tls_address(self) -> tuple[str, int] | None:
+        """Host and port of the listener with TLS."""
+        return self._server.tls_address if self._server else None
+
     async def start(self) -> None:
         """Open the journal, refill the queues from it, deliver, then listen.
 
@@ -145,13 +150,15 @@ class App:
             asyncio.get_running_loop(), self._journal, lambda: open_reader(self.site), lambda: self.site, self.tables
         )
         self._management = ManagementService(desk)
-        http = ManagementHttp(self._management, self.tables, self.site.front, self.metrics)
+        http = ManagementHttp(self._management, self.tables, self.site.front, self.metrics, self.clock)
         extra = {PATH: http.management, DETAIL: http.detail}
         try:
             self._server = await self._front(extra)
         except OSError as error:
-            listen = f"{self.site.front.host}:{self.site.front.port}"
-            finding = Finding("CB9003", path="site.toml: front.listen", expected="free address", got=listen)
+            front = self.site.front
+            listen = [f"{front.host}:{front.port}"] if front.plain else []
+            listen += [f"{front.tls.host}:{front.tls.port}"] if front.tls else []
+            finding = Finding("CB9003", path="site.toml: front.listen", expected="free address", got=" ".join(listen))
             raise EnvironmentFault("CB9003", [finding]) from error
 
     async def _front(self, extra: Mapping[str, Handler]) -> Server | Workers:
@@ -160,11 +167,9 @@ class App:
         if front.processes == 1:
             return await serve(self.house, front, extra=extra, segments=self._segments)
         desk = FrontDesk(self.house, front, extra, segments=self._segments)
-        listener = bind(front.host, front.port)
-        host, port = listener.getsockname()[:2]
-        desk.listening = f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
+        doors = bind(front)
         workers = Workers(
-            self.site, desk, lambda: self._counter(desk), self.clock, listener, self._workers_changed, self._breakers
+            self.site, desk, lambda: self._counter(desk), self.clock, doors, self._workers_changed, self._breakers
         )
         await workers.start()
         return workers
@@ -214,13 +219,18 @@ class App:
             edition = load_edition(site.edition, site.standard_folder, site.mounts)
             compiled = await asyncio.to_thread(contracts, edition)
         house = self._house.reloaded(site, edition, compiled)
-        for name in ("front", "journal", "broker", "attachments"):
+        for name in ("journal", "broker", "attachments"):
             if getattr(site, name) != getattr(self.site, name):
                 log.warn("reload.needs_restart", table=name)
+        if site.front.standing != self.site.front.standing:
+            log.warn("reload.needs_restart", table="front")
         if isinstance(self._server, Workers):
             await self._server.reload(site)
+        elif self._server is not None:
+            self._server.renew(site.front.tls)
         self.site, self._edition, self._contracts, self._house = site, edition, compiled, house
         await self._desk.reload(site.endpoints, site.delivery)
+        self._pool.forget(site.endpoints)
         self._reloads += 1
         log.line("reload.done", tables_hash=site.tables_hash, count=len(site.endpoints))
 

@@ -60,14 +60,16 @@ async def _until_stopped(loop: asyncio.AbstractEventLoop, site: Site, announce: 
 def ready_event(app: App) -> dict[str, Any]:
     """The one line that says where the bus listens."""
     listen = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in app.addresses]
-    return {
+    scheme = "http" if app.site.front.plain else "https"
+    event = {
         "event": "ready",
         "listen": listen[0],
-        "url": app.site.front.public_url or f"http://{listen[0]}",
+        "url": app.site.front.public_url or f"{scheme}://{listen[0]}",
         "pid": os.getpid(),
         "tables_hash": app.site.tables_hash,
         "workers": app.workers(),
     }
+    return event | {"listen_tls": listen[-1]} if app.tls_address is not None else event
 
 
 async def _reload_when_asked(app: App, folder: Path, again: asyncio.Event) -> None:

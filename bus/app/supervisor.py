@@ -43,7 +43,11 @@ def plans(site: Site) -> list[Plan]:
     base = (sys.executable, "-m", "bus.cli")
     folder = str(site.folder)
     front = (site.front.host, site.front.port)
-    unchangeable = repr((site.front, site.journal, site.broker))  # what a running bus cannot take over by itself
+    if not site.front.plain and site.front.tls is not None:
+        front = (site.front.tls.host, site.front.tls.port)
+    unchangeable = repr(
+        (site.front.standing, site.journal, site.broker)
+    )  # what a running bus cannot take over by itself
     found = [Plan(BUS, (*base, "serve", "--site", folder, "--json"), front, unchangeable)]
     for spec in site.adapters:
         if spec.autostart:
@@ -56,7 +60,8 @@ def _fingerprint(site: Site, spec: AdapterSpec) -> str:
     """What an adapter is started with: its own settings, its endpoint with its secret, and where the bus listens."""
     endpoint = site.endpoint(spec.municipality, spec.endpoint)
     secret = endpoint.secret if endpoint else ""
-    return repr((spec, endpoint, secret, site.front.host, site.front.port, site.edition, site.mounts))
+    front = site.front.standing
+    return repr((spec, endpoint, secret, front.host, front.port, front.tls, site.edition, site.mounts))
 
 
 class Supervisor:

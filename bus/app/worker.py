@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ from bus.core.settings import FrontSettings, Site
 from bus.deliver.breaker import Breakers, GuardedSender
 from bus.deliver.packages import Spills
 from bus.deliver.sender import PooledSender
+from bus.front.handshake import PROTECTED, prepare
 from bus.front.management_http import DETAIL, PATH
 from bus.front.server import Server, receive
 from bus.journal.frames import FROM_OWNER, Channel, Circuit, Drain, FromOwner, Load, Open, Took
@@ -110,7 +111,11 @@ class Worker:
             for endpoint in moved:
                 assert self._breakers is not None
                 self._breakers.forget(endpoint.key)
+            if self._server is not None:
+                self._server.renew(site.front.tls)
             self._house = self._house.reloaded(site, self._edition, self._contracts)
+            assert self._pool is not None
+            self._pool.forget(site.endpoints)
             return
         if style:
             log.configure(site.log_level, json=style == "json")
@@ -142,24 +147,27 @@ class Worker:
         share = max(front.max_body, front.max_in_flight // front.processes)
         settings = replace(front, max_in_flight=share)
         extra = {PATH: self._journal.ask, DETAIL: self._journal.ask}
-        listening = f"{front.host}:{front.port}"
+        tls = front.tls
+        listening = f"{front.host}:{front.port}" if front.plain or tls is None else f"{tls.host}:{tls.port}"
         self._server, make = receive(
             self.house, settings, extra=extra, away=self._answer, listening=listening, segments=segments
         )
+        handshakes = self._server.handshakes
 
         def handed_over() -> None:
             for _ in range(HANDED_OVER):
                 try:
-                    _, descriptors, _, _ = socket.recv_fds(self._connections, 1, 1)
+                    kind, descriptors, _, _ = socket.recv_fds(self._connections, 1, 1)
                 except BlockingIOError:
                     return
                 if not descriptors:
                     self._loop.remove_reader(self._connections.fileno())
                     return
                 client = socket.socket(fileno=descriptors[0])
-                client.setblocking(False)
-                with suppress(OSError):
-                    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                prepare(client)
+                if kind == PROTECTED and handshakes is not None:
+                    handshakes.begin(client)
+                    continue
                 self._start(self._loop.connect_accepted_socket(make, client))
 
         self._loop.add_reader(self._connections.fileno(), handed_over)

@@ -8,21 +8,22 @@ import socket
 import sys
 from asyncio.subprocess import DEVNULL, Process
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from bus.app.children import BACKOFF_FIRST_S, BACKOFF_MAX_S, STEADY_S
 from bus.app.parent import PARENT_VARIABLE
 from bus.core import log
 from bus.core.errors import EnvironmentFault
 from bus.core.ports import Clock
-from bus.core.settings import Site
+from bus.core.settings import FrontSettings, Site
 from bus.core.types import Finding
 from bus.deliver.breaker import Breakers
 from bus.front.desk import FrontDesk
-from bus.front.server import BACKLOG
+from bus.front.handshake import PLAIN, PROTECTED
+from bus.front.server import BACKLOG, bound
 from bus.journal.counter import Counter
 from bus.journal.frames import FROM_WORKER, Channel, Circuit, Drain, FromWorker, Load, Open, Took
 
@@ -37,6 +38,19 @@ LOOKS: Final = 10
 that an owner that was held up itself, or a machine that slept, does not take its workers for hung."""
 DOUBTFUL: Final = 3
 """After so many silent looks a worker gets no new connection while another one speaks."""
+
+
+class Doorway(NamedTuple):
+    """A listening socket and the kind of its connections."""
+
+    kind: bytes
+    socket: socket.socket
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port as bound."""
+        host, port = self.socket.getsockname()[:2]
+        return str(host), int(port)
 
 
 class _Slot:
@@ -65,7 +79,7 @@ class Workers:
         desk: FrontDesk,
         counter: Callable[[], Counter],
         clock: Clock,
-        listener: socket.socket,
+        doors: Sequence[Doorway],
         changed: Callable[[], None],
         breakers: Breakers,
     ) -> None:
@@ -80,7 +94,7 @@ class Workers:
         self._desk = desk
         self._counter = counter
         self._clock = clock
-        self._listener = listener
+        self._doors = tuple(doors)
         self._loop = asyncio.get_running_loop()
         self._slots = [_Slot(number) for number in range(1, site.front.processes + 1)]
         self._turns: deque[_Slot] = deque()
@@ -88,8 +102,11 @@ class Workers:
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._watch: asyncio.Task[None] | None = None
-        host, port = listener.getsockname()[:2]
-        self.addresses: tuple[tuple[str, int], ...] = ((str(host), int(port)),)
+        self.addresses: tuple[tuple[str, int], ...] = tuple(door.address for door in self._doors)
+        protected = [door.address for door in self._doors if door.kind == PROTECTED]
+        self.tls_address: tuple[str, int] | None = protected[0] if protected else None
+        host, port = self.addresses[0]
+        desk.listening = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     @property
     def connections(self) -> int:
@@ -130,7 +147,8 @@ class Workers:
             finding = Finding("CB9003", path="site.toml: front.processes", expected=f"ready in {READY_S:g} s")
             raise EnvironmentFault("CB9003", [finding]) from None
         try:
-            self._listener.listen(BACKLOG)
+            for door in self._doors:
+                door.socket.listen(BACKLOG)
         except OSError:
             await self.close(0.0)
             raise
@@ -195,7 +213,8 @@ class Workers:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
         self._listen()
-        self._listener.close()
+        for door in self._doors:
+            door.socket.close()
         for slot in self._slots:
             if slot.channel is not None:
                 slot.channel.say(Drain(grace_s))
@@ -296,22 +315,23 @@ class Workers:
     def _listen(self) -> None:
         """Accept while there is a worker to hand to; otherwise clients wait in the kernel's queue."""
         wanted = self._open and bool(self._turns) and not self._stopping.is_set()
-        if wanted and not self._listening:
-            self._loop.add_reader(self._listener.fileno(), self._accept)
-        elif self._listening and not wanted:
-            self._loop.remove_reader(self._listener.fileno())
+        for door in self._doors:
+            if wanted and not self._listening:
+                self._loop.add_reader(door.socket.fileno(), self._accept, door)
+            elif self._listening and not wanted:
+                self._loop.remove_reader(door.socket.fileno())
         self._listening = wanted
 
-    def _accept(self) -> None:
+    def _accept(self, door: Doorway) -> None:
         for _ in range(ACCEPTED_AT_ONCE):
             try:
-                client, _ = self._listener.accept()
+                client, _ = door.socket.accept()
             except OSError:
                 return
             with client:
-                self._hand_over(client)
+                self._hand_over(client, door.kind)
 
-    def _hand_over(self, client: socket.socket) -> None:
+    def _hand_over(self, client: socket.socket, kind: bytes) -> None:
         """To the next worker that takes it; when none does, the client sees its connection end."""
         sound = any(slot.silent < DOUBTFUL for slot in self._turns)
         for _ in range(len(self._turns)):
@@ -321,21 +341,23 @@ class Workers:
                 continue
             with suppress(OSError):
                 assert slot.connections is not None
-                socket.send_fds(slot.connections, [b"c"], [client.fileno()])
+                socket.send_fds(slot.connections, [kind], [client.fileno()])
                 return
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """The owner's socket, which listens when the workers are ready. Errors: OSError when the address is in use."""
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+def bind(front: FrontSettings) -> tuple[Doorway, ...]:
+    """The owner's sockets, which listen when the workers are ready. Errors: OSError when an address is in use."""
+    doors: list[Doorway] = []
+    wanted = [(PLAIN, front.host, front.port)] if front.plain else []
+    wanted += [(PROTECTED, front.tls.host, front.tls.port)] if front.tls is not None else []
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
+        for kind, host, port in wanted:
+            doors.append(Doorway(kind, bound(host, port, listen=False)))
     except OSError:
-        listener.close()
+        for door in doors:
+            door.socket.close()
         raise
-    listener.setblocking(False)
-    return listener
+    return tuple(doors)
 
 
 def _kill(process: Process) -> None:

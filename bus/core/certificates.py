@@ -81,6 +81,14 @@ def _bad(what: str, why: str) -> ConfigurationError:
     return ConfigurationError("CB7041", [Finding("CB7041", expected=what, got=why)])
 
 
+def normal_name(text: str) -> str:
+    """A distinguished name as ``Certificate.subject`` writes it, or an empty text when it is none."""
+    try:
+        return x509.Name.from_rfc4514_string(text).rfc4514_string()
+    except ValueError:
+        return ""
+
+
 def certificate_of(der: bytes) -> Certificate:
     """The facts of one certificate. Errors: ``ConfigurationError`` CB7041 for bytes that are none."""
     try:

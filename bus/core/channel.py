@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -99,3 +100,82 @@ class Channel:
     protocol: str
     cipher: str
     certificate: Certificate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """How an endpoint proves who it is when it calls the bus.
+
+    ``credential`` is ``basic`` (secret), ``certificate`` or ``both``; ``tls`` says that the plain listener refuses it.
+    ``certificates`` are the ones that stand for it: two at a time let one replace the other without a gap.
+    """
+
+    credential: str = "basic"
+    tls: bool = False
+    certificates: tuple[Binding, ...] = ()
+
+    @property
+    def asks_certificate(self) -> bool:
+        """Whether a certificate is needed."""
+        return self.credential != "basic"
+
+    @property
+    def asks_tls(self) -> bool:
+        """Whether only a protected connection will do."""
+        return self.tls or self.asks_certificate
+
+
+ANYBODY_WITH_THE_SECRET = Caller()
+
+
+@dataclass(frozen=True, slots=True)
+class TlsMaterial:
+    """What one side of TLS shows and trusts: the PEM files as they were when the site was read.
+
+    Kept as bytes, so that certificate and key of one reading stay together whatever happens to the files. ``digest``
+    changes with any of them. ``stale_lists`` is ``refuse`` or ``accept``: what a revocation list past its next update,
+    or a missing one, means once any list is given. ``minimum`` is ``1.2`` or ``1.3``.
+    """
+
+    certificate: bytes = field(default=b"", repr=False, compare=False)
+    key: bytes = field(default=b"", repr=False, compare=False)
+    passphrase: str = field(default="", repr=False, compare=False)
+    authorities: bytes = field(default=b"", repr=False, compare=False)
+    lists: tuple[bytes, ...] = field(default=(), repr=False, compare=False)
+    stale_lists: str = "refuse"
+    minimum: str = "1.2"
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """The digest covers everything, so that two equal digests are equal material."""
+        found = hashlib.sha256()
+        for part in (
+            self.certificate,
+            self.key,
+            self.passphrase.encode(),
+            self.authorities,
+            *self.lists,
+            self.stale_lists.encode(),
+            self.minimum.encode(),
+        ):
+            found.update(len(part).to_bytes(8, "big") + part)
+        object.__setattr__(self, "digest", found.hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class TlsServer:
+    """A listener with TLS. ``client_certificates`` is ``required``, ``optional`` or ``none``."""
+
+    host: str
+    port: int
+    material: TlsMaterial
+    client_certificates: str = "required"
+    handshake_timeout_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class TlsClient:
+    """How the bus calls an ``https`` address; ``server_name`` is checked instead of the host of the address."""
+
+    material: TlsMaterial
+    server_name: str = ""

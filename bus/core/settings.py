@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from bus.core.channel import TlsMaterial, TlsServer
 from bus.core.types import Endpoint, EndpointSecurity, Inbound, Outbound, Right, Route
 
 __all__ = [
@@ -38,6 +39,7 @@ class FrontSettings:
     ``processes`` of 2 or more take the steps beside the process that owns the journal; one that is silent
     for ``worker_timeout_s`` is ended and started anew. ``wsa_to`` says how a
     wsa:To is compared with the address posted to: its ``path`` under any host name, or ``exact``.
+    ``plain`` is false when there is only the listener with TLS; both may run side by side.
     """
 
     host: str = "127.0.0.1"
@@ -51,6 +53,8 @@ class FrontSettings:
     processes: int = 1
     worker_timeout_s: float = 10.0
     wsa_to: str = "path"
+    plain: bool = True
+    tls: TlsServer | None = None
 
     def addresses(self, path: str) -> tuple[str, str]:
         """``path`` as the public address says it, and as this machine does."""
@@ -62,9 +66,31 @@ class FrontSettings:
         """Where programs of the site reach the bus: its public address, or where it listens on this machine."""
         if self.public_url:
             return self.public_url.rstrip("/")
-        everywhere = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (nothing is bound here)
-        host = everywhere.get(self.host, self.host)
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        if self.tls is not None and not self.plain:
+            return _on_this_machine("https", self.tls.host, self.tls.port)
+        return _on_this_machine("http", self.host, self.port)
+
+    def url_for(self, endpoint: Endpoint) -> str:
+        """Where this endpoint's programs on this machine reach the bus: with TLS when the endpoint has to."""
+        if endpoint.caller.asks_tls and self.tls is not None and not self.public_url.startswith("https://"):
+            return _on_this_machine("https", self.tls.host, self.tls.port)
+        return self.url
+
+    @property
+    def standing(self) -> FrontSettings:
+        """What a running bus cannot take over from a reload: everything but certificates and who has to show one."""
+        if self.tls is None:
+            return self
+        return replace(self, tls=TlsServer(self.tls.host, self.tls.port, _NO_MATERIAL))
+
+
+_NO_MATERIAL: Final = TlsMaterial()
+
+
+def _on_this_machine(scheme: str, host: str, port: int) -> str:
+    everywhere = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (nothing is bound here)
+    host = everywhere.get(host, host)
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +156,10 @@ class ReliableSettings:
 
 @dataclass(frozen=True, slots=True)
 class AdapterSpec:
-    """An adapter process of this site: which vendor definition, where it listens, its own settings table."""
+    """An adapter process of this site: which vendor definition, where it listens, its own settings table.
+
+    With ``tls`` its face speaks TLS, and with the same certificate it calls the bus.
+    """
 
     id: str
     vendor: str
@@ -140,6 +169,7 @@ class AdapterSpec:
     port: int
     endpoint: str = ""
     autostart: bool = True
+    tls: TlsServer | None = None
     settings: dict[str, Any] = field(default_factory=dict)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from bus.core.channel import ANYBODY_WITH_THE_SECRET, Caller, TlsClient
 from bus.core.states import State
 from bus.core.values import value
 
@@ -103,6 +104,8 @@ class Endpoint:
     as ``<id>``, the bus as ``chiikibus``); it never appears in a repr. ``security`` is ``None`` where nothing is asked
     of messages beyond that credential.
     ``reliable`` endpoints get queued deliveries in a sequence; from ``reliable_required`` ones nothing else is taken.
+    ``caller`` says how it proves who it is, ``tls`` how an ``https`` address is called; ``dial`` names address and TLS
+    together: calls to the same share connections.
     """
 
     id: str
@@ -120,11 +123,16 @@ class Endpoint:
     timeout_s: float = 30.0
     secret: str = field(default="", repr=False)
     security: EndpointSecurity | None = None
+    caller: Caller = ANYBODY_WITH_THE_SECRET
+    tls: TlsClient | None = None
     key: str = field(init=False, repr=False, compare=False)
+    dial: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Every message asks for the key several times: it is put together once."""
+        """Every message asks for these several times: they are put together once."""
         object.__setattr__(self, "key", f"{self.municipality}/{self.id}")
+        how = f"#{self.tls.material.digest}#{self.tls.server_name}" if self.tls is not None else ""
+        object.__setattr__(self, "dial", self.address + how)
 
 
 @dataclass(frozen=True, slots=True)

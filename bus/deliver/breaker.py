@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
+from typing import Final
 
 from bus.core.errors import DeliveryError
 from bus.core.ports import Clock, HttpReply, Sender
 from bus.core.settings import DeliverySettings
 from bus.core.types import Endpoint, Finding, Package
+
+TLS_FAILURES: Final = frozenset({"CB2046", "CB2047", "CB2048"})
+"""Failures of the connection's certificates or ciphers: neither the network's nor the message's."""
 
 
 class BreakerState(StrEnum):
@@ -68,10 +72,10 @@ class Breaker:
             if self._turned is not None:
                 self._turned(False)
 
-    def failure(self) -> None:
-        """An attempt found the endpoint unable to answer."""
+    def failure(self, code: str = "") -> None:
+        """An attempt found the endpoint unable to answer; one of TLS opens at once: it would come again."""
         self._in_a_row += 1
-        if self._opened_at is not None or self._in_a_row >= self._failures:
+        if self._opened_at is not None or self._in_a_row >= self._failures or code in TLS_FAILURES:
             turned = self._opened_at is None or self._probing_since is not None
             self._opened_at = self._clock.monotonic()
             self._probing_since = None
@@ -152,8 +156,8 @@ class GuardedSender:
             raise DeliveryError("CB5005", [Finding("CB5005", path=endpoint.key)], retry_after_s=wait)
         try:
             reply = await send()
-        except DeliveryError:
-            breaker.failure()
+        except DeliveryError as error:
+            breaker.failure(error.code)
             raise
         if reply.status == 503:
             breaker.failure()

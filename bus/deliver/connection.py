@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from typing import Final, cast
 
@@ -122,6 +123,7 @@ class ClientConnection(asyncio.Protocol):
         self._spill: Spill | None = None
         self.opened = False
         self.closed = False
+        self.lost: Exception | None = None
         self.requests = 0
         self.idle_since = 0.0
         self.deadline = 0.0
@@ -142,6 +144,12 @@ class ClientConnection(asyncio.Protocol):
         else:
             self._transport.writelines(parts)
         return future
+
+    @property
+    def protection(self) -> ssl.SSLObject | None:
+        """The TLS object of the connection, ``None`` on a plain one."""
+        found = self._transport.get_extra_info("ssl_object") if self._transport is not None else None
+        return cast("ssl.SSLObject | None", found)
 
     def too_late(self) -> None:
         """The deadline has passed."""
@@ -181,6 +189,7 @@ class ClientConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Settle what was under way."""
         self.closed = True
+        self.lost = exc
         if self._future is not None:
             if self._headers_done and not self._framed and exc is None:
                 self._complete()

@@ -57,7 +57,7 @@ class Courier:
             verdict = await self._outgoing.judge(sending, reply)
         except ChiikibusError as error:
             if isinstance(error, DeliveryError) and error.entry.retryable:
-                breaker.failure()
+                breaker.failure(error.code)
             elif isinstance(error, DeliveryError):
                 breaker.success()
             state = State.RETRY_WAIT if error.entry.retryable else State.PARKED

@@ -7,6 +7,7 @@ from typing import Final
 from bus.core.ports import Consignment, Transition, Verdict
 from bus.core.settings import DeliverySettings
 from bus.core.states import State
+from bus.deliver.breaker import TLS_FAILURES
 
 JITTER: Final = 0.2
 """A wait is stretched or shortened by up to this share, so that many failures do not come back together."""
@@ -23,9 +24,10 @@ def after_failure(
 ) -> Transition:
     """RETRY_WAIT with the time of the next attempt, or PARKED with CB5007 at the limit of attempts.
 
-    An attempt that would come after the expiry is set to the expiry itself, where the message is closed.
+    An attempt that would come after the expiry is set to the expiry itself, where the message is closed. Failures of
+    TLS do not count: a certificate may take days to renew, and then nothing should have to be sent by hand.
     """
-    if sent.attempt >= settings.retry_limit:
+    if sent.attempt >= settings.retry_limit and verdict.code not in TLS_FAILURES:
         detail = verdict.detail or f'[{{"code": "{verdict.code}"}}]'
         return Transition(sent.delivery_id, State.PARKED, now, attempt=sent.attempt, code="CB5007", detail=detail)
     wait = max(wait_s(settings, sent.attempt, random), min(verdict.retry_after_s, settings.retry_max_s))

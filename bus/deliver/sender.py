@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import ssl
 from collections import deque
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from bus.core.channel import TlsMaterial
 from bus.core.errors import DeliveryError
 from bus.core.ports import Clock, HttpReply
 from bus.core.types import Endpoint, Finding, Package
@@ -18,16 +18,22 @@ from bus.deliver.packages import Spills
 from bus.deliver.streaming import StreamingConnection
 from bus.journal.segments import missing
 
+if TYPE_CHECKING:
+    from bus.deliver.tls import ClientTls, Refusal
+
+TLS_AGAIN_S: Final = 60
+"""Seconds before a delivery is tried again that failed for a certificate or a cipher."""
+
 ONE_WRITE: Final = 64 * 1024
 """Bodies up to this size are joined with the head into one write."""
 
 
 class _Origin:
-    """The connections to one scheme, host and port."""
+    """The connections to one host and port, with TLS those with the same certificate and the same trust."""
 
     __slots__ = ("count", "host", "idle", "port", "tls", "waiters")
 
-    def __init__(self, host: str, port: int, *, tls: bool) -> None:
+    def __init__(self, host: str, port: int, tls: ClientTls | None) -> None:
         self.host = host
         self.port = port
         self.tls = tls
@@ -61,7 +67,6 @@ class PooledSender:
         max_reply: int = 16 * 1024 * 1024,
         idle_s: float = 15.0,
         connect_s: float = 5.0,
-        tls: ssl.SSLContext | None = None,
         spills: Spills | None = None,
     ) -> None:
         """``per_origin`` bounds connections, ``idle_s`` how long an unused one is kept.
@@ -74,8 +79,8 @@ class PooledSender:
         self._max_reply = max_reply
         self._idle_s = idle_s
         self._connect_s = connect_s
-        self._tls = tls
-        self._origins: dict[tuple[str, int, bool], _Origin] = {}
+        self._contexts: dict[str, ClientTls] = {}
+        self._origins: dict[tuple[str, int, str], _Origin] = {}
         self._targets: dict[str, _Target] = {}
         self._sweep: asyncio.TimerHandle | None = None
         self._deadlines: Deadlines | None = None
@@ -84,8 +89,11 @@ class PooledSender:
     async def post(
         self, endpoint: Endpoint, body: bytes, headers: Sequence[tuple[str, str]], deadline_s: float
     ) -> HttpReply:
-        """Send once and give the answer, whatever its status. Errors: CB5001, CB5002, CB5003, CB1017."""
-        target = self._targets.get(endpoint.address) or self._target(endpoint)
+        """Send once and give the answer, whatever its status.
+
+        Errors: CB5001, CB5002, CB5003, CB1017; with TLS also CB2046 to CB2048.
+        """
+        target = self._targets.get(endpoint.dial) or self._target(endpoint)
         origin = target.origin
         parts = _request(target.head, headers, body)
         sent_at = self._clock.now()
@@ -104,11 +112,13 @@ class PooledSender:
                 connection.abort()
                 raise
             if answer is not None:
+                if connection.requests == 1 and origin.tls is not None:
+                    origin.tls.remember(connection)
                 if answer.spill is not None:
                     return await self._spilled(answer, sent_at)
                 return HttpReply(answer.status, answer.content_type, answer.body, sent_at, self._clock.now())
             if connection.requests == 1:
-                raise _error("CB5003", endpoint, "closed without an answer")
+                raise self._unanswered(origin, connection, endpoint)
             # A kept connection that had gone stale: the others from before have, too.
             while origin.idle:
                 origin.idle.pop().abort()
@@ -121,7 +131,7 @@ class PooledSender:
         spills = self._spills
         if spills is None:
             raise missing("no folder")
-        target = self._targets.get(endpoint.address) or self._target(endpoint)
+        target = self._targets.get(endpoint.dial) or self._target(endpoint)
         head = head_bytes(target.head, headers, package.size)
         reading = await spills.open(package)
         try:
@@ -133,7 +143,7 @@ class PooledSender:
         finally:
             reading.close()
         if answer is None:
-            raise _error("CB5003", endpoint, "closed without an answer")
+            raise self._unanswered(target.origin, connection, endpoint)
         if answer.spill is not None:
             return await self._spilled(answer, sent_at)
         return HttpReply(answer.status, answer.content_type, answer.body, sent_at, self._clock.now())
@@ -144,6 +154,15 @@ class PooledSender:
         assert self._spills is not None
         package, root = await self._spills.finish(answer.spill)
         return HttpReply(answer.status, answer.content_type, root, sent_at, self._clock.now(), package)
+
+    @staticmethod
+    def _unanswered(origin: _Origin, connection: ClientConnection, endpoint: Endpoint) -> DeliveryError:
+        """A fresh connection that ended before an answer: with TLS 1.3 this is how a certificate of ours is refused."""
+        if origin.tls is not None and connection.lost is not None:
+            refused = origin.tls.refusal(connection.lost)
+            if refused is not None:
+                return _tls_error(refused, endpoint)
+        return _error("CB5003", endpoint, "closed without an answer")
 
     async def close(self) -> None:
         """Close all kept connections; a call under way ends with its own connection."""
@@ -164,15 +183,42 @@ class PooledSender:
         url = urlsplit(endpoint.address)
         if url.scheme not in ("http", "https") or not url.hostname:
             raise _error("CB5001", endpoint, "not an http address")
-        tls = url.scheme == "https"
-        key = (url.hostname, url.port or (443 if tls else 80), tls)
+        port = url.port or (443 if url.scheme == "https" else 80)
+        tls = self._client_tls(endpoint) if url.scheme == "https" else None
+        key = (url.hostname, port, endpoint.dial.partition("#")[2] if tls is not None else "")
         origin = self._origins.get(key)
         if origin is None:
-            origin = self._origins[key] = _Origin(key[0], key[1], tls=tls)
+            origin = self._origins[key] = _Origin(url.hostname, port, tls)
         path = (url.path or "/") + (f"?{url.query}" if url.query else "")
         host = url.netloc.rpartition("@")[2]
-        target = self._targets[endpoint.address] = _Target(origin, f"POST {path} HTTP/1.1\r\nHost: {host}\r\n")
+        target = self._targets[endpoint.dial] = _Target(origin, f"POST {path} HTTP/1.1\r\nHost: {host}\r\n")
         return target
+
+    def _client_tls(self, endpoint: Endpoint) -> ClientTls:
+        """Shared by all endpoints that are called in the same way; made when first needed."""
+        from bus.deliver.tls import ClientTls  # noqa: PLC0415 - only sites with TLS pay for the import
+
+        key = endpoint.dial.partition("#")[2]
+        found = self._contexts.get(key)
+        if found is None:
+            said = endpoint.tls
+            found = ClientTls(said.material if said else TlsMaterial(), said.server_name if said else "")
+            self._contexts[key] = found
+        return found
+
+    def forget(self, kept: Iterable[Endpoint]) -> None:
+        """After a reload: let go what no endpoint uses any more; its calls under way end with their connections."""
+        dials = {endpoint.dial for endpoint in kept}
+        self._targets = {dial: target for dial, target in self._targets.items() if dial in dials}
+        used = {id(target.origin) for target in self._targets.values()}
+        for key, origin in list(self._origins.items()):
+            if id(origin) not in used:
+                while origin.idle:
+                    origin.idle.pop().abort()
+                if not origin.count:
+                    del self._origins[key]
+        hows = {dial.partition("#")[2] for dial in dials}
+        self._contexts = {how: tls for how, tls in self._contexts.items() if how in hows}
 
     def _idle(self, origin: _Origin, now: float) -> ClientConnection | None:
         oldest = now - self._idle_s
@@ -212,28 +258,36 @@ class PooledSender:
             deadlines = self._deadlines = Deadlines(loop)
         try:
             async with asyncio.timeout_at(min(deadline, loop.time() + self._connect_s)):
+                tls = origin.tls
                 _, connection = await loop.create_connection(
                     lambda: kind(loop, self._max_reply, lambda each: self._free(origin, each), deadlines, self._spills),
                     origin.host,
                     origin.port,
-                    ssl=self._context() if origin.tls else None,
+                    ssl=tls.context if tls is not None else None,
+                    server_hostname=tls.name_for(origin.host) if tls is not None else None,
                 )
         except (OSError, TimeoutError) as error:
             self._leave(origin)
-            why = type(error).__name__ if isinstance(error, ssl.SSLError | TimeoutError) else _errno(error)
-            raise _error("CB5001", endpoint, why) from error
+            if origin.tls is not None:
+                refused = origin.tls.refusal(error)
+                if refused is not None:
+                    raise _tls_error(refused, endpoint) from error
+            raise _error(
+                "CB5001", endpoint, type(error).__name__ if isinstance(error, TimeoutError) else _errno(error)
+            ) from error
         except asyncio.CancelledError:
             self._leave(origin)
             raise
+        if origin.tls is not None:
+            problem = origin.tls.admit(connection, self._clock.now())
+            if problem is not None:
+                connection.opened = True
+                connection.abort()
+                raise _tls_error(problem, endpoint)
         connection.opened = True
         if self._sweep is None:
             self._sweep = loop.call_later(self._idle_s, self._close_idle)
         return connection
-
-    def _context(self) -> ssl.SSLContext:
-        if self._tls is None:
-            self._tls = ssl.create_default_context()
-        return self._tls
 
     def _free(self, origin: _Origin, connection: ClientConnection) -> None:
         if connection.closed:
@@ -290,6 +344,12 @@ def head_bytes(head: str, headers: Sequence[tuple[str, str]], length: int) -> by
 
 def _error(code: str, endpoint: Endpoint, why: str) -> DeliveryError:
     return DeliveryError(code, [Finding(code, path=endpoint.key, got=why)])
+
+
+def _tls_error(refused: Refusal, endpoint: Endpoint) -> DeliveryError:
+    """Only somebody who changes a certificate mends this: it is tried again seldom."""
+    finding = Finding(refused.code, path=endpoint.key, got=refused.reason)
+    return DeliveryError(refused.code, [finding], retry_after_s=TLS_AGAIN_S)
 
 
 def _errno(error: OSError) -> str:

@@ -8,7 +8,8 @@ from typing import Final
 
 import msgspec
 
-from bus.core.errors import ChiikibusError, EnvironmentFault, JournalError, WireError
+from bus.core.channel import Channel
+from bus.core.errors import ChiikibusError, EnvironmentFault, JournalError, RightsError, WireError
 from bus.core.settings import FrontSettings
 from bus.core.types import Finding
 from bus.front.documents import Documents, base_url, load_documents
@@ -80,7 +81,9 @@ class FrontDesk:
         """Give room back."""
         self._in_flight -= size
 
-    def refuse(self, method: str, path: str, headers: Mapping[str, str]) -> Response | None:
+    def refuse(
+        self, method: str, path: str, headers: Mapping[str, str], channel: Channel | None = None
+    ) -> Response | None:
         """The answer to a request whose head already says that its body need not be read, else ``None``."""
         try:
             if self.draining and not path.startswith("/health/"):
@@ -89,11 +92,14 @@ class FrontDesk:
                 return None
             if method != "POST" or path in {LIVE, READY}:
                 raise WireError("CB1001")
-            admit(self._house().tables, path, headers.get("authorization", ""))
+            house = self._house()
+            admit(house.tables, path, headers.get("authorization", ""), channel, house.clock.now())
             charset_of_media(headers.get("content-type", ""), attachments=self.segments is not None)
             if CODING in headers:
                 coding_of(headers[CODING])
         except ChiikibusError as error:
+            if channel is not None and isinstance(error, RightsError):
+                self._log_refusal(error)
             return error_response(error)
         return None
 
@@ -128,6 +134,11 @@ class FrontDesk:
     async def answer_unreadable(self, request: Request, error: ChiikibusError) -> Response:
         """The answer to a request whose body was refused as it came: counted, then told."""
         return await refuse(self._house(), request, error)
+
+    def _log_refusal(self, error: RightsError) -> None:
+        """Somebody with a certificate that the site trusts was refused: the operator wants to know which."""
+        found = error.findings[0] if error.findings else Finding(error.code)
+        self._house().log("caller_refused", level="warning", code=error.code, endpoint=found.path, got=found.got)
 
     async def answer(self, request: Request) -> Response:
         """Never raises: an error of the program is logged and answered with CB9001."""
@@ -188,7 +199,8 @@ class FrontDesk:
         if documents is None or documents[0] is not house.tables:
             documents = (house.tables, load_documents(house.tables))
             self._documents = documents
-        url = base_url(self.settings.public_url, request.header("host"), self.listening)
+        scheme = "http" if request.channel is None else "https"
+        url = base_url(self.settings.public_url, request.header("host"), self.listening, scheme)
         found = documents[1].answer(request.path, request.query, url)
         if found is None:
             raise WireError("CB1001" if request.path in house.tables.doors and not request.query else "CB1015")

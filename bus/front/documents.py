@@ -63,11 +63,11 @@ def load_documents(tables: Tables) -> Documents:
     )
 
 
-def base_url(public_url: str, host: str, listening: str) -> str:
+def base_url(public_url: str, host: str, listening: str, scheme: str = "http") -> str:
     """Where clients reach this bus: as configured, else as they addressed it, else where it listens."""
     if public_url:
         return public_url.rstrip("/")
-    return f"http://{host if _HOST.fullmatch(host) else listening}"
+    return f"{scheme}://{host if _HOST.fullmatch(host) else listening}"
 
 
 def with_address(wsdl: bytes, address: str) -> bytes:

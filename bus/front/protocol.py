@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 import httptools
 
+from bus.core.channel import Channel
 from bus.core.errors import JournalError, WireError
 from bus.front import head
 from bus.front.intake import Intake, take_in, wanted
@@ -55,6 +56,7 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._peer = ""
+        self._channel: Channel | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._turns: deque[Turn] = deque()
         self._task: asyncio.Task[None] | None = None
@@ -76,6 +78,9 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
         self._peer = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) and len(peer) > 1 else ""
+        if self._listener.channel_of is not None:
+            protected = transport.get_extra_info("ssl_object")
+            self._channel = None if protected is None else self._listener.channel_of(protected)
         self._listener.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -172,7 +177,7 @@ class Connection(asyncio.Protocol):
         elif length > self._settings.max_body and not wanted(headers):
             self._refuse(error_response(WireError("CB1006")), length)
         else:
-            refused = self._desk.refuse(self._method, self._path, headers)
+            refused = self._desk.refuse(self._method, self._path, headers, self._channel)
             if refused is not None:
                 self._refuse(refused, length)
             elif wanted(headers) and self._desk.takes_attachments(self._path):
@@ -220,7 +225,9 @@ class Connection(asyncio.Protocol):
         request = None
         if self._refusal is None and self._intake is None:
             body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-            request = Request(self._method, self._path, self._headers, body, self._query, self._peer)
+            request = Request(
+                self._method, self._path, self._headers, body, self._query, self._peer, None, self._channel
+            )
         turn = Turn(
             request, self._refusal, self._method, self._keep_alive, self._announce, self._reserved, self._intake
         )
@@ -260,7 +267,7 @@ class Connection(asyncio.Protocol):
 
     def _take_in(self, length: int) -> None:
         """The body has attachments: it goes to the disk as it comes."""
-        head = Request(self._method, self._path, self._headers, b"", self._query, self._peer)
+        head = Request(self._method, self._path, self._headers, b"", self._query, self._peer, None, self._channel)
         taken = take_in(self._desk, self._transport, head, length, self._cut_short)
         if isinstance(taken, Response):
             self._refuse(taken, length)
@@ -404,6 +411,9 @@ class Connection(asyncio.Protocol):
                 turn.intake.abort()
         self._turns.clear()
         self.deadline = self._loop.time() + LINGER_S
+        if self._channel is not None:
+            transport.close()  # TLS has its own end in two steps, which throws away what still comes
+            return
         if transport.can_write_eof():
             transport.write_eof()
         transport.resume_reading()

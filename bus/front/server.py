@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from typing import Final
 
+from bus.core.channel import Channel, TlsServer
 from bus.core.settings import FrontSettings
 from bus.front.desk import Away, FrontDesk, Handler, HouseReference
+from bus.front.handshake import Acceptor, Handshakes
 from bus.front.protocol import Connection
 from bus.journal.segments import Segments
 
@@ -27,6 +31,7 @@ class Listener:
         self.desk = desk
         self.connections: set[Connection] = set()
         self.date = _date_line()
+        self.channel_of: Callable[[ssl.SSLObject], Channel] | None = None
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -57,17 +62,32 @@ class Listener:
 
 
 class Server:
-    """A running front. ``addresses`` are (host, port) as bound."""
+    """A running front. ``addresses`` are (host, port) as bound, the one with TLS last."""
 
-    def __init__(self, server: asyncio.Server | None, listener: Listener, watcher: asyncio.Task[None]) -> None:
-        """Without ``server`` somebody else listens and hands connections over."""
+    def __init__(
+        self,
+        server: asyncio.Server | None,
+        listener: Listener,
+        watcher: asyncio.Task[None],
+        handshakes: Handshakes | None = None,
+        acceptor: Acceptor | None = None,
+    ) -> None:
+        """Without ``server`` and ``acceptor`` somebody else listens and hands connections over."""
         self._server = server
         self._listener = listener
         self._watcher = watcher
-        self.addresses: tuple[tuple[str, int], ...] = tuple(
-            (str(socket.getsockname()[0]), int(socket.getsockname()[1]))
-            for socket in (server.sockets if server else ())
-        )
+        self._acceptor = acceptor
+        self.handshakes = handshakes
+        plain = [
+            (str(each.getsockname()[0]), int(each.getsockname()[1])) for each in (server.sockets if server else ())
+        ]
+        self.tls_address: tuple[str, int] | None = acceptor.address if acceptor is not None else None
+        self.addresses: tuple[tuple[str, int], ...] = (*plain, *((self.tls_address,) if self.tls_address else ()))
+
+    def renew(self, tls: TlsServer | None) -> None:
+        """Use new certificates for the handshakes to come. Errors: ``ConfigurationError`` CB7046, nothing changed."""
+        if tls is not None and self.handshakes is not None:
+            self.handshakes.renew(context_of(tls), tls.handshake_timeout_s)
 
     @property
     def connections(self) -> int:
@@ -84,6 +104,10 @@ class Server:
         self._listener.desk.draining = True
         if self._server is not None:
             self._server.close()
+        if self._acceptor is not None:
+            self._acceptor.close()
+        if self.handshakes is not None:
+            await self.handshakes.close()
         for connection in list(self._listener.connections):
             connection.close_when_idle()
         with contextlib.suppress(TimeoutError):
@@ -110,13 +134,23 @@ async def serve(
     """
     desk = FrontDesk(house, settings, extra or {}, segments=segments)
     listener = Listener(desk)
-    server = await asyncio.get_running_loop().create_server(
-        lambda: Connection(listener), settings.host, settings.port, backlog=BACKLOG
-    )
-    host, port = server.sockets[0].getsockname()[:2]
-    desk.listening = f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
-    watcher = asyncio.get_running_loop().create_task(listener.watch())
-    return Server(server, listener, watcher)
+    loop = asyncio.get_running_loop()
+    handshakes = _handshakes(listener, settings.tls)
+    acceptor = server = None
+    if handshakes is not None and settings.tls is not None:
+        acceptor = Acceptor(bound(settings.tls.host, settings.tls.port, listen=True), handshakes)
+        desk.listening = _join(*acceptor.address)
+    if settings.plain:
+        try:
+            server = await loop.create_server(
+                lambda: Connection(listener), settings.host, settings.port, backlog=BACKLOG
+            )
+        except OSError:
+            if acceptor is not None:
+                acceptor.close()
+            raise
+        desk.listening = _join(*server.sockets[0].getsockname()[:2])
+    return Server(server, listener, loop.create_task(listener.watch()), handshakes, acceptor)
 
 
 def receive(
@@ -128,12 +162,51 @@ def receive(
     listening: str,
     segments: Segments | None = None,
 ) -> tuple[Server, Callable[[], Connection]]:
-    """A front for connections that another process accepted at ``listening``, and the maker of their protocols."""
+    """A front for connections that another process accepted at ``listening``, and the maker of their protocols.
+
+    Those that came to the listener with TLS go to the server's ``handshakes``. Errors: ``ConfigurationError`` CB7046.
+    """
     desk = FrontDesk(house, settings, extra, away, segments)
     desk.listening = listening
     listener = Listener(desk)
+    handshakes = _handshakes(listener, settings.tls)
     watcher = asyncio.get_running_loop().create_task(listener.watch())
-    return Server(None, listener, watcher), lambda: Connection(listener)
+    return Server(None, listener, watcher, handshakes), lambda: Connection(listener)
+
+
+def _handshakes(listener: Listener, tls: TlsServer | None) -> Handshakes | None:
+    if tls is None:
+        return None
+    from bus.core.tls import channel_of  # noqa: PLC0415 - only sites with TLS pay for the import
+
+    listener.channel_of = channel_of
+    return Handshakes(lambda: Connection(listener), context_of(tls), tls.handshake_timeout_s)
+
+
+def context_of(tls: TlsServer) -> ssl.SSLContext:
+    """The context of a listener. Errors: ``ConfigurationError`` CB7046."""
+    from bus.core.tls import server_context  # noqa: PLC0415 - only sites with TLS pay for the import
+
+    return server_context(tls.material, tls.client_certificates)
+
+
+def bound(host: str, port: int, *, listen: bool) -> socket.socket:
+    """A socket at an address. Errors: OSError when it is in use."""
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((host, port))
+        if listen:
+            made.listen(BACKLOG)
+    except OSError:
+        made.close()
+        raise
+    made.setblocking(False)
+    return made
+
+
+def _join(host: object, port: object) -> str:
+    return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
 
 
 def _date_line() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from lxml import etree
 
 from bus.core.basic import basic_header
+from bus.core.channel import Caller, Certificate, Revocation
 from bus.core.settings import FrontSettings, ReliableSettings, Site
 from bus.core.types import Endpoint, Finding, Right, Route
 from bus.wire.attachments.binary import Places
@@ -17,6 +18,8 @@ from schemas.model import Edition, Operation, Unit
 
 if TYPE_CHECKING:
     from bus.wire.security.gate import Gate
+RevocationOf = Callable[[Certificate, float], Revocation]
+"""What the site's revocation lists say of a caller's certificate at a moment."""
 
 ANSWER_SUFFIX = "#kaito"
 """Added to an operation's key for the delivery of its late answer to the requester."""
@@ -37,11 +40,15 @@ class Contract(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """One address of the bus, ``/<municipality>/<endpoint>/<unit>``: who calls through it, and which unit."""
+    """One address of the bus, ``/<municipality>/<endpoint>/<unit>``: who calls through it, and which unit.
+
+    ``caller`` is what is asked of the connection, ``None`` where the secret alone opens the door.
+    """
 
     endpoint: Endpoint
     unit: str
     authorization: bytes = field(repr=False)
+    caller: Caller | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +117,7 @@ class Tables:
     tables_hash: str
     with_attachments: frozenset[tuple[str, str]]
     gates: Mapping[str, Gate] = field(default_factory=lambda: MappingProxyType({}))
+    revocation: RevocationOf | None = None
 
     @property
     def opener(self) -> Gate | None:
@@ -160,6 +168,7 @@ def build_tables(site: Site, edition: Edition, contracts: Mapping[str, Contract]
         with_attachments=frozenset(
             (route.municipality, operations[route.operation].unit) for route in site.routes if route.attachments
         ),
+        revocation=_revocation(site),
     )
 
 
@@ -173,13 +182,25 @@ def _gates(site: Site) -> Mapping[str, Gate]:
     return MappingProxyType({key: Gate(policy) for key, policy in load(site).policies.items()})
 
 
+def _revocation(site: Site) -> RevocationOf | None:
+    """The judgement of the front's revocation lists, ``None`` without any."""
+    tls = site.front.tls
+    if tls is None or not tls.material.lists:
+        return None
+    from bus.core import certificates  # noqa: PLC0415 - only sites with revocation lists pay for the import
+
+    lists = [each for content in tls.material.lists for each in certificates.read_revocation_lists(content)]
+    return certificates.Revoked(lists, certificates.read_certificates(tls.material.authorities)).state
+
+
 def _doors(site: Site, edition: Edition) -> dict[str, Door]:
     """Every endpoint may ask at its own address of every unit; the rights decide what it gets."""
     doors = {}
     for endpoint in site.endpoints:
         expected = basic_header(endpoint.id, endpoint.secret).encode("latin-1") if endpoint.secret else b""
+        caller = endpoint.caller if endpoint.caller.asks_tls else None
         for unit in edition.units:
-            doors[f"/{endpoint.key}/{unit}"] = Door(endpoint, unit, expected)
+            doors[f"/{endpoint.key}/{unit}"] = Door(endpoint, unit, expected, caller)
     return doors
 
 

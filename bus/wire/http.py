@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Final
 
+from bus.core.channel import Channel
 from bus.core.types import Package
 from bus.core.values import value
 
@@ -20,6 +21,7 @@ class Request:
 
     ``path`` is as sent, without the query; ``query`` without the question mark. With attachments ``body`` is only
     the envelope, and ``package`` the whole.
+    ``channel`` is what TLS says of the connection, ``None`` on a plain one.
     """
 
     method: str
@@ -29,6 +31,7 @@ class Request:
     query: str = ""
     peer: str = ""
     package: Package | None = None
+    channel: Channel | None = None
 
     @property
     def size(self) -> int:

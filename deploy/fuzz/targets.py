@@ -268,7 +268,7 @@ class _Desk:
         """Give room back."""
         self.in_flight -= size
 
-    def refuse(self, method: str, path: str, headers: Mapping[str, str]) -> Response | None:
+    def refuse(self, method: str, path: str, headers: Mapping[str, str], channel: object = None) -> Response | None:
         """Refuse some, so that bodies are thrown away too."""
         del headers
         return Response(405) if method == "PUT" or path == "/no" else None
@@ -288,6 +288,7 @@ class _Listener:
     """Stands for the listener."""
 
     date = "Date: now\r\n"
+    channel_of = None
 
     def __init__(self) -> None:
         self.desk = _Desk()

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
@@ -349,30 +347,3 @@ async def test_a_line_break_in_a_value_becomes_no_header(sender: PooledSender) -
         head = server.requests[0].partition(b"\r\n\r\n")[0]
         assert b"Chiikibus-Message-Id: a X-Evil: 1 Y: 2" in head.split(b"\r\n")
         assert not any(line.startswith((b"X-Evil", b"Y:")) for line in head.split(b"\r\n"))
-
-
-def self_signed(folder: Path) -> tuple[Path, Path]:
-    """Key and certificate of 127.0.0.1 that no authority signed."""
-    key, certificate = folder / "key.pem", folder / "cert.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-         "-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=127.0.0.1",
-         "-addext", "subjectAltName=IP:127.0.0.1"],
-        check=True, capture_output=True, timeout=30,
-    )  # fmt: skip
-    return key, certificate
-
-
-@pytest.mark.system
-async def test_a_certificate_that_nobody_vouches_for_is_refused(sender: PooledSender, tmp_path: Path) -> None:
-    """With the default context an https address of an unknown issuer is unreachable; with a trusted one it works."""
-    key, certificate = self_signed(tmp_path)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    async with peer(always(PLAIN), tls=context) as server:
-        assert await code_of(sender.post(server.endpoint(scheme="https"), b"x", HEADERS, 5)) == "CB5001"
-        trusting = PooledSender(SystemClock(), tls=ssl.create_default_context(cafile=certificate))
-        for _ in range(2):
-            assert (await trusting.post(server.endpoint(scheme="https"), b"x", HEADERS, 5)).body == b"<ok/>"
-        await trusting.close()
-        await until_async(lambda: server.open == 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ class Line:
         self.writer.close()
         try:
             await self.writer.wait_closed()
-        except ConnectionError:
+        except (ConnectionError, ssl.SSLError):
             return
 
 
@@ -75,10 +76,13 @@ async def running(
 
 
 @asynccontextmanager
-async def connected(server: Server) -> AsyncIterator[Line]:
-    """A connection to it."""
-    host, port = server.addresses[0]
-    line = Line(*await asyncio.open_connection(host, port))
+async def connected(
+    server: Server, tls: ssl.SSLContext | None = None, server_name: str = "localhost"
+) -> AsyncIterator[Line]:
+    """A connection to it; with ``tls`` to its protected listener."""
+    host, port = server.addresses[0 if tls is None else -1]
+    named = server_name if tls is not None else None
+    line = Line(*await asyncio.open_connection(host, port, ssl=tls, server_hostname=named))
     try:
         yield line
     finally:

@@ -9,13 +9,13 @@ from collections.abc import Awaitable, Callable
 import pytest
 import uvloop
 
-from tests.front import test_documents_and_health, test_http
+from tests.front import test_documents_and_health, test_http, test_tls
 
 Scenario = Callable[..., Awaitable[None]]
 
 SCENARIOS: dict[str, Scenario] = {
     name: function
-    for module in (test_http, test_documents_and_health)
+    for module in (test_http, test_documents_and_health, test_tls)
     for name, function in vars(module).items()
     if name.startswith("test_") and inspect.iscoroutinefunction(function) and not inspect.signature(function).parameters
 }

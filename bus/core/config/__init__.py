@@ -51,14 +51,14 @@ def load_site(folder: Path, edition: Edition | None = None, *, need_secrets: boo
     documents = {name: Document(folder / name, findings, required=name not in OPTIONAL) for name in FILES}
     site = read_site(documents["site.toml"].root(), folder)
     standard = edition or _load_edition(site.edition, site.standard_folder, site.mounts, findings)
-    adapters = read_adapters(documents["adapters.toml"].root())
+    adapters = read_adapters(documents["adapters.toml"].root(), folder)
     specs = {entry.value.id: entry.value for entry in adapters}
     parts = Parts(
         folder=folder,
         edition=standard,
         site=site,
         adapters=adapters,
-        endpoints=read_endpoints(documents["endpoints.toml"].root(), specs, folder, standard.version),
+        endpoints=read_endpoints(documents["endpoints.toml"].root(), specs, folder, standard.version, site.outgoing),
         routes=read_routes(documents["routes.toml"].root(), standard),
         rights=read_rights(documents["rights.toml"].root()),
     )

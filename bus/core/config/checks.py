@@ -51,6 +51,7 @@ def check_all(parts: Parts, *, need_secrets: bool) -> None:
     _mounted_units(parts)
     _adapters(parts)
     _endpoints(parts)
+    _callers(parts)
     _routes(parts)
     _rights(parts)
     _listens(parts)
@@ -138,6 +139,18 @@ def _endpoints(parts: Parts) -> None:
         ):
             got = f"{spec.municipality}/{spec.endpoint or '-'} {spec.unit}"
             table.report(CONTRADICTION, "adapter", expected=f"adapter of {endpoint.key} {endpoint.unit}", got=got)
+
+
+def _callers(parts: Parts) -> None:
+    """What an endpoint asks of its connection, the front must be able to give."""
+    tls = parts.site.front.tls
+    for entry in parts.endpoints:
+        caller, table = entry.value.caller, entry.table
+        if caller.asks_tls and tls is None:
+            table.report(CONTRADICTION, "caller", expected="[front.tls] in site.toml", got="none")
+        elif caller.asks_certificate and tls is not None and tls.client_certificates == "none":
+            expected = 'client_certificates = "required" | "optional" in [front.tls]'
+            table.report(CONTRADICTION, "caller", expected=expected, got="none")
 
 
 def _routes(parts: Parts) -> None:
@@ -272,6 +285,8 @@ def _needs(rule: Rule, withheld: frozenset[str]) -> bool:
 def _listens(parts: Parts) -> None:
     front = parts.site.front
     taken = {(front.host, front.port): "site.toml: front.listen"} if front.port else {}
+    if front.tls is not None and front.tls.port:
+        taken[front.tls.host, front.tls.port] = "site.toml: front.tls.listen"
     for entry in parts.adapters:
         spec = entry.value
         if not spec.port:
@@ -300,7 +315,7 @@ def _secrets(parts: Parts, *, need_secrets: bool) -> None:
     for entry in parts.endpoints:
         endpoint = entry.value
         path = secret_path(parts.folder, endpoint.municipality, endpoint.id)
-        if need_secrets and not endpoint.secret:
+        if need_secrets and not endpoint.secret and endpoint.caller.credential != "certificate":
             entry.table.report(NO_SECRET, "id", expected=f"secrets/{path.name}", got="missing")
         if endpoint.secret and stat.S_IMODE(path.stat().st_mode) & (stat.S_IRWXG | stat.S_IRWXO):
             entry.table.report(OPEN_SECRET, "id", expected="mode 600", got=f"secrets/{path.name}")

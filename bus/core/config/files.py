@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from bus.core.channel import TlsClient
 from bus.core.config.reader import CONTRADICTION, MISSING, TWICE, UNKNOWN_NAME, WRONG_VALUE, Table, one_of
+from bus.core.config.tls import read_caller, read_client, read_server
 from bus.core.datarules import dantaikodo_ok
 from bus.core.settings import (
     AdapterSpec,
@@ -56,6 +58,7 @@ class SiteFile:
     run_folder: Path
     log_level: str
     attachments: AttachmentSettings
+    outgoing: TlsClient | None = None
 
 
 def read_listen(table: Table, key: str, default: tuple[str, int], *, required: bool = False) -> tuple[str, int]:
@@ -92,10 +95,20 @@ def read_municipalities(root: Table) -> tuple[Entry[Municipality], ...]:
     return tuple(found)
 
 
-def _front(table: Table) -> FrontSettings:
-    """``[front]``."""
+def _front(table: Table, folder: Path) -> FrontSettings:
+    """``[front]``; ``listen = "none"`` leaves only the listener of ``[front.tls]``."""
     base = FrontSettings()
-    host, port = read_listen(table, "listen", (base.host, base.port))
+    tls = None
+    if table.has("tls"):
+        below = table.table("tls")
+        tls_host, tls_port = read_listen(below, "listen", ("127.0.0.1", 8443), required=True)
+        tls = read_server(below, folder, tls_host, tls_port, authorities="client_ca")
+    plain = table.text("listen") != "none"
+    host, port = read_listen(table, "listen", (base.host, base.port)) if plain else ("", 0)
+    if not plain and tls is None:
+        table.report(CONTRADICTION, "listen", expected="host:port, or [front.tls]", got="none")
+    if tls is not None and plain and (host, port) == (tls.host, tls.port) and port:
+        table.report(TWICE, "listen", expected="another port than front.tls.listen", got=f"{host}:{port}")
     front = FrontSettings(
         host=host,
         port=port,
@@ -108,6 +121,8 @@ def _front(table: Table) -> FrontSettings:
         processes=table.integer("processes", base.processes, least=1, most=MAX_PROCESSES),
         worker_timeout_s=table.number("worker_timeout_s", base.worker_timeout_s, least=2, most=3600),
         wsa_to=table.choice("wsa_to", ("path", "exact"), base.wsa_to),
+        plain=plain,
+        tls=tls,
     )
     if front.public_url and not front.public_url.startswith(("http://", "https://")):
         table.report(WRONG_VALUE, "public_url", expected="http://... | https://...", got=front.public_url)
@@ -134,9 +149,10 @@ def _attachments(table: Table, folder: Path) -> AttachmentSettings:
     return attachments
 
 
-def _delivery(table: Table) -> DeliverySettings:
-    """``[delivery]``."""
+def _delivery(table: Table, folder: Path) -> tuple[DeliverySettings, TlsClient | None]:
+    """``[delivery]`` and how ``https`` addresses are called (``[delivery.tls]``)."""
     base = DeliverySettings()
+    tls = read_client(table.table("tls"), folder, None, named=False) if table.has("tls") else None
     delivery = DeliverySettings(
         retry_first_s=table.number("retry_first_s", base.retry_first_s, least=0.01, most=3600),
         retry_max_s=table.number("retry_max_s", base.retry_max_s, least=0.01, most=24 * 3600),
@@ -148,7 +164,7 @@ def _delivery(table: Table) -> DeliverySettings:
     if delivery.retry_max_s < delivery.retry_first_s:
         table.report(CONTRADICTION, "retry_max_s", expected=f">= retry_first_s {delivery.retry_first_s:g}")
     table.finish()
-    return delivery
+    return delivery, tls
 
 
 def _reliable(table: Table) -> ReliableSettings:
@@ -182,7 +198,7 @@ def read_site(root: Table, folder: Path) -> SiteFile:
         if not mounts[unit].is_dir():
             mounts_table.report("CB7010", unit, expected="folder", got=str(mounts[unit]))
     municipalities = read_municipalities(root)
-    front = _front(root.table("front"))
+    front = _front(root.table("front"), folder)
     journal = root.table("journal")
     journal_settings = JournalSettings(
         engine=journal.choice("engine", ("sqlite",), "sqlite"),
@@ -195,7 +211,7 @@ def read_site(root: Table, folder: Path) -> SiteFile:
         max_resident=broker.integer("max_resident", BrokerSettings().max_resident),
     )
     broker.finish()
-    delivery = _delivery(root.table("delivery"))
+    delivery, outgoing = _delivery(root.table("delivery"), folder)
     reliable = _reliable(root.table("reliable"))
     attachments = _attachments(root.table("attachments"), folder)
     root.finish()
@@ -214,10 +230,11 @@ def read_site(root: Table, folder: Path) -> SiteFile:
         run_folder=_inside(folder, run),
         log_level=level,
         attachments=attachments,
+        outgoing=outgoing,
     )
 
 
-def read_adapters(root: Table) -> tuple[Entry[AdapterSpec], ...]:
+def read_adapters(root: Table, folder: Path) -> tuple[Entry[AdapterSpec], ...]:
     """``adapters.toml``."""
     found: list[Entry[AdapterSpec]] = []
     for table in root.tables("adapter"):
@@ -231,6 +248,7 @@ def read_adapters(root: Table) -> tuple[Entry[AdapterSpec], ...]:
             port=port,
             endpoint=table.text("endpoint"),
             autostart=table.flag("autostart", default=True),
+            tls=read_server(table.table("tls"), folder, host, port, authorities="ca") if table.has("tls") else None,
             settings=table.raw_table("settings"),
         )
         table.finish()
@@ -244,13 +262,17 @@ def read_adapters(root: Table) -> tuple[Entry[AdapterSpec], ...]:
 def adapter_address(spec: AdapterSpec, municipality: str, endpoint_id: str) -> str:
     """Where an adapter takes what the bus sends to the endpoint it stands for."""
     host = f"[{spec.host}]" if ":" in spec.host else spec.host
-    return f"http://{host}:{spec.port}/soap/{municipality}/{endpoint_id}"
+    scheme = "http" if spec.tls is None else "https"
+    return f"{scheme}://{host}:{spec.port}/soap/{municipality}/{endpoint_id}"
 
 
 def read_endpoints(
-    root: Table, adapters: Mapping[str, AdapterSpec], folder: Path, edition: str
+    root: Table, adapters: Mapping[str, AdapterSpec], folder: Path, edition: str, outgoing: TlsClient | None
 ) -> tuple[Entry[Endpoint], ...]:
-    """``endpoints.toml``; an adapter's endpoint gets the adapter's address, and every one its secret."""
+    """``endpoints.toml``; an adapter's endpoint gets the adapter's address, and every one its secret.
+
+    ``outgoing`` is how the site calls ``https`` addresses where the endpoint does not say otherwise.
+    """
     found: list[Entry[Endpoint]] = []
     base = Endpoint("", "", "")
     for table in root.tables("endpoint", required=True):
@@ -281,6 +303,8 @@ def read_endpoints(
             concurrency=table.integer("concurrency", base.concurrency, least=1, most=1024),
             timeout_s=table.number("timeout_s", base.timeout_s, least=0.1, most=3600),
             secret=read_secret(secret_path(folder, municipality, endpoint_id)),
+            caller=read_caller(table.table("caller"), folder) if table.has("caller") else base.caller,
+            tls=_calling(table, folder, address, outgoing),
         )
         table.finish()
         if any(entry.value.key == endpoint.key for entry in found):
@@ -288,6 +312,16 @@ def read_endpoints(
         found.append(Entry(table, endpoint))
     root.finish()
     return tuple(found)
+
+
+def _calling(table: Table, folder: Path, address: str, outgoing: TlsClient | None) -> TlsClient | None:
+    """How the endpoint's address is called, ``None`` when that is not with TLS."""
+    protected = address.startswith("https://")
+    if not table.has("tls"):
+        return outgoing if protected else None
+    if not protected:
+        table.report(CONTRADICTION, "tls", expected="an https address", got=address or "no address")
+    return read_client(table.table("tls"), folder, outgoing.material if outgoing else None, named=True)
 
 
 def secret_path(folder: Path, municipality: str, endpoint_id: str) -> Path:
