@@ -27,7 +27,7 @@ done
 selection=()
 workers=2
 # The quick tests wait for each other's processes and disks more than they compute.
-[ "$fast" = yes ] && selection=(-m "not slow and not system") && workers=3
+[ "$fast" = yes ] && selection=(-m "not slow and not system") && workers=4
 
 ensure_python_environment --dev || exit
 export PATH="$VENV/bin:$PATH"

@@ -58,6 +58,7 @@ async def test_an_answer_goes_to_the_registered_address(town: Town) -> None:
     assert len(town.juki.received) == len(town.tax.received) == 1
 
 
+@pytest.mark.slow
 async def test_a_fault_waits_for_its_receiver_through_a_restart(town: Town) -> None:
     """It was stored before 202 was said, and goes once tax is back."""
     take(town)
@@ -74,6 +75,7 @@ async def test_a_fault_waits_for_its_receiver_through_a_restart(town: Town) -> N
     assert received.headers["chiikibus-sender"] == "990019/chiikibus"
 
 
+@pytest.mark.slow
 async def test_nobody_is_told_and_the_journal_knows(town: Town) -> None:
     """ReplyTo none."""
     assert await town.post("tax", INQUIRY, question(town, reply_to=NONE)) == (202, b"")

@@ -34,6 +34,7 @@ async def poll(town: Town) -> tuple[str, list[str]]:
     return result.findtext("{*}jotai") or "", names
 
 
+@pytest.mark.slow
 async def test_a_late_answer_is_polled(town: Town) -> None:
     """First the provider only takes the question (202); when its answer comes, the poll gives it."""
     change(town.folder / "routes.toml", "route = [", f"route = [ {ROUTE},")

@@ -100,6 +100,7 @@ async def test_serve_says_where_it_listens_and_ends_cleanly(tmp_path: Path) -> N
     assert [entry["event"] for entry in bus.events()] == ["bus.ready", "bus.stopping", "bus.stopped"]
 
 
+@pytest.mark.slow
 async def test_a_broken_folder_does_not_disturb_a_running_bus(tmp_path: Path) -> None:
     """SIGHUP with mistakes logs every one of them and keeps the old tables; once mended they are taken over."""
     folder = write_site(tmp_path / "site")
@@ -115,6 +116,7 @@ async def test_a_broken_folder_does_not_disturb_a_running_bus(tmp_path: Path) ->
         assert await bus.end() == 0
 
 
+@pytest.mark.slow
 async def test_a_killed_bus_delivers_what_it_had_accepted(tmp_path: Path, edition: Edition) -> None:
     """kill -9 while notices wait: after the next start all are delivered, and none of them twice in effect."""
     tax, kokuho = (FakeProvider(give_receipt(edition, "juki.ido_tsuchi")) for _ in range(2))
@@ -136,6 +138,7 @@ async def test_a_killed_bus_delivers_what_it_had_accepted(tmp_path: Path, editio
     await kokuho.stop()
 
 
+@pytest.mark.slow
 async def test_the_supervisor_restarts_what_is_killed(tmp_path: Path) -> None:
     """kill -9 of the bus: another one answers soon, and ``processes.json`` tells of it."""
     port = free_port()
@@ -161,6 +164,7 @@ async def answers(port: int) -> bool:
     return False
 
 
+@pytest.mark.slow
 async def test_children_do_not_outlive_a_killed_supervisor(tmp_path: Path) -> None:
     """kill -9 of the supervisor ends the bus too; a new supervisor starts at once."""
     folder = write_site(tmp_path / "site", port=free_port())
@@ -172,6 +176,7 @@ async def test_children_do_not_outlive_a_killed_supervisor(tmp_path: Path) -> No
         assert await site.end() == 0
 
 
+@pytest.mark.slow
 async def test_a_site_cannot_be_up_twice(tmp_path: Path) -> None:
     """The second supervisor says CB9003 and ends with 3; the first one goes on."""
     folder = write_site(tmp_path / "site", port=free_port())
@@ -182,6 +187,7 @@ async def test_a_site_cannot_be_up_twice(tmp_path: Path) -> None:
         assert await site.end() == 0
 
 
+@pytest.mark.slow
 async def test_a_reload_reaches_the_bus_through_the_supervisor(tmp_path: Path) -> None:
     """SIGHUP to ``up`` keeps the bus's process and gives it the new tables."""
     folder = write_site(tmp_path / "site", port=free_port())

@@ -173,6 +173,7 @@ def one_failing(site: Site) -> list[Plan]:
     ]
 
 
+@pytest.mark.slow
 async def test_one_adapter_that_cannot_start_does_not_keep_the_site_down(folder: Path) -> None:
     """The site is announced without it, and the reason it gave is in the log."""
     written = io.BytesIO()
@@ -185,6 +186,7 @@ async def test_one_adapter_that_cannot_start_does_not_keep_the_site_down(folder:
     structlog.reset_defaults()
 
 
+@pytest.mark.slow
 async def test_a_bus_that_does_not_get_ready_ends_everything(folder: Path) -> None:
     """CB9003, and no child is left."""
 

@@ -78,6 +78,7 @@ def answer(town: Town) -> bytes:
     return town.juki.behaviour(None)[1]  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 async def test_a_call_of_a_killed_worker_is_closed_and_may_be_made_again(town: Town) -> None:
     """The caller sees its connection end, the journal says CB5003, and the same id brings the answer."""
     gate = asyncio.Event()
@@ -143,6 +144,7 @@ async def test_the_same_call_at_the_same_time_goes_out_once(town: Town) -> None:
     assert [await town.post("tax", "juki.jumin_shokai", body) for _ in range(2)] == [(200, first)] * 2
 
 
+@pytest.mark.slow
 async def test_another_content_under_a_known_id_is_refused_by_every_worker(town: Town) -> None:
     """CB3001, whichever worker it reaches."""
     assert (await town.notify(MESSAGE_ID.format(9)))[0] == 200
@@ -151,6 +153,7 @@ async def test_another_content_under_a_known_id_is_refused_by_every_worker(town:
         assert (status, code_of(raw)) == (500, "CB3001")
 
 
+@pytest.mark.slow
 async def test_a_refusal_is_counted_and_does_not_use_up_its_id(town: Town) -> None:
     """The corrected message under the same id is accepted."""
     status, _ = await town.notify(MESSAGE_ID.format(10), rirekibango="x")
@@ -159,6 +162,7 @@ async def test_a_refusal_is_counted_and_does_not_use_up_its_id(town: Town) -> No
     await until_async(lambda: town.counts() == {"DELIVERED": 2, "REJECTED": 1}, what="both deliveries")
 
 
+@pytest.mark.slow
 async def test_a_stop_lets_a_call_be_answered(town: Town) -> None:
     """Drain: nothing new, but what is out comes back."""
     gate = asyncio.Event()
@@ -183,6 +187,7 @@ async def test_a_reload_reaches_every_worker_before_it_is_done(town: Town) -> No
     assert sorted(pids(town)) == sorted(before)
 
 
+@pytest.mark.slow
 async def test_workers_end_with_a_killed_owner(town: Town, tmp_path: Path, edition: Edition) -> None:
     """SIGKILL of the owner: no worker answers any more, and the next owner takes the address."""
     del town
@@ -200,6 +205,7 @@ async def test_workers_end_with_a_killed_owner(town: Town, tmp_path: Path, editi
             await post(port, "/990019/juki/juki", body, JUKI)
 
 
+@pytest.mark.slow
 async def test_what_one_worker_finds_out_about_a_provider_the_others_know(town: Town) -> None:
     """A breaker that opens in one process is open in all: the other worker does not have to fail first."""
     await town.juki.stop()

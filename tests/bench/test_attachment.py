@@ -26,6 +26,7 @@ def measured(*arguments: str) -> dict[str, dict[str, float]]:
     return found
 
 
+@pytest.mark.slow
 def test_five_megabytes_go_through_and_come_back() -> None:
     """The command works and the same bytes arrive on both sides."""
     found = measured("--mb", "5", "--only", "direct")["direct"]

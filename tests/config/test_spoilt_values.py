@@ -6,6 +6,7 @@ import re
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -38,6 +39,7 @@ inbox = "x"
     st.integers(min_value=0, max_value=200),
     st.sampled_from(INSTEAD),
 )
+@pytest.mark.slow
 def test_any_value_at_any_place_is_answered(file: str, number: int, instead: str) -> None:
     """One value of one file is replaced by one of another type or range."""
     with tempfile.TemporaryDirectory() as place:

@@ -152,6 +152,7 @@ async def half_deaf(port: int) -> AsyncIterator[asyncio.Event]:
     server.close()
 
 
+@pytest.mark.slow
 async def test_a_kill_while_an_attachment_goes_out_sends_it_again(nursery: Nursery, town: Town) -> None:
     """The receiver had a part of it; it gets all of it, once, from the same segment."""
     body, port = town.notice(), town.tax.port

@@ -246,6 +246,7 @@ def cases() -> list[Any]:
 
 
 @pytest.mark.parametrize(("kind", "step", "hit"), cases())
+@pytest.mark.slow
 async def test_a_bus_killed_after_a_step_loses_nothing_and_repeats_no_effect(
     nursery: Nursery, systems: Systems, kind: str, step: int, hit: int
 ) -> None:

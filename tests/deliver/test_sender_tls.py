@@ -165,6 +165,7 @@ async def test_the_bus_shows_its_own_certificate_and_learns_when_it_is_refused(
         assert len(server.requests) == 1
 
 
+@pytest.mark.slow
 async def test_no_common_version_or_no_tls_at_all_has_a_code_of_its_own(sender: PooledSender) -> None:
     """A provider on TLS 1.2 for a site that wants 1.3, and one that speaks plain HTTP."""
     shown = pki().server()

@@ -221,6 +221,7 @@ async def test_an_expired_message_is_closed_instead_of_sent(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("deaf", [0, 2])
+@pytest.mark.slow
 async def test_the_requester_is_told_before_an_expiry_is_recorded(tmp_path: Path, deaf: int) -> None:
     """While that cannot be stored, the delivery has not ended; then it is told once."""
     async with room(tmp_path) as bus:
@@ -258,6 +259,7 @@ async def test_the_breaker_saves_attempts_while_the_target_is_down(tmp_path: Pat
         assert bus.breakers.of(TAX.key).state is BreakerState.CLOSED
 
 
+@pytest.mark.slow
 async def test_a_paused_endpoint_takes_nothing_and_goes_on_after_reload(tmp_path: Path) -> None:
     """Pausing and resuming by configuration loses nothing and repeats nothing."""
     async with room(tmp_path, endpoints=[replace(TAX, paused=True)]) as bus:

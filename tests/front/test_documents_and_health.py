@@ -123,6 +123,7 @@ async def test_health_says_alive_and_ready_with_counts() -> None:
     assert ready["counts"]["accepted_messages"] == 1
 
 
+@pytest.mark.slow
 async def test_what_is_under_way_is_answered_before_the_end() -> None:
     """Idle connections end at once, the request in process gets its answer, then its connection ends."""
     town = world()

@@ -7,6 +7,8 @@ import io
 from itertools import islice
 from pathlib import Path
 
+import pytest
+
 from adapters.host.identity import canonical_line, identify, totals, uuid_of
 from adapters.host.process import Host
 from adapters.population import Town
@@ -103,6 +105,7 @@ async def test_a_difference_without_a_full_transfer_before_is_refused(place: Pla
     assert place.bus.taken == []
 
 
+@pytest.mark.slow
 async def test_a_held_record_of_an_extract_follows_as_a_difference(place: Place) -> None:
     """The transfer goes without it and says so; once the character is registered a difference transfer brings it."""
     rows = residents(12)
@@ -197,6 +200,7 @@ async def test_items_that_the_rights_withhold_do_not_spoil_the_comparison(place:
     assert place.bus.of(CONFIRM)[0].items["kakuninkekka"] == "1"
 
 
+@pytest.mark.slow
 async def test_a_record_that_the_vendor_cannot_hold_is_held_and_follows(place: Place, edition: Edition) -> None:
     """A character outside A社税's set: the others go, the confirmation counts it, a register entry frees it."""
     rows = residents(6)
@@ -270,6 +274,7 @@ async def test_a_confirmation_of_an_unknown_transfer_is_refused(place: Place, ed
     assert read_fault(envelope.read(safe_xml.parse(answer)).body).code == "CB6015"
 
 
+@pytest.mark.slow
 async def test_an_extract_after_notices_does_not_put_the_vendor_back(place: Place) -> None:
     """A notice of history 2 came first: the extract's history 1 of that person is superseded."""
     town = Town.generate(20, 9)

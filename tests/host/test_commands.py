@@ -7,6 +7,8 @@ import json
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
+import pytest
+
 from bus.cli import run as chiikibus
 from tests.host.place import Place, ido_file
 from tests.host.test_file_to_bus import residents
@@ -35,6 +37,7 @@ async def test_status_counts_a_running_adapter_as_json_and_as_a_table(place: Pla
     assert "a-juki" in plain
 
 
+@pytest.mark.slow
 async def test_release_lets_refused_messages_go_again(place: Place) -> None:
     """The cause is removed at the bus; the running adapter takes the row up."""
     rows = residents(3)

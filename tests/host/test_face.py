@@ -175,6 +175,7 @@ async def test_a_notice_that_the_vendor_cannot_hold_is_refused_before_it_is_acce
     assert place.status("a-tax")["received"] == {}
 
 
+@pytest.mark.slow
 async def test_a_notice_refused_for_a_character_puts_it_on_the_worklist(place: Place, edition: Edition) -> None:
     """Once for the message, however often it comes; the register decides it, and then the notice is taken."""
     raw = notice(edition, shimei="架空　花\U0002a6d6")

@@ -68,6 +68,7 @@ async def run_dry(queue: Queue, *, concurrency: int = 4, window: int = 50) -> No
     st.integers(1, 45),
     st.dictionaries(st.integers(1, 40), st.integers(1, 2), max_size=5),
 )
+@pytest.mark.slow
 def test_rows_that_share_a_key_are_finished_in_their_order(
     keys: list[list[str]], concurrency: int, window: int, failures: dict[int, int]
 ) -> None:
@@ -93,6 +94,7 @@ async def test_a_row_that_fails_blocks_only_its_own_keys() -> None:
     assert queue.ended[2:] == [1, 2, 5]
 
 
+@pytest.mark.slow
 async def test_a_row_let_go_again_is_found() -> None:
     """A number below those already worked off: an operator's resend."""
     queue = Queue([Row(5, ("a",))])

@@ -31,6 +31,7 @@ def text(status: int, body: str, **headers: str) -> web.Response:
         lambda: web.Response(status=500, body=b"<broken", headers={"Content-Type": "text/xml"}),
     ],
 )
+@pytest.mark.slow
 async def test_what_says_nothing_about_the_message_is_repeated(place: Place, response: object) -> None:
     """Wrong credential or address, gateways, a full bus: the letter waits and goes when the answer is better."""
     answers: list[int] = []
@@ -64,6 +65,7 @@ async def test_a_fault_that_no_repetition_mends_refuses_the_letter(place: Place,
     assert place.status("a-juki", detail=True)["refused_list"][0]["code"] == code
 
 
+@pytest.mark.slow
 async def test_a_bus_that_does_not_answer_is_asked_again_after_the_deadline(place: Place) -> None:
     """A hanging bus holds nothing up for ever."""
 

@@ -6,9 +6,12 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from tests.support.repository import ROOT
 
 
+@pytest.mark.slow
 def test_the_micro_benchmark_reports_every_figure() -> None:
     """A small run ends with one JSON line that names what was measured."""
     run = subprocess.run(

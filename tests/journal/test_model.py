@@ -6,6 +6,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -113,6 +114,7 @@ def compare(journal: SqliteJournal, model: Model) -> None:
 
 @settings(max_examples=40)
 @given(st.lists(st.one_of(ACCEPT, ACCEPT, RECORD, RECORD, RECORD, RESTART), max_size=15))
+@pytest.mark.slow
 def test_the_journal_agrees_with_the_model_of_the_state_table(plan: list[tuple]) -> None:  # type: ignore[type-arg]
     """Legal steps are stored, all others refused with CB4004 and without effect, whatever came before."""
     with tempfile.TemporaryDirectory() as folder:

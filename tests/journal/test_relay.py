@@ -68,6 +68,7 @@ async def test_fresh_deliveries_go_on_in_order_and_are_recorded(journal: SqliteJ
     await relay.stop()
 
 
+@pytest.mark.slow
 async def test_a_restart_refills_the_broker_in_order(journal: SqliteJournal) -> None:
     """Unfinished deliveries of every state come back in the order of acceptance, with what happened to them."""
     many = [acceptance() for _ in range(600)]

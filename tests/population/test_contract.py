@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import pytest
 from lxml import etree
 
 from adapters.population import Town
@@ -26,6 +27,7 @@ def _findings(records: Iterator[Record]) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_every_record_of_2000_residents_and_2000_changes_keeps_the_contract() -> None:
     """XSD, code tables, digits, characters, check digits and correlation rules find nothing."""
     town = Town.generate(2_000, 1)

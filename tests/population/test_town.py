@@ -47,6 +47,7 @@ def test_a_town_has_exactly_the_size_asked_for(size: int) -> None:
     assert sum(1 for _ in residents(size, 5)) == size
 
 
+@pytest.mark.slow
 def test_a_million_residents_need_no_more_memory_than_a_few() -> None:
     """Residents stream: the peak of the first 2,000 out of 1,000,000 stays below 3 MB."""
     start()

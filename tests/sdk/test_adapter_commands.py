@@ -138,6 +138,7 @@ def test_coverage_prints_one_mapping(call: Any) -> None:
     assert {row["item"] for row in document["items"] if row["side"] == "standard"} == {"atenabango", "kijunbi"}
 
 
+@pytest.mark.slow
 def test_suite_returns_0_for_a_good_and_1_for_a_bad_adapter(call: Any, tmp_path: Path) -> None:
     """The verdicts stand in the document."""
     code, document = call("suite", "b/kojinjuminzei", "--records", 20)
@@ -149,6 +150,7 @@ def test_suite_returns_0_for_a_good_and_1_for_a_bad_adapter(call: Any, tmp_path:
     assert [one["check"] for one in document["verdicts"] if not one["ok"]] == ["samples"]
 
 
+@pytest.mark.slow
 def test_every_command_speaks_to_a_person_too(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Without --json: Japanese and English, the same exit codes."""
     assert run(["adapter", "check", "a/juki"]) == 0
