@@ -5,6 +5,9 @@
 # After ensure_python_environment the variable PYTHON names the interpreter of .venv.
 # CHIIKIBUS_PYTHON chooses another base interpreter.
 
+# Many short processes start here: what one of them has compiled the next one reads.
+unset PYTHONDONTWRITEBYTECODE
+
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 VENV="$ROOT/.venv"
 PYTHON="$VENV/bin/python"
