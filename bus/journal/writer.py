@@ -54,7 +54,8 @@ Waiting = tuple[Work, Ticket]
 _Written = tuple[list[Waiting], list[Outcome] | None]
 """A batch, with outcomes when its rows are written already; the thread writes it otherwise."""
 
-FAILURES: Final = (sqlite3.Error, OSError, JournalError, ValueError, TypeError, ArithmeticError)
+FAILURES: Final = (Exception,)
+"""An error of the program too refuses those who wait (CB4001 with its kind): nobody waits for ever."""
 
 
 class Store(Protocol):

@@ -18,6 +18,8 @@ from bus.journal.sqlite import SqliteJournal
 from bus.journal.writer import LIGHT_BYTES
 from tests.support.deliveries import MUNICIPALITY, SteppedClock, acceptance, step
 
+PROGRAM = "an error of the program"
+
 
 class FailingDisk:
     """Makes connections whose next statements of a kind fail as a broken disk makes them fail."""
@@ -35,7 +37,7 @@ class FailingDisk:
             def execute(self, statement: str, *values: object) -> sqlite3.Cursor:
                 for start, message in disk.fails.items():
                     if statement.startswith(start):
-                        raise sqlite3.OperationalError(message)
+                        raise LookupError if message == PROGRAM else sqlite3.OperationalError(message)
                 return super().execute(statement, *values)  # type: ignore[arg-type]
 
         return sqlite3.connect(path, isolation_level=None, check_same_thread=False, factory=Connection)
@@ -55,6 +57,8 @@ def disk() -> Iterator[FailingDisk]:
         ("BEGIN IMMEDIATE", "disk I/O error"),
         ("INSERT INTO body", "database or disk is full"),
         ("INSERT INTO delivery", "disk I/O error"),
+        ("INSERT INTO delivery", PROGRAM),
+        ("COMMIT", PROGRAM),
     ],
 )
 @pytest.mark.parametrize("light_bytes", [LIGHT_BYTES, 0], ids=["loop", "thread"])
