@@ -84,6 +84,8 @@ class App:
                 settled=self._relay.settled,
                 log=log.line,
                 random=random.SystemRandom().random,
+                ids=ids,
+                reliable=lambda: self.site.reliable,
             ),
             site.delivery,
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from bus.core.sequences import Sequences
 from bus.core.states import State
@@ -363,11 +363,22 @@ class Verdict:
 class Outgoing(Protocol):
     """What the delivery asks the pipeline: the request as this target may see it, and the meaning of its answer."""
 
-    def request(self, consignment: Consignment, endpoint: Endpoint) -> tuple[bytes, Sequence[tuple[str, str]]]:
+    def request(
+        self, consignment: Consignment, endpoint: Endpoint, blocks: Sequence[Any] = ()
+    ) -> tuple[bytes, Sequence[tuple[str, str]]]:
         """Body and HTTP headers; the received bytes unless a right withholds items. Errors: any coded error parks.
 
-        ``consignment`` has its bytes, and its ``attempt`` is the one about to be made.
+        ``consignment`` has its bytes, and its ``attempt`` is the one about to be made. ``blocks`` are the header blocks
+        (lxml) of its place in a sequence.
         """
+        ...
+
+    def protocol(self, endpoint: Endpoint, raw: bytes, action: str) -> tuple[bytes, Sequence[tuple[str, str]]]:
+        """A message of the bus itself as it goes to an endpoint, with its HTTP headers. Errors: CB2033."""
+        ...
+
+    def opened(self, endpoint: Endpoint, reply: HttpReply, message_id: str) -> HttpReply:
+        """The answer to one, after it passed what the endpoint's policy asks for. Errors: CB2032."""
         ...
 
     async def judge(self, consignment: Consignment, reply: HttpReply) -> Verdict:

@@ -63,7 +63,8 @@ class SequenceKey:
 class SequenceRecord:
     """A sequence as stored. Times are epoch seconds, ``expires_at`` 0 for never.
 
-    ``identity`` is who created it (an endpoint and what proved it), ``partner`` the identifier of its counterpart,
+    ``identity`` is who created it (an endpoint and what proved it), ``acks_to`` where acknowledgements go (of a SOURCE
+    sequence: the address it goes to), ``partner`` the identifier of its counterpart,
     ``create_id`` the message id of its CreateSequence. ``numbers`` are received (DESTINATION) or given numbers,
     ``acknowledged`` those of them that the other side has confirmed. ``early`` messages wait for a gap to close.
     """

@@ -11,7 +11,7 @@ from bus.core.ports import Clock, Consignment, HttpReply, Journal, Outgoing, Sen
 from bus.core.settings import DeliverySettings
 from bus.core.states import State
 from bus.core.types import Endpoint, Finding
-from bus.deliver.breaker import Breakers
+from bus.deliver.breaker import Breaker, Breakers
 from bus.deliver.retry import after_failure
 from bus.wire.attachments.media import is_multipart
 
@@ -48,16 +48,16 @@ class Courier:
         sending = consignment.carrying(raw, attempt)
         request_out = 0.0
         try:
-            body, headers = self._outgoing.request(sending, endpoint)
+            body, headers = self.request(sending, endpoint)
             request_out = self._clock.now()
             if is_multipart(sending.content_type):
                 reply = await self._post_package(sending, endpoint, headers)
             else:
                 reply = await self._sender.post(endpoint, body, headers, endpoint.timeout_s)
-            verdict = await self._outgoing.judge(sending, reply)
+            verdict = await self.judge(sending, reply)
         except ChiikibusError as error:
             if isinstance(error, DeliveryError) and error.entry.retryable:
-                breaker.failure(error.code)
+                self.failed(breaker, error)
             elif isinstance(error, DeliveryError):
                 breaker.success()
             state = State.RETRY_WAIT if error.entry.retryable else State.PARKED
@@ -74,6 +74,18 @@ class Courier:
             breaker.success()
         response_in = reply.answered_at or self._clock.now()
         return self._transition(sending, settings, verdict, reply.sent_at or request_out, response_in)
+
+    def request(self, sending: Consignment, endpoint: Endpoint) -> tuple[bytes, Sequence[tuple[str, str]]]:
+        """Body and headers of this attempt. Errors: any coded error."""
+        return self._outgoing.request(sending, endpoint)
+
+    async def judge(self, sending: Consignment, reply: HttpReply) -> Verdict:
+        """What the answer means."""
+        return await self._outgoing.judge(sending, reply)
+
+    def failed(self, breaker: Breaker, error: ChiikibusError) -> None:
+        """The endpoint could not be reached, or did not answer."""
+        breaker.failure(error.code)
 
     async def _post_package(
         self, sending: Consignment, endpoint: Endpoint, headers: Sequence[tuple[str, str]]

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from bus.core.settings import DeliverySettings
 from bus.core.types import Endpoint
 from bus.deliver.lanes import BlockedKey
+from bus.deliver.reliable import ReliableWorker
 from bus.deliver.worker import DeliveryWorker, Kit, WorkerStatus
 
 
@@ -30,12 +31,17 @@ class DeliveryDesk:
         """
         self._settings = settings
         wanted = {endpoint.key: endpoint for endpoint in endpoints if endpoint.address}
-        removed = [self._workers.pop(key) for key in list(self._workers) if key not in wanted]
+        removed = [
+            self._workers.pop(key)
+            for key, worker in list(self._workers.items())
+            if key not in wanted or isinstance(worker, ReliableWorker) is not wanted[key].reliable
+        ]
         await asyncio.gather(*(worker.stop(settings.retry_first_s) for worker in removed))
         for key, endpoint in wanted.items():
             worker = self._workers.get(key)
             if worker is None:
-                worker = self._workers[key] = DeliveryWorker(endpoint, settings, self._kit)
+                kind = ReliableWorker if endpoint.reliable else DeliveryWorker
+                worker = self._workers[key] = kind(endpoint, settings, self._kit)
                 worker.start()
             else:
                 worker.configure(endpoint, settings)

@@ -33,6 +33,7 @@ class _Entry:
     cause: str = ""
     since: float = 0.0
     held: bool = False
+    again: bool = False
 
 
 def keyed_hash() -> Callable[[str], str]:
@@ -49,6 +50,7 @@ class Lanes:
         self._entries: dict[str, _Entry] = {}
         self._lanes: dict[str, deque[_Entry]] = {}
         self._ready: deque[_Entry] = deque()
+        self._again: deque[_Entry] = deque()
         self._held: dict[str, _Entry] = {}
 
     def __len__(self) -> int:
@@ -60,13 +62,13 @@ class Lanes:
     @property
     def any_ready(self) -> bool:
         """Whether something may start."""
-        return bool(self._ready)
+        return bool(self._ready or self._again)
 
-    def add(self, delivery_id: str, keys: Iterable[str]) -> bool:
-        """Let a delivery join the end of its lanes; false when it is already in them."""
+    def add(self, delivery_id: str, keys: Iterable[str], *, again: bool = False) -> bool:
+        """Let a delivery join the end of its lanes; false when it is already in them. ``again``: it was sent before."""
         if delivery_id in self._entries:
             return False
-        entry = self._entries[delivery_id] = _Entry(delivery_id, tuple(dict.fromkeys(keys)))
+        entry = self._entries[delivery_id] = _Entry(delivery_id, tuple(dict.fromkeys(keys)), again=again)
         for key in entry.keys:
             line = self._lanes.get(key)
             if line is None:
@@ -75,26 +77,37 @@ class Lanes:
                 entry.ahead += 1
                 line.append(entry)
         if not entry.ahead:
-            self._ready.append(entry)
+            self._line_of(entry).append(entry)
         return True
 
-    def start(self, limit: int) -> list[str]:
-        """Take up to ``limit`` deliveries that may start, the longest ready first."""
+    def start(self, limit: int, fresh: int | None = None) -> list[str]:
+        """Take up to ``limit`` deliveries that may start: those that were held once, then the longest ready.
+
+        Of those that never started at most ``fresh`` are taken.
+        """
+        started = self._start(self._again, limit)
+        left = limit - len(started)
+        return started + self._start(self._ready, left if fresh is None else min(left, fresh))
+
+    def _start(self, ready: deque[_Entry], limit: int) -> list[str]:
         started: list[str] = []
-        while self._ready and len(started) < limit:
-            entry = self._ready.popleft()
+        while ready and len(started) < limit:
+            entry = ready.popleft()
             if entry.held or entry.started or self._entries.get(entry.id) is not entry:
                 continue
             entry.started = True
             started.append(entry.id)
         return started
 
+    def _line_of(self, entry: _Entry) -> deque[_Entry]:
+        return self._again if entry.again else self._ready
+
     def put_back(self, delivery_ids: Sequence[str]) -> None:
         """Make started deliveries ready again, ahead of all others and in this order."""
         for delivery_id in reversed(delivery_ids):
             entry = self._entries[delivery_id]
             entry.started = False
-            self._ready.appendleft(entry)
+            self._line_of(entry).appendleft(entry)
 
     def hold(self, delivery_id: str, cause: str, since: float) -> None:
         """Keep a delivery at its place without starting it: its keys are blocked until ``release`` or ``finish``."""
@@ -107,9 +120,9 @@ class Lanes:
         entry = self._held.pop(delivery_id, None)
         if entry is None:
             return
-        entry.held, entry.cause, entry.since = False, "", 0.0
+        entry.held, entry.again, entry.cause, entry.since = False, True, "", 0.0
         if not entry.ahead:
-            self._ready.append(entry)
+            self._again.append(entry)
 
     def finish(self, delivery_id: str) -> None:
         """Take a delivery out, in whatever state it is; those behind it move up."""
@@ -149,4 +162,4 @@ class Lanes:
     def _move_up(self, entry: _Entry) -> None:
         entry.ahead -= 1
         if not entry.ahead and not entry.held:
-            self._ready.append(entry)
+            self._line_of(entry).append(entry)

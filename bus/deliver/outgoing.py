@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from bus.core.errors import RightsError
 from bus.core.ports import Consignment, HttpReply, Verdict
@@ -12,11 +13,12 @@ from bus.core.types import Endpoint, OnPark
 from bus.pipeline.answer import REFUSED, judge_delivery
 from bus.pipeline.at_once import settle
 from bus.pipeline.attachments import unchanged
-from bus.pipeline.deliver import outgoing_headers
+from bus.pipeline.deliver import outgoing_headers, protocol_headers
 from bus.pipeline.disclosure import outgoing_body
 from bus.pipeline.house import House
 from bus.pipeline.late import LATE
 from bus.pipeline.security import inspect_reply, protected
+from bus.pipeline.sequence_out import in_sequence
 from bus.pipeline.tables import ANSWER_SUFFIX
 from bus.pipeline.tell import given_up
 from bus.wire.attachments.media import is_multipart
@@ -29,18 +31,38 @@ class HouseOutgoing:
     def __init__(self, house: Callable[[], House]) -> None:
         self._house = house
 
-    def request(self, consignment: Consignment, endpoint: Endpoint) -> tuple[bytes, Sequence[tuple[str, str]]]:
+    def request(
+        self, consignment: Consignment, endpoint: Endpoint, blocks: Sequence[Any] = ()
+    ) -> tuple[bytes, Sequence[tuple[str, str]]]:
         """The received bytes without what is withheld from this endpoint, and all headers."""
         house = self._house()
         opener = house.tables.opener
         raw = consignment.raw if opener is None else opener.opened(consignment.raw)
         media_type = consignment.content_type if raw is consignment.raw else XML
         body = outgoing_body(house.tables, consignment, raw, media_type)
+        if body is not raw:
+            media_type = XML
+        if blocks:
+            body = in_sequence(body, consignment, endpoint, consignment.soap_action, blocks)
         if endpoint.security is not None:
-            body = protected(house, endpoint, body, media_type if body is raw else XML)
+            plain = body
+            body = protected(house, endpoint, plain, media_type)
+            media_type = media_type if body is plain else XML
         if is_multipart(consignment.content_type):
             unchanged(body, consignment.raw)
-        return body, outgoing_headers(consignment, endpoint, rewritten=body is not consignment.raw)
+        return body, outgoing_headers(consignment, endpoint, rewritten=media_type is not consignment.content_type)
+
+    def protocol(self, endpoint: Endpoint, raw: bytes, action: str) -> tuple[bytes, Sequence[tuple[str, str]]]:
+        """A message of the bus itself, signed where the endpoint's policy says so, with its HTTP headers."""
+        if endpoint.security is not None:
+            raw = protected(self._house(), endpoint, raw, XML)
+        return raw, protocol_headers(endpoint, action)
+
+    def opened(self, endpoint: Endpoint, reply: HttpReply, message_id: str) -> HttpReply:
+        """The answer to one, checked where the endpoint's policy says so."""
+        if endpoint.security is None or reply.status in REFUSED:
+            return reply
+        return inspect_reply(self._house(), endpoint, reply, message_id)
 
     async def judge(self, consignment: Consignment, reply: HttpReply) -> Verdict:
         """By the operation's contract: a receipt, the answer itself, a fault to retry, or a reason to park."""

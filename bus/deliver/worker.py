@@ -11,14 +11,16 @@ import contextlib
 import heapq
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from bus.core.errors import JournalError
-from bus.core.ports import Broker, Clock, Consignment, Journal, Lease, Outgoing, Sender, Transition
-from bus.core.settings import DeliverySettings
+from bus.core.ids import SystemIds
+from bus.core.ports import Broker, Clock, Consignment, Ids, Journal, Lease, Outgoing, Sender, Transition
+from bus.core.settings import DeliverySettings, ReliableSettings
 from bus.core.states import State
 from bus.core.types import Endpoint, OnPark
+from bus.deliver.alarm import Alarm
 from bus.deliver.breaker import Breakers, BreakerState
 from bus.deliver.courier import Courier
 from bus.deliver.lanes import BlockedKey, Lanes
@@ -53,6 +55,8 @@ class Kit:
     settled: Callable[[Iterable[str]], None]
     log: Callable[..., None]
     random: Callable[[], float]
+    ids: Ids = field(default_factory=SystemIds)
+    reliable: Callable[[], ReliableSettings] = ReliableSettings
 
 
 @dataclass(slots=True)
@@ -93,7 +97,7 @@ class DeliveryWorker:
         self._outcomes: list[Transition] = []
         self._retries: list[tuple[float, str]] = []
         self._due: dict[str, float] = {}
-        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(self._wake)
         self._watch_from = 0
         self._draining = False
         self._closing = False
@@ -140,8 +144,7 @@ class DeliveryWorker:
         self._closing = True
         self._done.set()
         await asyncio.wait(self._tasks[-1:], timeout=max(drain_s, PAUSE_S))
-        if self._alarm is not None:
-            self._alarm.cancel()
+        self._alarm.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -193,13 +196,18 @@ class DeliveryWorker:
             consignment = replace(consignment, raw=b"")
             lease = Lease(consignment, lease.tag)
         self._parcels[delivery_id] = _Parcel(lease, consignment, consignment.attempt)
-        self._lanes.add(delivery_id, consignment.ordering_keys)
+        self._lanes.add(delivery_id, consignment.ordering_keys, again=self._was_sent(delivery_id))
         if consignment.parked:
             self._lanes.hold(delivery_id, State.PARKED.value, consignment.accepted_at)
         elif consignment.not_before > self._kit.clock.now():
             self._lanes.hold(delivery_id, State.RETRY_WAIT.value, consignment.accepted_at)
             self._retry_at(delivery_id, consignment.not_before)
         return True
+
+    def _was_sent(self, delivery_id: str) -> bool:
+        """Whether it goes before all that was never sent: here nothing does after a restart."""
+        del delivery_id
+        return False
 
     # -- stage ------------------------------------------------------------------------------------------------
 
@@ -217,10 +225,14 @@ class DeliveryWorker:
             return []
         state = self._breaker.state
         if state is BreakerState.OPEN:
-            self._wake_in(self._breaker.wait_s())
+            self._alarm.within(self._breaker.wait_s())
             return []
         ahead = 1 if state is BreakerState.HALF_OPEN else max(32, 2 * self._endpoint.concurrency)
-        return self._lanes.start(max(0, ahead - len(self._staged)))
+        return self._take_ready(max(0, ahead - len(self._staged)))
+
+    def _take_ready(self, limit: int) -> list[str]:
+        """What may start, the longest ready first."""
+        return self._lanes.start(limit)
 
     async def _stage(self, ids: Sequence[str]) -> bool:
         """Record DISPATCHING and queue for sending; false when the journal cannot record now."""
@@ -252,7 +264,7 @@ class DeliveryWorker:
     async def _recorded(self, transitions: Sequence[Transition]) -> tuple[set[str], bool]:
         """Record; gives the ids whose state forbade it (an operator was quicker) and whether storing failed."""
         try:
-            await self._kit.journal.record(transitions)
+            await self._write(transitions)
         except JournalError as error:
             if error.code != "CB4004":
                 self._kit.log("delivery_not_recorded", endpoint=self._endpoint.key, code=error.code)
@@ -262,12 +274,16 @@ class DeliveryWorker:
         refused: set[str] = set()
         for transition in transitions:
             try:
-                await self._kit.journal.record([transition])
+                await self._write([transition])
             except JournalError as error:
                 if error.code != "CB4004":
                     return refused, True
                 refused.add(transition.delivery_id)
         return refused, False
+
+    async def _write(self, transitions: Sequence[Transition]) -> None:
+        """Errors: CB4001, CB4004."""
+        await self._kit.journal.record(transitions)
 
     # -- send -------------------------------------------------------------------------------------------------
 
@@ -281,7 +297,7 @@ class DeliveryWorker:
         if self._draining or self._endpoint.paused:
             return False
         if not self._breaker.allow():
-            self._wake_in(self._breaker.wait_s())
+            self._alarm.within(self._breaker.wait_s())
             return False
         return True
 
@@ -390,7 +406,7 @@ class DeliveryWorker:
         due = self._kit.clock.monotonic() + max(0.0, when - self._kit.clock.now())
         self._due[delivery_id] = due
         heapq.heappush(self._retries, (due, delivery_id))
-        self._wake_in(self._retries[0][0] - self._kit.clock.monotonic())
+        self._alarm.within(self._retries[0][0] - self._kit.clock.monotonic())
 
     def _resume(self, delivery_id: str) -> None:
         """Go on with one that an operator resent: a new series of attempts begins."""
@@ -402,14 +418,6 @@ class DeliveryWorker:
         self._due.pop(delivery_id, None)
         self._lanes.release(delivery_id)
 
-    def _wake_in(self, seconds: float) -> None:
-        loop = asyncio.get_running_loop()
-        when = loop.time() + max(0.0, seconds) + 0.001
-        if self._alarm is None or self._alarm.cancelled() or not loop.time() < self._alarm.when() <= when:
-            if self._alarm is not None:
-                self._alarm.cancel()
-            self._alarm = loop.call_at(when, self._wake)
-
     def _wake(self) -> None:
         now = self._kit.clock.monotonic()
         while self._retries and self._retries[0][0] <= now:
@@ -417,7 +425,7 @@ class DeliveryWorker:
             if self._due.get(delivery_id) == due:
                 self._release(delivery_id)
         if self._retries:
-            self._wake_in(self._retries[0][0] - now)
+            self._alarm.within(self._retries[0][0] - now)
         self._work.set()
 
     async def _watch_forever(self) -> None:

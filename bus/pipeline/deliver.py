@@ -77,6 +77,11 @@ def outgoing_headers(consignment: Consignment, endpoint: Endpoint, *, rewritten:
     ]
 
 
+def protocol_headers(endpoint: Endpoint, action: str) -> Headers:
+    """The same for a message of the bus itself."""
+    return [("Content-Type", XML), ("SOAPAction", f'"{action}"'), ("Authorization", _authorization(endpoint.secret))]
+
+
 @lru_cache(maxsize=1024)
 def _authorization(secret: str) -> str:
     """The bus's own credential towards an endpoint."""

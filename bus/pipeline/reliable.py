@@ -23,7 +23,7 @@ from bus.pipeline.security import secure
 from bus.pipeline.sequence import Passage, destination, digest, use
 from bus.pipeline.sequence_answer import answered, bound, leave
 from bus.pipeline.sequence_life import PROTOCOL, REFUSALS, invalid, living, owned
-from bus.wire import envelope
+from bus.wire import envelope, splice
 from bus.wire.fault import error_response
 from bus.wire.http import XML, Response
 from bus.wire.reliable import names
@@ -97,6 +97,8 @@ async def _known_number(house: House, exchange: Exchange) -> Response | None:
     else:
         passage.digest = await asyncio.to_thread(digest, body)
     passage.admitted = True
+    if exchange.opened:
+        exchange.opened = splice.without(exchange.opened, lambda tag: tag.startswith(names.PREFIX))
     arrived = house.journal.arrived(key, passage.number)
     if arrived is None:
         if record.state is not SequenceState.OPEN:
