@@ -98,6 +98,7 @@ def named_checks(codes: Mapping[str, CodeTable]) -> Mapping[str, Callable[[str],
         "kojinbango": my_number,
         "hojinbango": corporate_number,
         "hokenshabango": insurer_number,
+        "modulus10": insurer_number,
         "fushobi": lambda text: uncertain_date(text, codes["fushobi"], codes["gengo"]),
         "zenkaku": lambda text: not misplaced(text),
     }

@@ -124,7 +124,8 @@ class Host:
         tls = calling_context(spec, url)
         self.bus = BusClient(url, spec.municipality, endpoint.id, endpoint.secret, guard=guard, tls=tls)
         self.sender = Sender(self.store, self.bus, clock, self._letter_refused)
-        compiled = contracts(self.edition)
+        used = {name.partition(".")[0] for flow in definition.flows for name in flow.operations} | {spec.unit}
+        compiled = contracts(self.edition, used)
         self._environment = Environment(
             spec=spec,
             folder=site.folder,

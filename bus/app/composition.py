@@ -34,7 +34,7 @@ from bus.journal.relay import Relay
 from bus.journal.segments import ORPHAN_S, Segments
 from bus.ops.metrics import EndpointMetrics, Metrics
 from bus.pipeline import House, Tables, build_tables
-from bus.wire.contract import UnitContract, contracts
+from bus.wire.contract import UnitContract, contracts, used_units
 from schemas.catalog import load_edition
 from schemas.model import Edition
 
@@ -51,7 +51,7 @@ class App:
         self.site = site
         self.clock = SystemClock()
         self._edition = edition or load_edition(site.edition, site.standard_folder, site.mounts)
-        self._contracts: Mapping[str, UnitContract] = contracts(self._edition)
+        self._contracts: Mapping[str, UnitContract] = contracts(self._edition, used_units(site))
         self._journal = make_journal(site, self.clock)
         self._broker = make_broker(site, self._journal)
         self._relay = Relay(self._journal, self._broker, clock=self.clock, sweep_s=site.delivery.sweep_s, log=log.line)
@@ -219,7 +219,7 @@ class App:
         edition, compiled = self._edition, self._contracts
         if self._standard(site) != self._standard(self.site):
             edition = load_edition(site.edition, site.standard_folder, site.mounts)
-            compiled = await asyncio.to_thread(contracts, edition)
+            compiled = await asyncio.to_thread(contracts, edition, used_units(site))
         house = self._house.reloaded(site, edition, compiled)
         for name in ("journal", "broker", "attachments"):
             if getattr(site, name) != getattr(self.site, name):

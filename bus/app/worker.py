@@ -35,7 +35,7 @@ from bus.journal.frames import FROM_OWNER, Channel, Circuit, Drain, FromOwner, L
 from bus.journal.remote import OwnerDecides, OwnersOutbox, RemoteJournal
 from bus.journal.segments import Segments
 from bus.pipeline import House, build_tables, process
-from bus.wire.contract import UnitContract, contracts
+from bus.wire.contract import UnitContract, contracts, used_units
 from bus.wire.http import Request, Response
 from schemas.catalog import load_edition
 from schemas.model import Edition
@@ -105,7 +105,7 @@ class Worker:
         before, self._site = self._site, site
         if before is None or self._edition is None or _standard(before) != _standard(site):
             self._edition = load_edition(site.edition, site.standard_folder, site.mounts)
-            self._contracts = await asyncio.to_thread(contracts, self._edition)
+            self._contracts = await asyncio.to_thread(contracts, self._edition, used_units(site))
         if before is not None and self._house is not None:
             moved = set(site.endpoints) - set(before.endpoints)
             for endpoint in moved:

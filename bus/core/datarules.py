@@ -107,6 +107,11 @@ def hokenshabango_ok(text: str) -> bool:
     return _digits(text, 8) and check_digit_hokenshabango(text[:7]) == text[7]
 
 
+def modulus10_ok(text: str) -> bool:
+    """Whether the last of at least two digits checks those before it, by the rule of 保険者番号, at any length."""
+    return len(text) > 1 and _digits(text, len(text)) and check_digit_hokenshabango(text[:-1]) == text[-1]
+
+
 def check_digit_atenabango(body: str, remainder_one: str = "0") -> str:
     """Check digit of 宛名番号: modulus 11, weights 2 to 7 repeated from the right.
 
@@ -248,6 +253,7 @@ def checks() -> Mapping[str, Callable[[str], bool]]:
             "kojinbango": kojinbango_ok,
             "hojinbango": hojinbango_ok,
             "hokenshabango": hokenshabango_ok,
+            "modulus10": modulus10_ok,
             "fushobi": fushobi_ok,
             "zenkaku": lambda text: bad_character(text) < 0,
         }

@@ -133,7 +133,7 @@ class Tables:
 
 
 def build_tables(site: Site, edition: Edition, contracts: Mapping[str, Contract]) -> Tables:
-    """The tables of a checked site; ``contracts`` are the compiled contracts of the edition by unit."""
+    """The tables of a checked site; ``contracts`` are those of the edition by unit."""
     operations = {op.key: op for unit in edition.units.values() for op in unit.operations.values()}
     endpoints = {(endpoint.municipality, endpoint.id): endpoint for endpoint in site.endpoints}
     rights, known, withheld = _rights(site, endpoints)
@@ -149,7 +149,7 @@ def build_tables(site: Site, edition: Edition, contracts: Mapping[str, Contract]
             opaque[unit] = (*opaque.get(unit, ()), prepared)
     return Tables(
         edition=edition,
-        contracts=MappingProxyType(dict(contracts)),
+        contracts=contracts,
         units=MappingProxyType({key: _unit_table(unit) for key, unit in edition.units.items()}),
         operations=MappingProxyType(operations),
         lanes=MappingProxyType({key: _lanes(op, edition) for key, op in operations.items()}),

@@ -6,13 +6,15 @@ again by ``bus.wire.explain``, which finds every problem and puts it into words.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from lxml import etree
 
 from bus.core.datarules import bad_character, checks, length
 from bus.core.errors import ConfigurationError
+from bus.core.settings import Site
 from bus.core.types import Finding
 from bus.wire.attachments.binary import read_places
 from bus.wire.explain import Explainer
@@ -22,9 +24,38 @@ from schemas.model import Edition, Item, RecordType, Rule, Unit
 XS = "http://www.w3.org/2001/XMLSchema"
 
 
-def contracts(edition: Edition) -> Mapping[str, UnitContract]:
-    """The compiled contract of every unit of the edition."""
-    return {key: UnitContract(unit) for key, unit in edition.units.items()}
+class _Contracts(dict[str, "UnitContract"]):
+    """Contracts by unit: one that was not asked for at the start is compiled at its first message and then kept."""
+
+    def __init__(self, edition: Edition) -> None:
+        super().__init__()
+        self._units = edition.units
+        self._lock = threading.Lock()
+
+    def __missing__(self, key: str) -> UnitContract:
+        with self._lock:
+            found = self.get(key)
+            if found is None:
+                found = self[key] = UnitContract(self._units[key])
+            return found
+
+
+def contracts(edition: Edition, used: Iterable[str] | None = None) -> Mapping[str, UnitContract]:
+    """The contracts of the edition by unit. Those of ``used`` (all units where not given) are compiled at once.
+
+    Errors: ConfigurationError CB7003 when one of them does not compile.
+    """
+    found = _Contracts(edition)
+    for key in edition.units if used is None else sorted(set(used) & set(edition.units)):
+        found[key]
+    return found
+
+
+def used_units(site: Site) -> frozenset[str]:
+    """The units whose contracts a site meets: those of its endpoints, routes and rights, and every mounted one."""
+    operations = {route.operation for route in site.routes} | {right.operation for right in site.rights}
+    named = {operation.partition(".")[0] for operation in operations}
+    return frozenset(named | {endpoint.unit for endpoint in site.endpoints} | set(site.mounts))
 
 
 def compile_schema(unit: Unit) -> etree.XMLSchema:

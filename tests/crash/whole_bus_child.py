@@ -125,7 +125,7 @@ def main() -> None:
     edition = load_edition()
     compiled = contracts(edition)
     setattr(composition, "load_edition", lambda *_: edition)  # noqa: B010 (the names are imported there, not its own)
-    setattr(composition, "contracts", lambda _: compiled)  # noqa: B010 (imported there, too)
+    setattr(composition, "contracts", lambda *_: compiled)  # noqa: B010 (imported there, too)
     for line in sys.stdin:
         order = json.loads(line)
         child = os.fork()

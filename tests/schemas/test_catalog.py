@@ -35,9 +35,11 @@ def problems(folder: Path) -> tuple[str, ...]:
 def test_the_shipped_edition_has_the_units_and_operations_of_the_plan() -> None:
     """juki and tax with their inquiry, notice and bulk operations, in the namespace of the profile."""
     edition = load_edition()
-    assert list(edition.units) == ["juki", "kojinjuminzei"]
+    assert list(edition.units) == ["juki", "inkan", "jutogai", "koseki", "shugaku", "senkyo", "kojinjuminzei"]
     bulk = {"ikkatsu_irai", "ikkatsu_soshin", "ikkatsu_kakunin"}
-    assert set(edition.units["juki"].operations) == {"jumin_shokai", "setai_shokai", "ido_tsuchi"} | bulk
+    added = {"shiensochi_tsuchi", "fuhyo_tsuchi"}
+    assert set(edition.units["juki"].operations) == {"jumin_shokai", "setai_shokai", "ido_tsuchi"} | added | bulk
+    assert all(bulk <= set(unit.operations) for unit in edition.units.values())
     assert set(edition.units["kojinjuminzei"].operations) == {"shotoku_shokai", "shotoku_tsuchi"} | bulk
     notice = edition.operation("juki.ido_tsuchi")
     assert notice is not None

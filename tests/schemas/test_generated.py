@@ -112,7 +112,8 @@ def test_every_item_carries_its_japanese_name_type_and_digits(unit: Unit) -> Non
         assert kind is not None
         for node, item in zip(kind, unit.records[name].items, strict=True):
             assert node.get("name") == item.name
-            assert node.findtext(f"{XS}annotation/{XS}documentation") == f"{item.name_ja}［{item.type}({item.digits})］"
+            size = f"{item.digits},{item.scale}" if item.scale else str(item.digits)
+            assert node.findtext(f"{XS}annotation/{XS}documentation") == f"{item.name_ja}［{item.type}({size})］"
             assert (node.get("minOccurs") is None) == item.mandatory
 
 

@@ -1,0 +1,88 @@
+"""Random records that keep the standard, made from its tables alone: any unit, any record type."""
+
+from __future__ import annotations
+
+from random import Random
+
+from bus.core import datarules
+from conformance.lexical import keeps
+from schemas.model import Condition, Item, RecordType, Unit
+
+SAMPLES = {
+    "atenabango": "000000000000019",
+    "choazakodo": "0001001",
+    "juminhyokodo": "10000000019",
+    "yubinbango": "9990001",
+    "kisonenkinbango": "1234567890",
+    "nengetsu": "2024-04",
+    "ikkatsuid": "a-1",
+    "daijesuto": "0" * 64,
+    "fushobi": "年月日不詳",
+    "kaigohihokenshabango": "0000000123",
+    "kokihihokenshabango": "00000123",
+    "kinyukikankodo": "0001",
+    "shitenkodo": "001",
+    "kozabango": "0000123",
+    "fudosanbango": "0100000000123",
+    "chibanbubun": "12",
+    "denwabango": "000-0000-0000",
+    "hyoshikibango": "12",
+    "shokuinbango": "A00012",
+    "bunshobango": "2024-0012",
+    "dantaikodo": "990019",
+    "kojinbango": "123456789018",
+    "hokenshabango": "0" * 7 + datarules.check_digit_hokenshabango("0" * 7),
+    "kohifutanshabango": "5400001" + datarules.check_digit_hokenshabango("5400001"),
+    "hokenshabango6": "13805" + datarules.check_digit_hokenshabango("13805"),
+    "kohijukyushabango": "000012" + datarules.check_digit_hokenshabango("000012"),
+    "hojinbango": datarules.check_digit_hojinbango("000012345678") + "000012345678",
+    "shimei": "地域　太郎",
+}
+TYPES = {"YEAR": "2024", "DATE": "2024-02-29", "TIME": "08:30:00", "DATETIME": "2024-04-01T08:30:00+09:00"}
+ROUNDS = 200
+
+
+def value(unit: Unit, item: Item, random: Random) -> str:
+    """A right value of one item; KeyError when its format has no sample."""
+    if item.code:
+        return random.choice(sorted(unit.codes[item.code].codes))
+    if item.format:
+        return SAMPLES[item.format]
+    if item.type in TYPES:
+        return TYPES[item.type]
+    letter = {"N": "地", "X": "A"}.get(item.type, "1")
+    return letter * random.randint(1, min(item.digits, 12))
+
+
+def valid(unit: Unit, record: RecordType, random: Random) -> dict[str, str]:
+    """Every mandatory and some of the other items, mended until each rule holds; AssertionError when none can be."""
+    items = {item.name: item for item in record.items}
+    values = {
+        name: value(unit, item, random) for name, item in items.items() if item.mandatory or random.random() < 0.4
+    }
+    rules = [rule for rule in unit.rules if rule.record == record.name]
+    for _ in range(ROUNDS):
+        broken = [rule for rule in rules if not keeps(rule, values)]
+        if not broken:
+            return {name: values[name] for name in items if name in values}
+        for condition in random.choice(broken).then:
+            _mend(unit, items, values, condition, random)
+    raise AssertionError(f"{unit.key}.{record.name}: no record keeps {broken[0].name}")
+
+
+def _mend(unit: Unit, items: dict[str, Item], values: dict[str, str], condition: Condition, random: Random) -> None:
+    """Make one condition of a rule hold."""
+    name = random.choice(condition.items)
+    match condition.op:
+        case "present":
+            values.setdefault(name, value(unit, items[name], random))
+        case "in":
+            if values.get(name) not in condition.values:
+                values[name] = random.choice(condition.values)
+        case "absent" | "not in" | "unlike":
+            if not items[name].mandatory:
+                values.pop(name, None)
+            else:
+                values[name] = value(unit, items[name], random)
+        case _:
+            raise AssertionError(f"no way to make {condition} hold")
