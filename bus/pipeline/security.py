@@ -23,7 +23,7 @@ from bus.wire import envelope, safe_xml, splice
 from bus.wire.addressing import NO_ADDRESSING
 from bus.wire.envelope import MUST_UNDERSTAND, SECURITY, WSSE
 from bus.wire.fault import error_response
-from bus.wire.http import XML, Response
+from bus.wire.http import XML, Request, Response
 from bus.wire.reliable.names import PREFIX as RM
 from bus.wire.safe_xml import line_of
 from bus.wire.security.refusal import SecurityRefusal
@@ -70,7 +70,7 @@ async def _guarded(house: House, exchange: Exchange, gate: Gate) -> None:
             exchange.tree,
             exchange.envelope,
             exchange.received_at,
-            private=is_private(exchange.request.peer),
+            private=_unheard(exchange.request),
             encrypted=bool(exchange.opened),
         )
         checked = check() if len(exchange.request.body) < LARGE else await asyncio.to_thread(check)
@@ -110,6 +110,11 @@ async def _once(house: House, exchange: Exchange, value: str, until: float) -> N
     """Errors: CB2029 when the value came before; CB4001, CB4002 when it cannot be remembered."""
     if not await house.journal.remember(f"{exchange.sender.key} {value}", until, exchange.received_at):
         raise SecurityRefusal(REPLAYED, value.partition(":")[0], expected="once", got="again")
+
+
+def _unheard(request: Request) -> bool:
+    """Whether nobody could listen in between: over TLS, or from this machine."""
+    return request.channel is not None or is_private(request.peer)
 
 
 def is_private(peer: str) -> bool:

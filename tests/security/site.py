@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lxml import etree
 
+from bus.core.channel import Channel
 from bus.core.settings import SecuritySettings
 from bus.core.types import EndpointSecurity, Inbound
 from bus.pipeline import process
@@ -44,9 +45,11 @@ class Secured:
 
     world: World
 
-    async def post(self, raw: bytes, *, caller: str = "tax", peer: str = "") -> Response:
-        """Post to juki as ``caller``."""
-        return await process(self.world.house, replace(request(raw, caller=caller), peer=peer))
+    async def post(
+        self, raw: bytes, *, caller: str = "tax", peer: str = "", channel: Channel | None = None
+    ) -> Response:
+        """Post to juki as ``caller``, with ``channel`` over TLS."""
+        return await process(self.world.house, replace(request(raw, caller=caller), peer=peer, channel=channel))
 
     @property
     def reason(self) -> str:

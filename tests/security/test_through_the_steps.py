@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
+from bus.core.channel import Channel
 from bus.core.ports import HttpReply
 from bus.core.settings import SecuritySettings
 from bus.core.types import EndpointSecurity, Inbound, Outbound
@@ -271,6 +272,30 @@ async def test_a_username_token_is_checked_and_its_nonce_counts_once(folder: Pat
     assert (await town.post(with_token(), peer=here)).status == 200
     assert fault_of(await town.post(with_token(), peer=here)).code == "CB2020"
     assert town.reason == "CB2029"
+
+
+async def test_a_password_may_travel_over_tls_from_afar(folder: Path) -> None:
+    """Text and digest; what else is wrong with the token is refused all the same."""
+
+    def with_token(password: str = "p", *, digest: bool = False) -> bytes:
+        root = tree(question())
+        write(etree.SubElement(root[0], names.SECURITY), "tax", password, b"0123456789", NOW, digest=digest)
+        return etree.tostring(root)
+
+    there, tls = "192.0.2.7:40000", Channel("TLSv1.3", "TLS_AES_256_GCM_SHA384")
+    both = EndpointSecurity(inbound=Inbound.USERNAME, passwords=("digest", "text"), password="p")
+    digest_only = replace(both, passwords=("digest",))
+    for policy, raw, channel, reason in (
+        (both, with_token(), tls, ""),
+        (both, with_token(digest=True), tls, ""),
+        (both, with_token(), None, "CB2030"),
+        (both, with_token(digest=True), None, "CB2030"),
+        (both, with_token("q"), tls, "CB2030"),
+        (digest_only, with_token(), tls, "CB2030"),
+    ):
+        town = secured(folder, tax=policy)
+        response = await town.post(raw, peer=there, channel=channel)
+        assert (response.status, "" if response.status == 200 else town.reason) == (500 if reason else 200, reason)
 
 
 async def test_a_body_encrypted_to_somebody_else_is_not_for_this_bus(folder: Path) -> None:
