@@ -119,7 +119,7 @@ class _Reader:
 
     def rows(self, path: Path, kind: type[_Row]) -> Iterator[tuple[int, _Row]]:
         """The rows of a CSV file as values of a dataclass whose fields are the columns (str, int or yes / no)."""
-        kinds = {field.name: str(field.type) for field in fields(kind)}  # type: ignore[arg-type]
+        kinds = {field.name: str(field.type) for field in fields(kind)}  # type: ignore[arg-type]  # every row type is a dataclass
         try:
             lines = csv.reader(path.read_text(encoding="utf-8").splitlines())
         except (OSError, UnicodeDecodeError) as error:

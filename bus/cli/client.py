@@ -52,9 +52,9 @@ class PlainClient:
     def _zeep(self) -> Any:
         """The zeep client, made from the served WSDL at the first call."""
         if self._client is None:
-            transport = zeep.Transport(session=self._session, timeout=TIMEOUT_S, operation_timeout=TIMEOUT_S)  # type: ignore[no-untyped-call]
+            transport = zeep.Transport(session=self._session, timeout=TIMEOUT_S, operation_timeout=TIMEOUT_S)  # type: ignore[no-untyped-call]  # zeep is untyped
             try:
-                self._client = zeep.Client(f"{self.url}?wsdl", transport=transport)  # type: ignore[no-untyped-call]
+                self._client = zeep.Client(f"{self.url}?wsdl", transport=transport)  # type: ignore[no-untyped-call]  # zeep is untyped
             except requests.ConnectionError as error:
                 raise self._unreachable(error) from error
             except (requests.RequestException, XMLParseError, OSError) as error:

@@ -278,7 +278,7 @@ def list_signed_by(crl: RevocationList, issuer: Certificate) -> bool:
         return False
     try:
         key = x509.load_der_x509_certificate(issuer.der).public_key()
-        return x509.load_der_x509_crl(crl.der).is_signature_valid(key)  # type: ignore[arg-type]
+        return x509.load_der_x509_crl(crl.der).is_signature_valid(key)  # type: ignore[arg-type]  # other keys: TypeError
     except (ValueError, TypeError, UnsupportedAlgorithm):
         return False
 

@@ -382,7 +382,7 @@ class Ledger:
             ]  # fmt: skip
         else:
             row[1], row[3], row[4], row[5] = t.state.value, t.code, t.detail, t.at
-            row[2] = max(row[2], t.attempt)  # type: ignore[call-overload]
+            row[2] = max(row[2], t.attempt)  # type: ignore[call-overload]  # a row holds SQL values of several types
             row[6] = t.request_out or row[6]
             row[7] = t.response_in or row[7]
             row[8] = response_out or row[8]

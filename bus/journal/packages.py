@@ -25,7 +25,7 @@ def add(connection: sqlite3.Connection, kind: int, n: int, package: Package) -> 
          int(package.mtom)),
     )  # fmt: skip
     connection.executemany(
-        f"INSERT INTO attachment (kind, n, number, {_ATTACHMENT}) VALUES (?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
+        f"INSERT INTO attachment (kind, n, number, {_ATTACHMENT}) VALUES (?,?,?,?,?,?,?,?,?,?)",  # noqa: S608 (own names)
         [
             (kind, n, number, a.content_id, a.content_type, a.encoding, a.offset, a.length, a.size, a.sha256)
             for number, a in enumerate(package.attachments)

@@ -210,8 +210,8 @@ def own_security(root: etree._Element) -> etree._Element | None:
 def without_security(root: etree._Element) -> None:
     """Take the wsse:Security block out of a message whose content was changed: its signature would not hold."""
     security = own_security(root)
-    if security is not None:
-        security.getparent().remove(security)  # type: ignore[union-attr]
+    if security is not None and (header := security.getparent()) is not None:
+        header.remove(security)
 
 
 def serialise(body: etree._Element) -> bytes:

@@ -36,9 +36,9 @@ if importlib.util.find_spec("lxml") is None and __name__ == "__main__":
 sys.path.insert(0, str(ROOT))
 
 from harness.bus import delivered, serve  # noqa: E402 - the repository has to be found first
-from harness.machine import descendants  # noqa: E402
-from harness.messages import Messages  # noqa: E402
-from harness.peers import Server  # noqa: E402
+from harness.machine import descendants  # noqa: E402 - the same
+from harness.messages import Messages  # noqa: E402 - the same
+from harness.peers import Server  # noqa: E402 - the same
 
 MB: Final = 1024 * 1024
 LIMIT_MB: Final = 100
@@ -119,13 +119,13 @@ class Provider(threading.Thread):
 
 def read_message(stream: object) -> tuple[str, str]:
     """First line and digest of the body of an HTTP message; empty texts at the end of the stream."""
-    first = stream.readline().decode("latin-1").strip()  # type: ignore[attr-defined]
+    first = stream.readline().decode("latin-1").strip()
     length = 0
-    while line := stream.readline().strip():  # type: ignore[attr-defined]
+    while line := stream.readline().strip():
         if line.lower().startswith(b"content-length:"):
             length = int(line.split(b":")[1])
     digest = hashlib.sha256()
-    while length > 0 and (piece := stream.read(min(length, MB))):  # type: ignore[attr-defined]
+    while length > 0 and (piece := stream.read(min(length, MB))):
         digest.update(piece)
         length -= len(piece)
     return first, digest.hexdigest() if first else ""

@@ -35,8 +35,8 @@ if importlib.util.find_spec("lxml") is None and __name__ == "__main__":
 sys.path.insert(0, str(ROOT))
 
 from harness.bus import serve  # noqa: E402 - the repository has to be found first
-from harness.machine import descendants  # noqa: E402
-from harness.peers import Server  # noqa: E402
+from harness.machine import descendants  # noqa: E402 - the same
+from harness.peers import Server  # noqa: E402 - the same
 
 MB: Final = 1024 * 1024
 CPU_MS: Final = 50.0

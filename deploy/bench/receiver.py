@@ -88,7 +88,7 @@ class Connection(asyncio.Protocol):
         """Count and answer."""
         self.counts.take(b"".join(self.body), self.exchange)
         self.body.clear()
-        self.transport.write(self.counts.answer.replace(NO_ID, self.message))  # type: ignore[attr-defined]
+        self.transport.write(self.counts.answer.replace(NO_ID, self.message))
 
 
 async def main(port: int, folder: Path) -> None:

@@ -50,7 +50,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Answer."""
-        self.transport.write(self.answers[self.number])  # type: ignore[attr-defined]
+        self.transport.write(self.answers[self.number])
 
 
 async def main(port: int, folder: Path) -> None:

@@ -75,7 +75,7 @@ async def slow(town: Town, gate: asyncio.Event) -> AsyncIterator[list[bytes]]:
 
 def answer(town: Town) -> bytes:
     """What juki would have said."""
-    return town.juki.behaviour(None)[1]  # type: ignore[arg-type]
+    return town.juki.behaviour(None)[1]
 
 
 @pytest.mark.slow

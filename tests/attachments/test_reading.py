@@ -78,9 +78,9 @@ def test_what_we_write_is_read_by_pythons_email_package(tmp_path: Path, *, mtom:
     body = b"".join(message)
     assert len(body) == message.size
     found = message_from_bytes(f"Content-Type: {message.content_type}\r\n\r\n".encode() + body, policy=HTTP)
-    payloads = [one.get_payload(decode=True) for one in found.iter_parts()]  # type: ignore[attr-defined]
+    payloads = [one.get_payload(decode=True) for one in found.iter_parts()]
     assert payloads == [ENVELOPE, first.read_bytes(), second.read_bytes()]
-    assert [one["Content-ID"] for one in found.iter_parts()][1:] == ["<a@x>", "<b@x>"]  # type: ignore[attr-defined]
+    assert [one["Content-ID"] for one in found.iter_parts()][1:] == ["<a@x>", "<b@x>"]
     package, root = read(body, message.content_type)
     assert (root, package.mtom, len(package.attachments)) == (ENVELOPE, mtom, 2)
 

@@ -110,7 +110,7 @@ class FusedBroker(MemoryBroker):
             fuse.pass_by(9)
             await plain(leases)
 
-        subscription.acknowledge = acknowledge  # type: ignore[method-assign]
+        subscription.acknowledge = acknowledge
         return subscription
 
 

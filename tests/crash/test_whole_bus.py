@@ -171,7 +171,7 @@ async def talk(systems: Systems, kind: str, bus: Bus, *, again: bool = False) ->
                     return
             target, awaited = systems.tax if sender == "kokuho" else systems.kokuho, kind.startswith("late")
             if awaited:
-                await until_async(lambda: message_id in ids(target) or bus.ended.done(), within_s=WITHIN_S)  # noqa: B023 (awaited at once)
+                await until_async(lambda m=message_id, t=target: m in ids(t) or bus.ended.done(), within_s=WITHIN_S)
             if bus.ended.done():
                 return
 
@@ -278,7 +278,7 @@ async def settled(systems: Systems, kind: str) -> None:
     }[kind.partition(" ")[0]]
     for letter, provider in wanted:
         names = {f"urn:synthetic:{letter}{number}" for number in MESSAGES}
-        await until_async(lambda: names <= set(ids(provider)), within_s=WITHIN_S)  # noqa: B023 (awaited at once)
+        await until_async(lambda n=names, p=provider: n <= set(ids(p)), within_s=WITHIN_S)
         assert set(ids(provider)) == names
         bodies = {(received.message_id, received.body) for received in provider.received}
         assert len(bodies) == len(names)

@@ -103,8 +103,8 @@ def _arm_delivery(step: int, fuse: Fuse) -> None:
         if step == 13 and {each.state for each in transitions} & {State.DELIVERED, State.REPLIED}:
             fuse.burn()
 
-    HouseOutgoing.judge = judging  # type: ignore[method-assign]
-    SqliteJournal.record = recording  # type: ignore[method-assign]
+    HouseOutgoing.judge = judging
+    SqliteJournal.record = recording
 
 
 def serve(folder: Path, step: int, hit: int, *, queued: bool) -> None:
@@ -124,8 +124,8 @@ def main() -> None:
     """One bus after the other, as ordered."""
     edition = load_edition()
     compiled = contracts(edition)
-    setattr(composition, "load_edition", lambda *_: edition)  # noqa: B010 (the names are imported there, not its own)
-    setattr(composition, "contracts", lambda *_: compiled)  # noqa: B010 (imported there, too)
+    composition.load_edition = lambda *_: edition
+    composition.contracts = lambda *_: compiled
     for line in sys.stdin:
         order = json.loads(line)
         child = os.fork()

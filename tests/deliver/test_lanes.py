@@ -92,7 +92,7 @@ def test_a_delivery_joins_once() -> None:
 
 
 @given(st.lists(st.lists(st.sampled_from(KEYS), max_size=3), max_size=30), st.randoms(use_true_random=False))
-def test_everything_is_delivered_and_every_key_keeps_its_order(keys_of: list[list[str]], random) -> None:  # type: ignore[no-untyped-def]
+def test_everything_is_delivered_and_every_key_keeps_its_order(keys_of: list[list[str]], random) -> None:
     """Whatever finishes when, all are started, and per key in the order of arrival: no starvation, no deadlock."""
     lanes = Lanes()
     for number, keys in enumerate(keys_of):

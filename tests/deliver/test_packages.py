@@ -159,7 +159,7 @@ async def raw_server(behave: object) -> tuple[asyncio.Server, Peer]:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError):
-            await behave(reader, writer)  # type: ignore[operator]
+            await behave(reader, writer)
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=1024)

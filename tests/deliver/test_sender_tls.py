@@ -185,8 +185,8 @@ async def test_a_new_connection_resumes_the_session(sender: PooledSender) -> Non
     resumed: list[bool] = []
 
     async def closing(server: Peer, reader: object, writer: object, request: bytes) -> bool:
-        resumed.append(writer.get_extra_info("ssl_object").session_reused)  # type: ignore[attr-defined]
-        await always(PLAIN)(server, reader, writer, request)  # type: ignore[arg-type]
+        resumed.append(writer.get_extra_info("ssl_object").session_reused)
+        await always(PLAIN)(server, reader, writer, request)
         return False
 
     shown = pki().server()

@@ -35,7 +35,7 @@ async def test_a_message_is_delivered_with_its_bytes_and_recorded(tmp_path: Path
         with closing(SqliteReader(bus.path)) as reader:
             shown = reader.show(one.exchange_id)
         assert shown is not None
-        (delivery,) = shown["deliveries"]  # type: ignore[misc]
+        (delivery,) = shown["deliveries"]
         assert [event["state"] for event in delivery["events"]] == ["DISPATCHING", "DELIVERED"]
         assert 0 < delivery["request_out"] <= delivery["response_in"] <= delivery["updated_at"]
         known = bus.journal.find(MUNICIPALITY, "juki", one.message_id)

@@ -241,14 +241,14 @@ async def test_a_client_that_reads_nothing_does_not_fill_the_memory(tmp_path: Pa
     body = swa(resident_reply(), part("b@x", bytes(1_000_000) * 30))
     async with town(tmp_path, front=front) as (made, server, segments), connected(server) as line:
         await answered_with(made, segments, body)
-        line.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        line.writer.transport.pause_reading()
         tracemalloc.start()
         line.send(post(MESSAGE))
         await until_async(lambda: server.connections == 0, what="the connection ends")
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert peak < 5_000_000
-        line.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        line.writer.transport.resume_reading()
 
 
 async def test_an_answer_whose_segment_is_gone_is_an_error_of_ours(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ async def protected(
 
 async def ask(line: Line, **request: object) -> tuple[int, str]:
     """Status and code of one inquiry of the tax office."""
-    line.send(post(MESSAGE, **request))  # type: ignore[arg-type]
+    line.send(post(MESSAGE, **request))
     got = await line.response()
     return got.status, "" if got.status == 200 else code_of(got)
 

@@ -110,7 +110,7 @@ def zeep_client(town: RunningTown) -> zeep.Client:
     url, user, secret = door(town)
     session = requests.Session()
     session.trust_env, session.auth = False, (user, secret)
-    return zeep.Client(f"{url}?wsdl", transport=zeep.Transport(session=session))  # type: ignore[no-untyped-call]
+    return zeep.Client(f"{url}?wsdl", transport=zeep.Transport(session=session))
 
 
 def answer_of(town: RunningTown, content_type: str, body: bytes) -> Any:

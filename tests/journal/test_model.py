@@ -30,7 +30,7 @@ class Model:
     """What ought to be stored: exchange and state by message number."""
 
     def __init__(self) -> None:
-        self.accepted = {}  # type: ignore[var-annotated]
+        self.accepted = {}
         self.states: dict[str, State] = {}
         self.refused = 0
 
@@ -46,7 +46,7 @@ class Model:
         return True
 
 
-async def play(folder: Path, plan: list[tuple]) -> None:  # type: ignore[type-arg]
+async def play(folder: Path, plan: list[tuple]) -> None:
     """Do the same to the journal and to the model, and compare."""
     model = Model()
 
@@ -115,7 +115,7 @@ def compare(journal: SqliteJournal, model: Model) -> None:
 @settings(max_examples=40)
 @given(st.lists(st.one_of(ACCEPT, ACCEPT, RECORD, RECORD, RECORD, RESTART), max_size=15))
 @pytest.mark.slow
-def test_the_journal_agrees_with_the_model_of_the_state_table(plan: list[tuple]) -> None:  # type: ignore[type-arg]
+def test_the_journal_agrees_with_the_model_of_the_state_table(plan: list[tuple]) -> None:
     """Legal steps are stored, all others refused with CB4004 and without effect, whatever came before."""
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(play(Path(folder), plan))

@@ -101,18 +101,18 @@ def test_deliveries_come_newest_first_page_by_page(stock: Stock, reader: SqliteR
 )
 def test_each_filter_narrows(stock: Stock, asked: dict[str, object], count: int, reader: SqliteReader) -> None:
     """Filters by municipality, operation, endpoint, state, time and message id."""
-    assert len(reader.search(**asked)) == count  # type: ignore[arg-type]
+    assert len(reader.search(**asked)) == count
 
 
 def test_an_exchange_is_shown_with_its_timeline_and_four_times(stock: Stock, reader: SqliteReader) -> None:
     """Request in and out, response in and out, and every transition with its code."""
     shown = reader.show(stock.inquiry.exchange_id)
     assert shown is not None
-    (delivery,) = shown["deliveries"]  # type: ignore[misc]
+    (delivery,) = shown["deliveries"]
     assert (shown["received_at"], delivery["response_out"], delivery["state"]) == (NOW + 20, NOW + 22, "REPLIED")
     parked = reader.show(stock.notices[1].exchange_id)
     assert parked is not None
-    (delivery,) = parked["deliveries"]  # type: ignore[misc]
+    (delivery,) = parked["deliveries"]
     assert (delivery["request_out"], delivery["response_in"], delivery["attempt"]) == (NOW + 1, NOW + 2, 1)
     assert [(event["state"], event["code"]) for event in delivery["events"]] == [
         ("DISPATCHING", ""),

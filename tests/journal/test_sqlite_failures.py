@@ -38,7 +38,7 @@ class FailingDisk:
                 for start, message in disk.fails.items():
                     if statement.startswith(start):
                         raise LookupError if message == PROGRAM else sqlite3.OperationalError(message)
-                return super().execute(statement, *values)  # type: ignore[arg-type]
+                return super().execute(statement, *values)
 
         return sqlite3.connect(path, isolation_level=None, check_same_thread=False, factory=Connection)
 
@@ -142,7 +142,7 @@ async def test_the_event_loop_writes_light_batches_only(tmp_path: Path, size: in
         def execute(self, statement: str, *values: object) -> sqlite3.Cursor:
             if statement.startswith("INSERT INTO body"):
                 writers.append(threading.get_ident())
-            return super().execute(statement, *values)  # type: ignore[arg-type]
+            return super().execute(statement, *values)
 
     def make(path: Path) -> sqlite3.Connection:
         return sqlite3.connect(path, isolation_level=None, check_same_thread=False, factory=Connection)

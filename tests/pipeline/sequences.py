@@ -123,7 +123,7 @@ class Source:
 @asynccontextmanager
 async def reliable_town(folder: Path, given: Site | None = None, **limits: object) -> AsyncIterator[World]:
     """A town whose house has a real journal; ``limits`` are fields of ``ReliableSettings``."""
-    wanted = replace(given or site(), reliable=replace(ReliableSettings(), **limits))  # type: ignore[arg-type]
+    wanted = replace(given or site(), reliable=replace(ReliableSettings(), **limits))
     town = world(wanted)
     journal = SqliteJournal(folder / "journal.sqlite", clock=town.clock)
     await journal.open()

@@ -340,13 +340,13 @@ async def test_a_fault_that_cannot_be_stored_is_told_on_the_connection() -> None
     town = world()
     accept = town.journal.accept
 
-    async def once(acceptance):  # type: ignore[no-untyped-def]
-        town.journal.accept = accept  # type: ignore[method-assign]
+    async def once(acceptance):
+        town.journal.accept = accept
         known = await accept(acceptance)
         town.journal.failing = True
         return known
 
-    town.journal.accept = once  # type: ignore[method-assign]
+    town.journal.accept = once
     response = await post(town, ask(base_date="x", fault_to=OWN))
     assert (response.status, fault_of(response.body).code) == (503, "CB4001")
 

@@ -40,7 +40,7 @@ def package(name: str = "a", *, digest: str = "e" * 64) -> Package:
 def carrying(*, rights: tuple[object, ...] = FREE, opaque: bool = False) -> tuple[World, list[Package]]:
     """A town whose routes carry attachments, and the packages whose segments were let go."""
     routes = tuple(replace(route, attachments=True, opaque=opaque) for route in ROUTES)
-    town = world(site(routes=routes, rights=rights))  # type: ignore[arg-type]
+    town = world(site(routes=routes, rights=rights))
     gone: list[Package] = []
     town.house = replace(town.house, discard=lambda each: None if each.kept else gone.append(each))
     return town, gone

@@ -141,9 +141,9 @@ def fail_after_accepting(town: World) -> Callable[[], None]:
         return known
 
     def mend() -> None:
-        town.journal.accept, town.journal.failing = accept, False  # type: ignore[method-assign]
+        town.journal.accept, town.journal.failing = accept, False
 
-    town.journal.accept = accept_then_fail  # type: ignore[method-assign]
+    town.journal.accept = accept_then_fail
     return mend
 
 

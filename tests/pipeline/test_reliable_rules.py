@@ -163,6 +163,6 @@ async def test_a_message_without_blocks_asks_the_journal_nothing_about_sequences
                 return getattr(town_journal, name)
 
         town_journal = town.house.journal
-        town.house = replace(town.house, journal=Watched())  # type: ignore[arg-type]
+        town.house = replace(town.house, journal=Watched())
         assert (await source.post(plain)).headers.acknowledgements == ()
         assert set(asked) == {"find", "accept"}

@@ -12,7 +12,7 @@ from tests.ports.implementations import BROKER_CAPABILITIES, BROKERS, JOURNAL_CA
     [(JOURNALS, JOURNAL_CAPABILITIES), (BROKERS, BROKER_CAPABILITIES)],
     ids=["journals", "brokers"],
 )
-def test_every_gap_is_a_known_capability_with_its_reason(implementations, capabilities) -> None:  # type: ignore[no-untyped-def]
+def test_every_gap_is_a_known_capability_with_its_reason(implementations, capabilities) -> None:
     """A misspelt or unexplained gap would silently leave tests out."""
     for implementation in implementations:
         assert set(implementation.lacks) <= capabilities

@@ -23,7 +23,7 @@ SOURCE = SequenceKey(Role.SOURCE, MUNICIPALITY, "tax", "urn:uuid:source")
 
 def record(key: SequenceKey = KEY, **changes: object) -> SequenceRecord:
     """A new sequence."""
-    return replace(SequenceRecord(key, "someone", NOW), **changes)  # type: ignore[arg-type]
+    return replace(SequenceRecord(key, "someone", NOW), **changes)
 
 
 def arrival(number: int, accepted: Acceptance | None = None, *, key: SequenceKey = KEY, **changes: object) -> Arrival:
@@ -40,7 +40,7 @@ def arrival(number: int, accepted: Acceptance | None = None, *, key: SequenceKey
         max_early_bytes=1 << 20,
         acceptance=accepted,
     )
-    return replace(whole, **changes)  # type: ignore[arg-type]
+    return replace(whole, **changes)
 
 
 @pytest.fixture(params=journals())

@@ -15,7 +15,11 @@ LONGEST = 450
 # Written so that the patterns do not find themselves.
 MACHINE = re.compile(r"/(?:w)ork/|/(?:r)oot\b|/(?:h)ome/\w|bash_(?:j)obs|index(?:-)url|trusted(?:-)host|registry(?:=)")
 PUT_OFF = re.compile(r"\b(?:T)ODO\b|\b(?:F)IXME\b|\bX(?:X)X\b|Not(?:I)mplementedError")
-SILENCED = re.compile(r"#\s*type:\s*ignore(?!\[)|#\s*(?:n)oqa(?!:)")
+# A silenced check: the code in brackets or after the colon, then words that say why.
+SILENCED = re.compile(
+    r"#\s*type:\s*ignore(?!\[[\w,-]+\]\s*#\s*\w)|#\s*(?:n)oqa(?!: ?[A-Z]+\d+(?:, ?[A-Z]+\d+)* (?:- |\()[\w`])"
+)
+IGNORED_TYPE = re.compile(r"#\s*type:\s*ignore\b")
 
 
 def found(pattern: re.Pattern[str], files: list[Path]) -> list[str]:
@@ -65,9 +69,31 @@ def test_nothing_is_put_off() -> None:
     assert found(PUT_OFF, python_files()) == []
 
 
-def test_a_silenced_check_names_what_it_silences() -> None:
-    """``type: ignore`` and ``noqa`` carry their code."""
+def test_a_silenced_check_names_what_it_silences_and_why() -> None:
+    """``type: ignore`` and ``noqa`` carry their code and a reason."""
     assert found(SILENCED, python_files()) == []
+
+
+def test_no_type_is_ignored_where_types_are_not_checked() -> None:
+    """mypy reads the packages only: elsewhere such a mark silences nothing."""
+    assert found(IGNORED_TYPE, python_files("deploy", "tests")) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "silent"),
+    [
+        ("x = 1  # no" + "qa", True),
+        ("x = 1  # no" + "qa: S608", True),
+        ("x = 1  # no" + "qa: S608 (own names)", False),
+        ("x = 1  # no" + "qa: S608, E501 - own names", False),
+        ("x = 1  # type" + ": ignore", True),
+        ("x = 1  # type" + ": ignore[misc]", True),
+        ("x = 1  # type" + ": ignore[misc]  # spyne is untyped", False),
+    ],
+)
+def test_the_pattern_of_silenced_checks_wants_code_and_reason(line: str, silent: bool) -> None:
+    """What stands without one is found."""
+    assert bool(SILENCED.search(line)) is silent
 
 
 def test_shell_scripts_with_a_command_line_are_executable() -> None:

@@ -61,7 +61,7 @@ def test_no_finding_holds_the_value(name: str, value: str) -> None:
 @pytest.mark.parametrize("case", cases(), ids=str)
 def test_a_finding_names_item_line_and_expectation(case: object) -> None:
     """Each finding of the corpus carries a path below the payload, what was expected and, for items, the name."""
-    name, changes = case.base, case.changes  # type: ignore[attr-defined]
+    name, changes = case.base, case.changes
     unit, _, tag, _, _ = base(name)
     for finding in CONTRACTS[unit.key].validate(etree.fromstring(payload(name, changes))):
         assert finding.path.startswith(tag.rpartition("}")[2] + "/")

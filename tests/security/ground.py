@@ -151,7 +151,7 @@ def signed(
 
 def settings(**changed: object) -> EndpointSecurity:
     """The settings of an endpoint that must sign, with changes."""
-    return replace(EndpointSecurity(inbound=Inbound.SIGNED), **changed)  # type: ignore[arg-type]
+    return replace(EndpointSecurity(inbound=Inbound.SIGNED), **changed)
 
 
 def accept(raw: bytes, at: Gate | None = None, now: float = NOW + 1, **more: object) -> envelope.Envelope:
@@ -163,5 +163,5 @@ def accept(raw: bytes, at: Gate | None = None, now: float = NOW + 1, **more: obj
     if opened:
         root = safe_xml.parse(opened)
         read = envelope.read(root)
-    at.check(root, read, now, private=bool(more.pop("private", False)), encrypted=bool(opened), **more)  # type: ignore[arg-type]
+    at.check(root, read, now, private=bool(more.pop("private", False)), encrypted=bool(opened), **more)
     return read

@@ -75,7 +75,7 @@ def question(message_id: str = "urn:uuid:1", number: str = "000000000012345") ->
 
 def signed_question(message_id: str = "urn:uuid:1", **more: object) -> bytes:
     """The same, signed by the tax system."""
-    return signed(raw=question(message_id), **more)  # type: ignore[arg-type]
+    return signed(raw=question(message_id), **more)
 
 
 def fault_of(response: Response) -> RemoteFault:

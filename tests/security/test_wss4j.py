@@ -45,7 +45,7 @@ def store(path: Path, *entries: tuple[str, Made], authority: Authority) -> None:
             key,
             own,
             [above],
-            BestAvailableEncryption(PASSWORD.encode()),  # type: ignore[arg-type]
+            BestAvailableEncryption(PASSWORD.encode()),
         )
     )
 

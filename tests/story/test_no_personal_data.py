@@ -119,7 +119,10 @@ def through_the_switch(town: Town, her: Record) -> None:
     town.drop(name, b"".join(town.lines([later])))
     town.settled(name)
     number = her["atenabango"]
-    there = lambda: town.hall.panel("b-tax", "/versions").get(number) == later["rirekibango"]  # noqa: E731 (short)
+
+    def there() -> bool:
+        return town.hall.panel("b-tax", "/versions").get(number) == later["rirekibango"]
+
     until(there, within_s=20, what="her notice at the new vendor")
 
 

@@ -157,7 +157,7 @@ def test_a_fault_of_addressing_carries_subcode_detail_and_properties(name: str) 
     fault = root[1][0]
     code = fault.findtext("faultcode") or ""
     assert code == f"wsa:{subcode}"
-    assert fault.find("faultcode").nsmap["wsa"] == wsa.NAMESPACE  # type: ignore[union-attr]
+    assert fault.find("faultcode").nsmap["wsa"] == wsa.NAMESPACE
     block = root[0].find(f"{wsa.PREFIX}FaultDetail")
     assert block is not None
     shown = {etree.QName(each).localname: (each.text or "") for each in block.iterdescendants() if not len(each)}

@@ -225,7 +225,7 @@ def _padding(method: etree._Element, *, legacy_oaep: bool) -> padding.OAEP:
     if known and algorithm == RSA_OAEP and digest == SHA256 and mask == MGF1_SHA256:
         return _oaep(hashes.SHA256(), hashes.SHA256())
     if known and legacy_oaep and algorithm == RSA_OAEP_MGF1P and not mask and digest in {SHA256, _SHA1}:
-        return _oaep(hashes.SHA1(), hashes.SHA256() if digest == SHA256 else hashes.SHA1())  # noqa: S303 (said so)
+        return _oaep(hashes.SHA1(), hashes.SHA256() if digest == SHA256 else hashes.SHA1())  # noqa: S303 (`legacy_oaep`)
     raise refuse(ALGORITHM, method, "xenc:EncryptionMethod", "RSA-OAEP, SHA-256, MGF1 with SHA-256", algorithm)
 
 

@@ -29,7 +29,8 @@ def read_time(element: etree._Element, path: str) -> float:
     if match is None or len(element) or element.keys():
         raise refuse(STRUCTURE, element, path, "YYYY-MM-DDThh:mm:ssZ", f"{len(text)} characters")
     try:
-        whole = dt.datetime(*(int(part) for part in match.groups()[:6]), tzinfo=dt.UTC)  # type: ignore[arg-type,misc]
+        year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
+        whole = dt.datetime(year, month, day, hour, minute, second, tzinfo=dt.UTC)
     except ValueError:
         raise refuse(STRUCTURE, element, path, "a day of the calendar", text[:10]) from None
     return whole.timestamp() + float(match[7] or 0)

@@ -100,8 +100,11 @@ def table(samples: Sequence[Sample], machine: Machine, command: str) -> str:
             "{wrong}",
         )
         lines.append("| " + " | ".join(cells).format(**row) + " |")
-    notes = [f"- {row['scenario']} {row['size_kb']} KB, {row['clients']} clients, {row['contestant']}: {note}"
-             for row in rows for note in row["notes"]]  # type: ignore[attr-defined]  # fmt: skip
+    notes = [
+        f"- {row['scenario']} {row['size_kb']} KB, {row['clients']} clients, {row['contestant']}: {note}"
+        for row in rows
+        for note in row["notes"]
+    ]
     against = [
         f"- {row['scenario']} {row['size_kb']} KB, {row['clients']} clients: the bus carries {row['of_relay']} times "
         "what the naive relay does."

@@ -103,7 +103,7 @@ def _key(site: Path, name: str) -> SigningKey:
     return signing_key(name, private, certificate, name)
 
 
-def _add(bundle, raw: bytes, signing: Signing) -> int:  # type: ignore[no-untyped-def]
+def _add(bundle, raw: bytes, signing: Signing) -> int:
     root = safe_xml.parse(raw)
     sign(root, signing)
     whole = etree.tostring(root, encoding="utf-8")

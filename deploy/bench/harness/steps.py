@@ -109,9 +109,9 @@ def measure(folder: Path, pair: Pair, *, opaque: bool) -> dict[str, float]:
     written: list[int] = []
     house = House(
         tables=build_tables(site, edition, contracts(edition)),
-        journal=NoJournal(),  # type: ignore[arg-type]
+        journal=NoJournal(),
         sender=Echo(pair.reply),
-        outbox=None,  # type: ignore[arg-type]
+        outbox=None,
         clock=clock,
         ids=SystemIds(clock),
         log=lambda *arguments, **fields: written.append(1),

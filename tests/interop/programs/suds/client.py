@@ -75,5 +75,5 @@ def _fault(error: suds.WebFault) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+    sys.stdout.reconfigure(encoding="utf-8")
     main(*sys.argv[1:])

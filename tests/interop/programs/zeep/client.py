@@ -67,5 +67,5 @@ def _fault(fault: zeep.exceptions.Fault) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+    sys.stdout.reconfigure(encoding="utf-8")
     main(*sys.argv[1:])
