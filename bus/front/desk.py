@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -175,7 +176,7 @@ class FrontDesk:
                 body = await asyncio.to_thread(unpack, packed, limit) if beside else unpack(packed, limit)
                 self.release(limit - len(body))
                 taken = len(body)
-            plain = Request(request.method, request.path, headers, body, request.query, request.peer)
+            plain = replace(request, headers=headers, body=body)
             return await self.answer(plain)
         except ChiikibusError as error:
             return error_response(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final, Protocol
 
 from bus.core.errors import ChiikibusError, JournalError, WireError
@@ -93,9 +94,7 @@ class Intake:
                 package, root = await self._spill.finish()
             except ChiikibusError as error:
                 return await self._desk.answer_unreadable(self._unread(), error)
-            head = self._head
-            request = Request(head.method, head.path, head.headers, root, head.query, head.peer, package)
-            return await self._desk.answer_package(request)
+            return await self._desk.answer_package(replace(self._head, body=root, package=package))
         finally:
             self._release()
 
@@ -107,8 +106,9 @@ class Intake:
     def _unread(self) -> Request:
         """The request for the record of a refusal: how much came, with which digest."""
         head, spill = self._head, self._spill
-        package = Package("", head.header("content-type"), "", spill.size, spill.sha256, spill.sha256)
-        return Request(head.method, head.path, head.headers, b"", head.query, head.peer, package)
+        return replace(
+            head, package=Package("", head.header("content-type"), "", spill.size, spill.sha256, spill.sha256)
+        )
 
     def _failed(self) -> None:
         """The answer is known before the body is complete."""

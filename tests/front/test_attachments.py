@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from bus.core.channel import Caller
 from bus.core.ids import SystemIds
 from bus.core.ports import HttpReply
 from bus.core.settings import AttachmentSettings, FrontSettings
@@ -21,8 +22,9 @@ from bus.wire import envelope, safe_xml
 from bus.wire.fault import read_fault
 from tests.attachments.messages import SWA, part, swa
 from tests.front.client import Line, chunks, connected, get, post
-from tests.pipeline.fakes import ROUTES, World, site, world
+from tests.pipeline.fakes import ENDPOINTS, ROUTES, World, site, world
 from tests.pipeline.messages import inquiry, resident_reply
+from tests.support.pki import NOW, bound, pki
 from tests.support.polling import until_async
 
 MESSAGE = envelope.build(inquiry())
@@ -32,12 +34,19 @@ MEDIA = {"Content-Type": SWA}
 
 @asynccontextmanager
 async def town(
-    tmp_path: Path, kept: AttachmentSettings | None = None, front: FrontSettings | None = None, *, limited: bool = False
+    tmp_path: Path,
+    kept: AttachmentSettings | None = None,
+    front: FrontSettings | None = None,
+    *,
+    limited: bool = False,
+    caller: Caller | None = None,
 ) -> AsyncIterator[tuple[World, Server, Segments]]:
     """A front whose routes carry attachments; nothing withholds anything where they go."""
     routes = tuple(replace(route, attachments=not limited) for route in ROUTES)
     rights = tuple(replace(right, withhold=frozenset()) for right in site().rights)
-    made = world(site(routes=routes, rights=rights))
+    endpoints = tuple(replace(one, caller=caller) if caller and one.id == "tax" else one for one in ENDPOINTS)
+    made = world(site(endpoints=endpoints, routes=routes, rights=rights))
+    made.clock.at = NOW
     settings = replace(kept or AttachmentSettings(min_free=0), folder=tmp_path / "attachments")
     segments = Segments(settings, SystemIds().exchange)
     server = await serve(lambda: made.house, front or FrontSettings(port=0), segments=segments)
@@ -75,6 +84,22 @@ async def test_a_message_with_attachments_goes_through_the_steps(tmp_path: Path,
         assert segments.path(package.name).read_bytes() == BODY
         assert made.sender.sent[1].package is None
         assert (server.in_flight, segments.in_flight) == (0, 0)
+
+
+async def test_a_certificate_brings_attachments(tmp_path: Path) -> None:
+    """Who is at the other end is known of the whole package, and of one that is refused in its middle."""
+    tax = pki().client("tax")
+    caller = Caller("certificate", tls=True, certificates=bound(tax))
+    front = FrontSettings(port=0, plain=False, tls=pki().front())
+    async with (
+        town(tmp_path, front=front, caller=caller) as (made, server, _),
+        connected(server, pki().caller(tax)) as line,
+    ):
+        line.send(post(BODY, more=MEDIA, drop=("Authorization",)))
+        assert (await line.response()).status == 200
+        assert made.sender.sent[0].package is not None
+        line.send(post(BODY.replace(b"form@tax", b"../../tax"), more=MEDIA, drop=("Authorization",)))
+        assert await code_from(line) == "CB1054"
 
 
 async def test_a_client_that_expects_it_is_told_to_go_on(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -65,6 +66,18 @@ async def test_a_certificate_opens_the_door_it_is_registered_for_and_no_other() 
         async with connected(server, pki().caller(juki)) as line:
             assert await ask(line) == (403, "CB2042")
         assert [fields["code"] for event, fields in town.lines if event == "caller_refused"][-1] == "CB2042"
+
+
+async def test_a_packed_body_comes_from_the_same_certificate() -> None:
+    """Undoing the content coding does not lose who is at the other end."""
+    tax = pki().client("tax")
+    packed = post(gzip.compress(MESSAGE), drop=NO_SECRET, more={"Content-Encoding": "gzip"})
+    async with (
+        protected(certified(tax), pki().front()) as (_, server),
+        connected(server, pki().caller(tax)) as line,
+    ):
+        line.send(packed)
+        assert (await line.response()).status == 200
 
 
 async def test_the_management_service_asks_for_the_same() -> None:
