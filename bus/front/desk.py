@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from bus.core.budget import Budget
 from bus.core.channel import Channel
 from bus.core.errors import ChiikibusError, EnvironmentFault, JournalError, RightsError, WireError
 from bus.core.settings import FrontSettings
@@ -53,34 +54,18 @@ class FrontDesk:
         """
         self.settings = settings
         self.segments = segments
+        self.budget = Budget(settings.max_in_flight)
         self.listening = f"{settings.host}:{settings.port}"
         self.draining = False
         self._house = house
         self._extra = tuple((prefix, f"{prefix}/", handler) for prefix, handler in extra.items())
         self._away = away
-        self._in_flight = 0
         self._documents: tuple[Tables, Documents] | None = None
 
     @property
     def min_rate(self) -> int:
         """Bytes per second below which a body with attachments is given up."""
         return self.segments.settings.min_rate if self.segments is not None else 1
-
-    @property
-    def in_flight(self) -> int:
-        """Bytes of bodies that are being received or worked on."""
-        return self._in_flight
-
-    def reserve(self, size: int) -> bool:
-        """Take room for ``size`` more bytes; ``False`` when the limit would be passed."""
-        if self._in_flight + size > self.settings.max_in_flight:
-            return False
-        self._in_flight += size
-        return True
-
-    def release(self, size: int) -> None:
-        """Give room back."""
-        self._in_flight -= size
 
     def refuse(
         self, method: str, path: str, headers: Mapping[str, str], channel: Channel | None = None
@@ -169,19 +154,19 @@ class FrontDesk:
             body = packed
             if coding and packed:
                 limit = room(len(packed), self.settings.max_body)
-                if not self.reserve(limit):
+                if not self.budget.reserve(limit):
                     raise JournalError("CB4002", retry_after_s=1)
                 taken = limit
                 beside = len(packed) >= BESIDE
                 body = await asyncio.to_thread(unpack, packed, limit) if beside else unpack(packed, limit)
-                self.release(limit - len(body))
+                self.budget.release(limit - len(body))
                 taken = len(body)
             plain = replace(request, headers=headers, body=body)
             return await self.answer(plain)
         except ChiikibusError as error:
             return error_response(error)
         finally:
-            self.release(taken)
+            self.budget.release(taken)
 
     def _handler(self, path: str) -> Handler | None:
         """The extra handler whose prefix the path has."""

@@ -116,17 +116,17 @@ class Intake:
 
     def _reserve(self, memory: int, disk: int) -> None:
         """Errors: CB4002."""
-        if memory and not self._desk.reserve(memory):
+        if memory and not self._desk.budget.reserve(memory):
             raise JournalError("CB4002", retry_after_s=1)
         self._memory += memory
-        if disk and not self._segments.reserve(disk):
+        if disk and not self._segments.budget.reserve(disk):
             self._release()
             raise JournalError("CB4002", retry_after_s=5)
         self._disk += disk
 
     def _release(self) -> None:
-        self._desk.release(self._memory)
-        self._segments.release(self._disk)
+        self._desk.budget.release(self._memory)
+        self._segments.budget.release(self._disk)
         self._memory = self._disk = 0
 
 

@@ -182,7 +182,7 @@ class Connection(asyncio.Protocol):
                 self._refuse(refused, length)
             elif wanted(headers) and self._desk.takes_attachments(self._path):
                 self._take_in(length)
-            elif not self._desk.reserve(length):
+            elif not self._desk.budget.reserve(length):
                 self._refuse(error_response(JournalError("CB4002", retry_after_s=1)), length)
             else:
                 self._reserved = length
@@ -209,7 +209,7 @@ class Connection(asyncio.Protocol):
                 self._drop_body()
                 self._refuse(error_response(WireError("CB1006")), MAX_DISCARD + 1)
                 return
-            if not self._desk.reserve(len(body)):
+            if not self._desk.budget.reserve(len(body)):
                 self._drop_body()
                 self._refuse(error_response(JournalError("CB4002", retry_after_s=1)), 0)
                 return
@@ -322,7 +322,7 @@ class Connection(asyncio.Protocol):
 
     def _drop_body(self) -> None:
         """Forget what was collected and give its room back."""
-        self._desk.release(self._reserved)
+        self._desk.budget.release(self._reserved)
         self._reserved = 0
         self._chunks = []
         if self._intake is not None:
@@ -350,7 +350,7 @@ class Connection(asyncio.Protocol):
                     try:
                         response = await self._desk.answer(turn.request)
                     finally:
-                        self._desk.release(turn.reserved)
+                        self._desk.budget.release(turn.reserved)
                 elif turn.intake is not None:
                     response = await turn.intake.answer()
                 assert response is not None
@@ -406,7 +406,7 @@ class Connection(asyncio.Protocol):
         """Close in two steps, so that data still on its way does not destroy the answer."""
         self._deaf = self._lingering = True
         for turn in self._turns:
-            self._desk.release(turn.reserved)
+            self._desk.budget.release(turn.reserved)
             if turn.intake is not None:
                 turn.intake.abort()
         self._turns.clear()

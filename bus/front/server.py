@@ -97,7 +97,7 @@ class Server:
     @property
     def in_flight(self) -> int:
         """Bytes of bodies being received or worked on."""
-        return self._listener.desk.in_flight
+        return self._listener.desk.budget.in_flight
 
     async def close(self, grace_s: float = 10.0) -> None:
         """Stop listening, let requests that are under way be answered, and end everything after ``grace_s``."""

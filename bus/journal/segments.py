@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+from bus.core.budget import Budget
 from bus.core.errors import JournalError, WireError
 from bus.core.settings import AttachmentSettings
 from bus.core.types import Finding, Package
@@ -43,23 +44,7 @@ class Segments:
         self.settings = settings
         self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="segment")
         self._make_id = make_id
-        self._in_flight = 0
-
-    @property
-    def in_flight(self) -> int:
-        """Bytes on disk of messages that are being received or answered."""
-        return self._in_flight
-
-    def reserve(self, size: int) -> bool:
-        """Take room for ``size`` more bytes; ``False`` when the limit would be passed."""
-        if self._in_flight + size > self.settings.max_in_flight:
-            return False
-        self._in_flight += size
-        return True
-
-    def release(self, size: int) -> None:
-        """Give room back."""
-        self._in_flight -= size
+        self.budget = Budget(settings.max_in_flight)
 
     def new_name(self) -> str:
         """A name for a segment to be written."""

@@ -14,6 +14,7 @@ from xml.parsers import expat
 
 from lxml import etree
 
+from bus.core.budget import Budget
 from bus.core.errors import ChiikibusError, WireError
 from bus.core.settings import FrontSettings
 from bus.front.desk import charset_of_media
@@ -255,18 +256,7 @@ class _Desk:
     min_rate = 1
 
     def __init__(self) -> None:
-        self.in_flight = 0
-
-    def reserve(self, size: int) -> bool:
-        """As the front desk does."""
-        if self.in_flight + size > 16 * LIMIT:
-            return False
-        self.in_flight += size
-        return True
-
-    def release(self, size: int) -> None:
-        """Give room back."""
-        self.in_flight -= size
+        self.budget = Budget(16 * LIMIT)
 
     def refuse(self, method: str, path: str, headers: Mapping[str, str], channel: object = None) -> Response | None:
         """Refuse some, so that bodies are thrown away too."""
@@ -317,6 +307,6 @@ async def _converse(pieces: list[bytes]) -> bytes:
         connection.eof_received()
     connection.connection_lost(None)
     await asyncio.sleep(0)
-    if listener.desk.in_flight:
-        raise PromiseBroken(f"{listener.desk.in_flight} bytes stay in flight")
+    if listener.desk.budget.in_flight:
+        raise PromiseBroken(f"{listener.desk.budget.in_flight} bytes stay in flight")
     return b"".join(transport.written).replace(CONTINUE, b"")

@@ -14,7 +14,7 @@ from bus.app.workers import Workers
 from schemas.model import Edition
 from tests.app.conftest import Town
 from tests.app.test_processes import alive, processes, running
-from tests.app.test_workers import MESSAGE_ID, inquiry, pids, slow
+from tests.app.test_workers import MESSAGE_ID, call_in_which_workers_get, pids
 from tests.support.polling import until_async
 from tests.support.sites import change, write_site
 
@@ -32,21 +32,7 @@ async def impatient(town: Town) -> None:
 async def test_a_hung_worker_is_replaced_and_its_calls_are_closed(town: Town) -> None:
     """Stopped in the middle of a call: the caller sees its connection end, and may call again under the same id."""
     await impatient(town)
-    gate = asyncio.Event()
-    body = inquiry(town, MESSAGE_ID.format(1))
-    async with slow(town, gate) as got:
-        calling = asyncio.ensure_future(town.post("tax", "juki.jumin_shokai", body))
-        await until_async(lambda: len(got) == 1, what="the call")
-        before = pids(town)
-        for pid in before:
-            os.kill(pid, signal.SIGSTOP)
-        with pytest.raises((IndexError, ConnectionError)):
-            await calling
-        await until_async(lambda: town.counts() == {"CANCELLED": 1}, what="the closed call")
-        gate.set()
-        await until_async(lambda: len(pids(town)) == 2, within_s=20, what="new workers")
-        assert not set(before) & set(pids(town))
-        assert (await town.post("tax", "juki.jumin_shokai", body))[0] == 200
+    before = await call_in_which_workers_get(signal.SIGSTOP, town)
     assert not any(alive(pid) for pid in before)
 
 

@@ -78,9 +78,11 @@ def answer(town: Town) -> bytes:
     return town.juki.behaviour(None)[1]
 
 
-@pytest.mark.slow
-async def test_a_call_of_a_killed_worker_is_closed_and_may_be_made_again(town: Town) -> None:
-    """The caller sees its connection end, the journal says CB5003, and the same id brings the answer."""
+async def call_in_which_workers_get(number: signal.Signals, town: Town) -> tuple[int, ...]:
+    """The caller sees its connection end, the journal says so, and the same id brings the answer from new workers.
+
+    Returns the workers that got the signal in the middle of the call.
+    """
     gate = asyncio.Event()
     body = inquiry(town, MESSAGE_ID.format(1))
     async with slow(town, gate) as got:
@@ -88,16 +90,22 @@ async def test_a_call_of_a_killed_worker_is_closed_and_may_be_made_again(town: T
         await until_async(lambda: len(got) == 1, what="the call")
         before = pids(town)
         for pid in before:
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, number)
         with pytest.raises((IndexError, ConnectionError)):
             await calling
         await until_async(lambda: town.counts() == {"CANCELLED": 1}, what="the closed call")
         gate.set()
         await until_async(lambda: len(pids(town)) == 2, within_s=20, what="new workers")
         assert not set(before) & set(pids(town))
-        status, _ = await town.post("tax", "juki.jumin_shokai", body)
-    assert status == 200
+        assert (await town.post("tax", "juki.jumin_shokai", body))[0] == 200
     assert town.counts() == {"CANCELLED": 1, "REPLIED": 1}
+    return before
+
+
+@pytest.mark.slow
+async def test_a_call_of_a_killed_worker_is_closed_and_may_be_made_again(town: Town) -> None:
+    """Sudden death in the middle of a call."""
+    await call_in_which_workers_get(signal.SIGKILL, town)
 
 
 async def test_nothing_acknowledged_is_lost_when_a_worker_is_killed_in_the_middle_of_traffic(town: Town) -> None:

@@ -83,7 +83,7 @@ async def test_a_message_with_attachments_goes_through_the_steps(tmp_path: Path,
         assert package is not None
         assert segments.path(package.name).read_bytes() == BODY
         assert made.sender.sent[1].package is None
-        assert (server.in_flight, segments.in_flight) == (0, 0)
+        assert (server.in_flight, segments.budget.in_flight) == (0, 0)
 
 
 async def test_a_certificate_brings_attachments(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ async def test_what_cannot_be_taken_is_refused_and_leaves_nothing(
         line.send(post(BODY, more={"Content-Type": media}))
         assert await code_from(line) == code
         await until_async(lambda: files(segments) == [])
-        await until_async(lambda: (server.in_flight, segments.in_flight) == (0, 0))
+        await until_async(lambda: (server.in_flight, segments.budget.in_flight) == (0, 0))
 
 
 async def test_a_chunked_body_reserves_its_room_as_it_comes(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ async def test_a_chunked_body_reserves_its_room_as_it_comes(tmp_path: Path) -> N
     async with town(tmp_path, kept) as (_, server, segments), connected(server) as line:
         line.send(post(BODY, more=MEDIA, chunked=True))
         assert await code_from(line) == "CB4002"
-        await until_async(lambda: (files(segments), segments.in_flight, server.in_flight) == ([], 0, 0))
+        await until_async(lambda: (files(segments), segments.budget.in_flight, server.in_flight) == ([], 0, 0))
 
 
 async def test_a_body_that_is_wrong_in_its_middle_is_answered_before_its_end(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ async def test_a_body_that_is_wrong_in_its_middle_is_answered_before_its_end(tmp
         assert await code_from(line) == "CB1054"
         assert await line.ended()
         assert [each.code for each in made.journal.rejected] == ["CB1054"]
-        await until_async(lambda: (files(segments), segments.in_flight) == ([], 0))
+        await until_async(lambda: (files(segments), segments.budget.in_flight) == ([], 0))
 
 
 async def test_a_route_without_attachments_refuses_by_the_head(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ async def test_a_client_that_hangs_up_in_the_middle_leaves_nothing(tmp_path: Pat
         async with connected(server) as line:
             line.send(post(BODY, more=MEDIA)[:-5000])
             await until_async(lambda: files(segments) != [])
-        await until_async(lambda: (files(segments), segments.in_flight, server.in_flight) == ([], 0, 0))
+        await until_async(lambda: (files(segments), segments.budget.in_flight, server.in_flight) == ([], 0, 0))
 
 
 async def test_a_sender_that_stops_is_given_up(tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ async def test_a_sender_that_stops_is_given_up(tmp_path: Path) -> None:
     async with town(tmp_path, front=front) as (_, server, segments), connected(server) as line:
         line.send(post(BODY, more=MEDIA)[:-5000])
         assert await code_from(line) == "CB1014"
-        await until_async(lambda: (files(segments), segments.in_flight, server.in_flight) == ([], 0, 0))
+        await until_async(lambda: (files(segments), segments.budget.in_flight, server.in_flight) == ([], 0, 0))
 
 
 @pytest.mark.slow
