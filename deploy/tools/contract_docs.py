@@ -23,6 +23,16 @@ SENSITIVITY = {
     "seinenhikokennin": "成年被後見人",
     "kisonenkinbango": "基礎年金番号",
     "zairyukado": "在留カード",
+    "koseki": "戸籍",
+    "renrakusaki": "連絡先",
+    "shugakuenjo": "就学援助",
+    "zeigaku": "税・保険料額",
+    "koza": "口座",
+    "kyufu": "給付",
+    "nintei": "要介護認定",
+    "shogai": "障害",
+    "hogo": "生活保護",
+    "kenko": "健康",
 }
 NOTE = "<!-- deploy/tools/generate_contracts.py が schemas/ の表から作成しています。直接編集しないでください。 -->"
 
@@ -94,7 +104,8 @@ def common_page(edition: Edition) -> str:
     parts = [
         NOTE,
         f"# 共通定義（版 {edition.version}）",
-        "桁数は文字数です。字形選択子は基底文字と合わせて1文字、補助面の文字も1文字と数えます。## 出典",
+        "桁数は文字数です。字形選択子は基底文字と合わせて1文字、補助面の文字も1文字と数えます。",
+        "## 出典",
         _table(("記号", "資料"), _sources(edition)),
         "## 型と形式",
         _table(("名称", "意味", "パターン", "検査", "出典"), forms),

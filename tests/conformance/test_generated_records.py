@@ -18,6 +18,14 @@ from tests.support.valid_records import SAMPLES, valid
 EDITION = load_edition()
 OPERATIONS = [operation for unit in EDITION.units.values() for operation in unit.operations.values()]
 SEEDS = 8
+QUICK = {"juki.ido_tsuchi", "kojinjuminzei.ikkatsu_soshin", "kokuho.tokucho_shokai"}
+EACH = pytest.mark.parametrize(
+    "operation",
+    [
+        pytest.param(operation, id=operation.key, marks=() if operation.key in QUICK else pytest.mark.slow)
+        for operation in OPERATIONS
+    ],
+)
 
 
 @cache
@@ -52,7 +60,7 @@ def judged(unit: Unit, element: etree._Element) -> tuple[set[str], set[str]]:
     )
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.key)
+@EACH
 def test_a_record_made_from_the_tables_passes_both_judges(operation: Operation) -> None:
     """Several records of each operation are right for libxml2 with the rules and for the oracle."""
     unit = EDITION.units[operation.unit]
@@ -71,7 +79,7 @@ def test_xmlschema_too_takes_the_records(unit: Unit) -> None:
         assert [str(error.reason) for error in schema.iter_errors(etree.tostring(element, encoding="unicode"))] == []
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.key)
+@EACH
 def test_each_broken_item_is_found_with_its_code_by_both_judges(operation: Operation) -> None:
     """A missing mandatory item is E0001, a wrong character E0002, and one character too many E0003."""
     unit = EDITION.units[operation.unit]
