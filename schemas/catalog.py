@@ -11,6 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from schemas import disclosure
 from schemas.model import (
     CodeRow,
     CodeTable,
@@ -75,8 +76,9 @@ def load_code_table(path: Path, name_ja: str = "") -> CodeTable:
 def load_edition(version: str = "1.0", folder: Path | None = None, mounts: Mapping[str, Path] | None = None) -> Edition:
     """The edition ``version`` of ``folder`` (default: the shipped one); ``mounts`` replaces units by official folders.
 
-    A mounted folder holds ``unit.toml``, its WSDL and XSD files and, where it has them, ``items/``, ``codes/`` and
-    ``rules.csv``; its operations may name their own ``action``, ``reply_action``, ``input`` and ``output``.
+    A mounted folder holds ``unit.toml``, its WSDL and XSD files and, where it has them, ``items/``, ``codes/``,
+    ``rules.csv`` and the tables of ``schemas.disclosure``; its operations may name their own ``action``,
+    ``reply_action``, ``input`` and ``output``.
     """
     mounted = dict(mounts or {})
     home = folder if folder is not None else HOME / "standard" / version
@@ -87,7 +89,9 @@ def load_edition(version: str = "1.0", folder: Path | None = None, mounts: Mappi
         codes = reader.codes(home / "common" / "codes")
         formats = reader.keyed(home / "common" / "formats.csv", Format, "name")
         places = {path.parent.name: path.parent for path in sorted(home.glob("*/unit.toml"))} | mounted
-        found = [reader.unit(place, key, version, codes, formats) for key, place in places.items()]
+        shared = disclosure.read_exemptions(reader, home / "common" / disclosure.GUARD)
+        unguarded = frozenset(row.item for row in shared)
+        found = [reader.unit(place, key, version, codes, formats, unguarded) for key, place in places.items()]
         units = sorted((unit for unit in found if unit is not None), key=lambda unit: unit.number)
         for unit in units:
             for file in (unit.wsdl, *unit.schemas) if unit.key in mounted else ():
@@ -187,8 +191,9 @@ class _Reader:
         }
 
     def unit(
-        self, place: Path, key: str, version: str, common: Mapping[str, CodeTable], formats: Mapping[str, Format]
-    ) -> Unit | None:
+        self, place: Path, key: str, version: str, common: Mapping[str, CodeTable], formats: Mapping[str, Format],
+        unguarded: frozenset[str],
+    ) -> Unit | None:  # fmt: skip
         """One unit folder, or ``None`` when its ``unit.toml`` cannot be used at all."""
         path = place / "unit.toml"
         try:
@@ -208,9 +213,14 @@ class _Reader:
         rules = tuple(self.rules(place / "rules.csv", records)) if (place / "rules.csv").is_file() else ()
         found = [self.operation(path, source, entry, head, records, codes) for entry in data.get("operation", [])]
         operations = {operation.name: operation for operation in found if operation is not None}
+        shelf = disclosure.Shelf(records, codes, operations, rules)
+        protections = disclosure.read_protections(self, place / disclosure.PROTECTION, shelf)
+        own = disclosure.read_exemptions(self, place / disclosure.GUARD)
         return Unit(
             **head, edition=version, wsdl=wsdl, schemas=tuple(xsds), operations=operations, records=records,
-            codes=codes, formats=formats, rules=rules,
+            codes=codes, formats=formats, rules=rules, protections=protections,
+            disclosure=disclosure.read_disclosure(self, place / disclosure.DISCLOSURE, shelf, protections),
+            unguarded=unguarded | {row.item for row in own},
         )  # fmt: skip
 
     def items(self, path: Path, codes: Mapping[str, CodeTable], formats: Mapping[str, Format]) -> Iterator[Item]:

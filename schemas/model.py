@@ -1,4 +1,7 @@
-"""The standard's nouns as frozen values: Edition, Unit, Operation, RecordType, Item, CodeTable, Rule, ErrorEntry."""
+"""The standard's nouns as frozen values: Edition, Unit, Operation, RecordType, Item, CodeTable, Rule, ErrorEntry.
+
+What personal data is disclosed, protected and guarded is said by Disclosure, Protection and Exemption.
+"""
 
 from __future__ import annotations
 
@@ -111,6 +114,56 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Disclosure:
+    """A row of ``disclosure.csv``: these consumers may see these items of a record for these purposes.
+
+    ``consumers`` are unit keys, ``purposes`` codes of 利用目的; ``items`` are item names (the selectors are resolved).
+    What no row discloses is not disclosed. ``basis_ja`` says by what right or need.
+    """
+
+    record: str
+    consumers: tuple[str, ...]
+    purposes: tuple[str, ...]
+    items: frozenset[str]
+    basis_ja: str
+    provenance: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """A row of ``protection.csv``: what follows when an item of a record has one of ``values`` (or is absent).
+
+    ``effect`` is ``withhold`` (nobody but the providing unit sees ``items``), ``priority`` (the message goes before
+    others), ``stop`` (the message goes nowhere) or ``none`` (a record with addresses needs nothing; the text says why).
+    """
+
+    name: str
+    record: str
+    flag: str
+    values: frozenset[str]
+    absent: bool
+    effect: str
+    items: frozenset[str]
+    text_ja: str
+    text_en: str
+    provenance: str = ""
+
+    def holds(self, value: str | None) -> bool:
+        """Whether the flag's value (``None`` where it is absent) brings the effect."""
+        return self.absent if value is None else value in self.values
+
+
+@dataclass(frozen=True, slots=True)
+class Exemption:
+    """A row of ``number_guard.csv``: an item that may hold twelve digits that are no 個人番号."""
+
+    item: str
+    reason_ja: str
+    reason_en: str
+    provenance: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RecordType:
     """A flat record of items in their order in XML; the element of the same name holds them."""
 
@@ -165,6 +218,8 @@ class Unit:
     """A business unit of one edition: its operations, record types, code tables and normative files.
 
     ``codes`` and ``formats`` hold the shared ones too. A mounted unit may have no record types: its XSD says all.
+    ``disclosure`` is ``None`` where the unit has no such table: then the site's rights alone decide.
+    ``unguarded`` are the items, shared ones too, in which the mixing guard does not look for a 個人番号.
     """
 
     key: str
@@ -180,6 +235,17 @@ class Unit:
     codes: Mapping[str, CodeTable]
     formats: Mapping[str, Format] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
+    disclosure: tuple[Disclosure, ...] | None = None
+    protections: tuple[Protection, ...] = ()
+    unguarded: frozenset[str] = frozenset()
+
+    def disclosed(self, record: str, consumer: str, purpose: str) -> frozenset[str] | None:
+        """The items of ``record`` that a consuming unit may see for a purpose; ``None``: no table, nothing is said."""
+        if self.disclosure is None:
+            return None
+        rows = (row for row in self.disclosure if row.record == record)
+        fitting = [row.items for row in rows if consumer in row.consumers and purpose in row.purposes]
+        return frozenset().union(*fitting)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Sequence
 
-from schemas.model import CodeTable, Edition, ErrorEntry, Item, Operation, Unit
+from schemas.model import CodeTable, Edition, ErrorEntry, Item, Operation, Protection, Unit
 
 PATTERNS = {
     "inquiry": "照会",
@@ -34,6 +34,7 @@ SENSITIVITY = {
     "hogo": "生活保護",
     "kenko": "健康",
 }
+EFFECTS = {"withhold": "項目を渡さない", "priority": "先に届ける", "stop": "電文を止める", "none": "なし"}
 NOTE = "<!-- deploy/tools/generate_contracts.py が schemas/ の表から作成しています。直接編集しないでください。 -->"
 
 FAMILIES = (
@@ -93,7 +94,44 @@ def unit_page(edition: Edition, unit: Unit) -> str:
         parts += _codes(unit.codes[name])
     rules = ((rule.name, rule.record, rule.text_ja, rule.provenance) for rule in unit.rules)
     parts += ["## 相関（E0004）", _table(("規則", "レコード", "内容", "出典"), rules)]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([*parts, *_personal_data(edition, unit)]) + "\n"
+
+
+def _personal_data(edition: Edition, unit: Unit) -> list[str]:
+    """Who may see what, and what protects a person, as far as the unit has these tables."""
+    parts = []
+    if unit.disclosure is not None:
+        units, purposes = _names(edition, "gyomu"), _names(edition, "riyomokuteki")
+        rows = (
+            (
+                row.record,
+                "、".join(units.get(one, one) for one in row.consumers),
+                "、".join(purposes.get(one, one) for one in row.purposes),
+                "、".join(item.name_ja for item in unit.records[row.record].items if item.name not in row.items)
+                or "なし",
+                row.basis_ja,
+                row.provenance,
+            )
+            for row in unit.disclosure
+        )
+        head = ("レコード", "渡す相手", "利用目的", "渡さない項目", "根拠", "出典")
+        parts += ["## 開示（書かれていない相手と利用目的には渡しません）", _table(head, rows)]
+    if unit.protections:
+        kept = (
+            (row.name, row.record, row.flag, _values(row), EFFECTS[row.effect], row.text_ja, row.provenance)
+            for row in unit.protections
+        )
+        head = ("規則", "レコード", "フラグ", "値", "効果", "内容", "出典")
+        parts += ["## 保護（支援措置・発行抑止・他業務参照不可）", _table(head, kept)]
+    return parts
+
+
+def _values(row: Protection) -> str:
+    return "、".join([*sorted(row.values), *(["なし（項目がないとき）"] if row.absent else [])])
+
+
+def _names(edition: Edition, table: str) -> dict[str, str]:
+    return {row.code: row.name_ja for row in edition.codes[table].rows} if table in edition.codes else {}
 
 
 def common_page(edition: Edition) -> str:

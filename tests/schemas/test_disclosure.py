@@ -1,0 +1,116 @@
+"""The tables of personal data: who may see what, what protects a person, where the mixing guard does not look."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from schemas.catalog import load_edition
+from schemas.disclosure import left_invalid, select
+from schemas.model import Unit
+from tests.schemas.test_catalog import change, edition, problems
+
+__all__ = ["edition"]
+
+JUKI = load_edition().units["juki"]
+JUMIN = JUKI.records["jumin"]
+ADDRESSES = {item.name for item in JUMIN.items if item.sensitivity == "address"}
+
+
+def seen(consumer: str, purpose: str, unit: Unit = JUKI, record: str = "jumin") -> frozenset[str]:
+    """What a unit sees of a record."""
+    items = unit.disclosed(record, consumer, purpose)
+    assert items is not None
+    return items
+
+
+def test_what_no_row_discloses_is_not_disclosed() -> None:
+    """Default deny: another purpose, another unit or a unit without need sees nothing at all."""
+    assert seen("kojinjuminzei", "kazei")
+    assert seen("kojinjuminzei", "senkyo") == frozenset()
+    assert seen("zaimukaikei", "zaimu") == frozenset()
+
+
+def test_each_consumer_sees_its_own_items_only() -> None:
+    """The pension sees its number and no health insurance, the electoral roll no 個人番号, nobody the 住民票コード."""
+    pension, tax, roll = seen("nenkin", "nenkin"), seen("kojinjuminzei", "kazei"), seen("senkyo", "senkyo")
+    assert "kisonenkinbango" in pension
+    assert not {"kokuho_shikaku_umu", "kaigo_shikaku_umu"} & pension
+    assert "kojinbango" in tax
+    assert "kisonenkinbango" not in tax
+    assert "senkyo_toroku_umu" in roll
+    assert "kojinbango" not in roll
+    everybody = {item for row in JUKI.disclosure or () for item in row.items if row.record == "jumin"}
+    assert "juminhyokodo" not in everybody
+
+
+def test_a_mounted_unit_without_the_table_leaves_it_to_the_rights() -> None:
+    """No table is not the same as an empty one."""
+    bare = Unit("x", 1, "", "", "urn:x", "1", Path(), (), {}, {}, {})
+    assert bare.disclosed("jumin", "tax", "kazei") is None
+
+
+def test_marks_stars_and_exceptions_select_items() -> None:
+    """``*`` never reaches an item with a mark, ``!`` takes out wherever it stands, and a dead selector is reported."""
+    plain, dead = select("!biko|*|@addres|sei*", JUMIN)
+    assert dead == ("@addres",)
+    assert "shimei" in plain
+    assert not {"biko", "kojinbango", *ADDRESSES} & plain
+    assert {item.name for item in JUMIN.items if not item.mandatory} == select("**", JUMIN)[0]
+
+
+def test_unknown_protection_withholds_every_address_of_every_unit() -> None:
+    """Each record with a protection flag and addresses withholds them where the flag is unknown or absent.
+
+    Only what a rule of the record asks for may stay, since what is left is still a message of the standard.
+    """
+    for unit in load_edition().units.values():
+        flagged = {row.record for row in unit.protections}
+        for name in flagged:
+            record = unit.records[name]
+            addresses = {item.name for item in record.items if item.sensitivity == "address" and not item.mandatory}
+            broken = [rule for rule in unit.rules if rule.record == name and left_invalid(rule, frozenset(addresses))]
+            addresses -= {item for rule in broken for term in rule.then for item in term.items}
+            for value in ("9", None):
+                rows = [row for row in unit.protections if row.record == name and row.effect == "withhold"]
+                held = {
+                    item for row in rows if row.flag == "shiensochi_kubun" and row.holds(value) for item in row.items
+                }
+                assert not addresses or held >= addresses, (unit.key, name, value)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "text"),
+    [
+        ("juki/disclosure.csv", "jumin,inkan", "jumim,inkan", "nearest: jumin"),
+        ("juki/disclosure.csv", ",inkan,inkan,", ",inkam,inkan,", "nearest: inkan"),
+        ("juki/disclosure.csv", ",inkan,inkan,", ",inkan,inkam,", "nearest: inkan"),
+        ("juki/disclosure.csv", "@address", "@adress", "nearest: address"),
+        ("juki/disclosure.csv", "!biko", "!bico", "nearest: biko"),
+        ("juki/disclosure.csv", "!kaigo_*", "!keigo_*", "reaches no item"),
+        ("juki/disclosure.csv", "印鑑登録の資格と登録事項の変更", "", "by what right"),
+        ("juki/disclosure.csv", "@shiensochi|", "", "but not shiensochi_kubun"),
+        ("juki/disclosure.csv", "senkyo,*", "senkyo,@kojinbango|*", "no 番号利用事務"),
+        ("juki/disclosure.csv", "!biko", "!biko|!shimei", "mandatory items are not disclosed: shimei"),
+        ("juki/disclosure.csv", "!biko", "!biko|!jumintonattanengappi", "breaks the rule nihonjin_jumin"),
+        ("kojinjuminzei/disclosure.csv", "shotoku,kokuho", "shotoku,senkyo", "names senkyo as its consumer"),
+        ("juki/protection.csv", ",9|-,", ",8|-,", "not in the code table shiensochi: 8"),
+        ("juki/protection.csv", ",9|-,", ",,", "no values"),
+        ("juki/protection.csv", "withhold", "withold", "nearest: withhold"),
+        ("juki/protection.csv", "@address", "@address|shimei", "mandatory items cannot be withheld: shimei"),
+        ("juki/protection.csv", "@address", "@address|shiensochi_kubun", "the flag itself"),
+        ("juki/protection.csv", "@address", "", "items stand with the effect withhold"),
+        ("juki/protection.csv", "!jumintonattanengappi*|", "", "what is left breaks the rule nihonjin_jumin"),
+        ("juki/protection.csv", ",shiensochi_kubun,1|2|9", ",shiensochi_kobun,1|2|9", "unknown flag"),
+        ("juki/protection.csv", "jumin_shien,", "jumin_shien_fumei,", "occurs twice"),
+        ("common/number_guard.csv", "item,", "itemu,", "nearest: item"),
+    ],
+)
+def test_a_mistake_in_a_table_of_personal_data_is_named(
+    edition: Path, file: str, old: str, new: str, text: str
+) -> None:
+    """What would disclose too much, too little or by accident is a problem with file and line."""
+    change(edition / file, old, new)
+    found = problems(edition)
+    assert any(text in problem and file.rpartition("/")[2] in problem for problem in found), found
