@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
+from adapters.host.kinds import CHOICES, COMMON, KEY_TYPES, KINDS, TRANSPORTS, Kind
 from adapters.sdk.problems import Problems
 from adapters.sdk.toml import TomlFile, read_toml
 from bus.core.settings import AdapterSpec
@@ -16,74 +16,6 @@ from schemas.model import Edition
 VENDORS = Path(__file__).parent.parent / "vendors"
 FILE = "adapter.toml"
 _ADAPTER_KEYS = {"vendor": str, "vendor_ja": str, "unit": str, "name_ja": str, "edition": str, "note": str}
-_COMMON = ("id", "kind", "operation", "operations", "purpose", "note")
-_REQUEST = ("request_layout", "request_mapping", "reply_layout", "reply_mapping")
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What a kind of flow asks for. ``settings`` are keys whose value names a key of the site's settings."""
-
-    required: tuple[str, ...]
-    optional: tuple[str, ...] = ()
-    settings: tuple[str, ...] = ()
-
-
-KINDS: Mapping[str, Kind] = MappingProxyType(
-    {
-        "file-to-bus": Kind(("folder", "pattern", "layout", "mapping", "operation"), ("end_mark",), ("folder",)),
-        "file-to-bulk": Kind(
-            ("folder", "pattern", "layout", "mapping", "operation", "shubetsu"),
-            ("end_mark", "part_records", "request_folder", "request_name", "request_text"),
-            ("folder", "request_folder"),
-        ),
-        "bus-to-tcp": Kind(("operation", "address", "request_code", *_REQUEST), ("deadline_s", "pool"), ("address",)),
-        "bus-to-file": Kind(
-            ("operations", "folder", "file_name", "layout", "mapping"),
-            ("end_mark", "batch_records", "batch_s", "header"),
-            ("folder",),
-        ),
-        "bus-to-rest": Kind(
-            ("operations", "address", "method", "path", "layout", "mapping"),
-            ("auth", "deadline_s", "concurrency"),
-            ("address", "auth"),
-        ),
-        "request-file-to-bus": Kind(
-            ("folder", "pattern", "operation", "reply_folder", "reply_name", *_REQUEST),
-            ("end_mark", "result_field", "code_field", "echo", "deadline_s", "concurrency"),
-            ("folder", "reply_folder"),
-        ),
-        "rest-to-bus": Kind(
-            ("operation", "path", *_REQUEST),
-            ("auth", "result_field", "code_field", "items_field", "deadline_s"),
-            ("auth",),
-        ),
-        "bus-to-file-exchange": Kind(
-            ("operation", "folder", "file_name", "reply_folder", "reply_pattern", "number_field", *_REQUEST),
-            ("end_mark", "result_field", "batch_records", "batch_s"),
-            ("folder", "reply_folder"),
-        ),
-        "bus-to-rest-query": Kind(
-            ("operation", "address", "path", "reply_layout", "reply_mapping", "request_layout", "request_mapping"),
-            ("method", "auth", "deadline_s", "connections"),
-            ("address", "auth"),
-        ),
-    }
-)
-_TYPES: Mapping[str, type] = MappingProxyType(
-    {
-        "operations": list,
-        "echo": list,
-        "header": dict,
-        "part_records": int,
-        "batch_records": int,
-        "pool": int,
-        "concurrency": int,
-        "connections": int,
-        "batch_s": float,
-        "deadline_s": float,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +49,7 @@ class FlowSpec:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """An adapter definition."""
+    """An adapter definition. ``transports`` carry files between the vendor's places and the flows' folders."""
 
     vendor: str
     vendor_ja: str
@@ -126,6 +58,7 @@ class Definition:
     edition: str
     folder: Path
     flows: tuple[FlowSpec, ...]
+    transports: tuple[FlowSpec, ...] = ()
 
 
 def definition_folder(spec: AdapterSpec, site: Path) -> Path:
@@ -153,13 +86,8 @@ def load_definition(
     for name in ("vendor", "unit"):
         if not head.get(name):
             problems.add(file.path, f"adapter.{name}", line=file.line("adapter"), expected="a text", got="nothing")
-    flows: list[FlowSpec] = []
-    for number, (line, table) in enumerate(file.tables("flow", problems)):
-        flow = _flow(file, f"flow[{number}]", line, table, edition, problems, spec)
-        if flow is not None:
-            if any(flow.id == other.id for other in flows):
-                problems.add(file.path, f"flow[{number}].id", line=line, expected="each id once", got=flow.id)
-            flows.append(flow)
+    flows = _declared(file, "flow", KINDS, edition, problems, spec)
+    transports = _declared(file, "transport", TRANSPORTS, edition, problems, spec)
     if not flows:
         problems.add(file.path, "flow", expected="[[flow]]", got="none")
     if len(problems.found) > before:
@@ -171,8 +99,28 @@ def load_definition(
         str(head.get("name_ja", "")),
         str(head.get("edition", edition.version)),
         folder,
-        tuple(flows),
+        flows,
+        transports,
     )
+
+
+def _declared(
+    file: TomlFile,
+    name: str,
+    kinds: Mapping[str, Kind],
+    edition: Edition,
+    problems: Problems,
+    spec: AdapterSpec | None,
+) -> tuple[FlowSpec, ...]:
+    """The ``[[flow]]`` or ``[[transport]]`` tables of a definition, each id once."""
+    found: list[FlowSpec] = []
+    for number, (line, table) in enumerate(file.tables(name, problems)):
+        one = _flow(file, f"{name}[{number}]", line, table, kinds, edition, problems, spec)
+        if one is not None:
+            if any(one.id == other.id for other in found):
+                problems.add(file.path, f"{name}[{number}].id", line=line, expected="each id once", got=one.id)
+            found.append(one)
+    return tuple(found)
 
 
 def _flow(
@@ -180,16 +128,20 @@ def _flow(
     where: str,
     line: int,
     table: dict[str, Any],
+    kinds: Mapping[str, Kind],
     edition: Edition,
     problems: Problems,
     spec: AdapterSpec | None,
 ) -> FlowSpec | None:
-    kind = KINDS.get(str(table.get("kind", "")))
+    kind = kinds.get(str(table.get("kind", "")))
     if kind is None:
-        problems.unknown(file.path, f"{where}.kind", str(table.get("kind", "")), KINDS, line=line)
+        problems.unknown(file.path, f"{where}.kind", str(table.get("kind", "")), kinds, line=line)
         return None
-    names = (*_COMMON, *kind.required, *kind.optional)
-    _check_keys(file, where, line, table, {name: _TYPES.get(name, str) for name in names}, problems)
+    names = (*COMMON, *kind.required, *kind.optional)
+    _check_keys(file, where, line, table, {name: KEY_TYPES.get(name, str) for name in names}, problems)
+    for name, choices in CHOICES.items():
+        if name in names and name in table and table[name] not in choices:
+            problems.unknown(file.path, f"{where}.{name}", str(table[name]), choices, line=line)
     for name in kind.required:
         if name not in table and not (name == "operations" and "operation" in table):
             problems.add(file.path, f"{where}.{name}", line=line, expected="a value", got="nothing")
@@ -199,7 +151,7 @@ def _flow(
             known = [one.key for unit in edition.units.values() for one in unit.operations.values()]
             problems.unknown(file.path, f"{where}.operation", operation, known, line=line)
     for name in (*kind.required, *kind.optional):
-        is_file = name.endswith(("layout", "mapping"))
+        is_file = name.endswith(("layout", "mapping", "wsdl"))
         if is_file and name in table and not flow.path(name).is_file():
             problems.add(file.path, f"{where}.{name}", line=line, expected="a file", got=str(table[name]))
     if spec is not None:

@@ -14,6 +14,9 @@ import uvloop
 
 from adapters.host.attached import Enclosures
 from adapters.host.bus_client import BusClient
+from adapters.host.carriers.base import Carrier
+from adapters.host.carriers.fetch import FolderFetch
+from adapters.host.carriers.send import FolderSend
 from adapters.host.compose import Composer
 from adapters.host.definition import Definition, FlowSpec, definition_folder, load_definition
 from adapters.host.face import Face
@@ -62,6 +65,14 @@ FLOWS: Mapping[str, Callable[[FlowSpec, Environment, Composer], Flow]] = Mapping
         "bus-to-rest-query": BusToRestQuery,
     }
 )
+CARRIERS: Mapping[str, Callable[[FlowSpec, Environment], Carrier]] = MappingProxyType(
+    {
+        "sftp-fetch": FolderFetch,
+        "sftp-send": FolderSend,
+        "objects-fetch": FolderFetch,
+        "objects-send": FolderSend,
+    }
+)
 INBOX_KEPT_S = 14 * 24 * 3600.0
 """Twice the longest life of a message on the bus: no repeat of an older one can come."""
 
@@ -102,6 +113,7 @@ class Host:
     web: HttpSite = field(init=False)
     flows: list[Flow] = field(default_factory=list, init=False)
     desks: list[BulkDesk] = field(default_factory=list, init=False)
+    carriers: list[Carrier] = field(default_factory=list, init=False)
     _environment: Environment = field(init=False)
     _face: Face = field(init=False)
     _running: bool = field(default=False, init=False)
@@ -143,6 +155,7 @@ class Host:
         composer = Composer(endpoint, self.edition, clock, url)
         self.flows = [FLOWS[flow.kind](flow, self._environment, composer) for flow in definition.flows]
         self.desks = self._bulk_desks(composer)
+        self.carriers = [CARRIERS[one.kind](one, self._environment) for one in definition.transports]
         answering: dict[str, Answering] = {}
         for one in (*self.flows, *self.desks):
             if isinstance(one, AnsweringFlow | BulkDesk):
@@ -227,6 +240,7 @@ class Host:
             tasks = [group.create_task(self.sender.run(stop)), group.create_task(watch.run(stop))]
             tasks += [group.create_task(flow.run(stop)) for flow in self.flows]
             tasks += [group.create_task(desk.run(stop)) for desk in self.desks]
+            tasks += [group.create_task(carrier.run(stop)) for carrier in self.carriers]
             self._running = True
             await stop.wait()
             self._face.drain()

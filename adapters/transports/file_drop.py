@@ -26,7 +26,8 @@ POLL_FIRST_S = 0.05
 POLL_MAX_S = 1.0
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make names that appeared in or vanished from a folder durable."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
@@ -52,7 +53,7 @@ def write_data(folder: Path, name: str, data: bytes) -> Path:
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
-        _sync_folder(folder)
+        sync_folder(folder)
     except OSError as error:
         raise _unreachable(folder, error) from error
     return path
@@ -64,7 +65,7 @@ def write_end_mark(folder: Path, name: str, end_mark: str = END_MARK) -> None:
         return
     try:
         (folder / f"{name}{end_mark}").touch()
-        _sync_folder(folder)
+        sync_folder(folder)
     except OSError as error:
         raise _unreachable(folder, error) from error
 
@@ -150,10 +151,10 @@ class FileDrop:
                 number += 1
                 target = target_folder / f"{path.name}.{number}"
             path.rename(target)
-            _sync_folder(target_folder)
+            sync_folder(target_folder)
             if self.end_mark:
                 (self.folder / f"{path.name}{self.end_mark}").unlink(missing_ok=True)
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
         except OSError as error:
             raise _unreachable(self.folder, error) from error
         return target

@@ -30,6 +30,7 @@ BROKEN_BY = {
     "door-xmlschema": ("bus.wire.contract", "xmlschema"),
     "door-httptools": ("bus.front.server", "httptools"),
     "door-aiohttp": ("bus.deliver.sender", "aiohttp"),
+    "door-asyncssh": ("adapters.host.process", "asyncssh"),
     "door-cryptography": ("bus.deliver.sender", "cryptography"),
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from bus.core.errors import AdapterError, EnvironmentFault
 from bus.core.types import Finding
 
-VERSION = 1
+VERSION = 2
 
 TABLES = """
 CREATE TABLE inbox (             -- messages received from the bus, with the answer given
@@ -84,6 +84,21 @@ CREATE TABLE bulk_lines (        -- canonical lines of an unfinished transfer, f
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
 
+TRANSPORTS = """
+CREATE TABLE carried (           -- files on their way between a vendor's place and a local folder
+    transport TEXT NOT NULL, name TEXT NOT NULL, mark TEXT NOT NULL, state TEXT NOT NULL, size INTEGER NOT NULL,
+    sha256 TEXT NOT NULL DEFAULT '', code TEXT NOT NULL DEFAULT '', at REAL NOT NULL,
+    PRIMARY KEY (transport, name, mark)
+) WITHOUT ROWID;
+CREATE TABLE cursors (           -- how far a vendor's records were read, and how many files were made of them
+    transport TEXT PRIMARY KEY, value TEXT NOT NULL, number INTEGER NOT NULL, at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE pulled (            -- what of a vendor's record was read last, by the record's key
+    transport TEXT NOT NULL, key TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (transport, key)
+) WITHOUT ROWID;
+"""
+"""New in version 2."""
+
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """A connection with the store's safety settings; nothing is acknowledged before it is on disk."""
@@ -119,10 +134,11 @@ def open_store(path: Path) -> sqlite3.Connection:
 
 
 def _bring_up_to_date(database: sqlite3.Connection, path: Path) -> None:
-    """Make the tables of a new store; CB6012 for one of another version."""
+    """Make the tables of a new store, add what an older one lacks; CB6012 for a version that is not known."""
     version = int(database.execute("PRAGMA user_version").fetchone()[0])
-    if version == 0:
-        database.executescript(f"BEGIN IMMEDIATE;{TABLES}PRAGMA user_version={VERSION};COMMIT;")
+    missing = {0: TABLES + TRANSPORTS, 1: TRANSPORTS}.get(version)
+    if missing is not None:
+        database.executescript(f"BEGIN IMMEDIATE;{missing}PRAGMA user_version={VERSION};COMMIT;")
     elif version != VERSION:
         finding = Finding("CB6012", path=path.name, expected=f"version {VERSION}", got=f"version {version}")
         raise AdapterError("CB6012", [finding])

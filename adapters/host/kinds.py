@@ -1,0 +1,100 @@
+"""The kinds of flows and transports that an ``adapter.toml`` may declare, and the keys of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+COMMON = ("id", "kind", "operation", "operations", "purpose", "note")
+_REQUEST = ("request_layout", "request_mapping", "reply_layout", "reply_mapping")
+_FETCH = ("marker", "mark", "after", "after_folder", "poll_s", "settle_s", "stall_s", "max_bytes", "end_mark")
+_SEND = ("marker", "mark", "poll_s", "stall_s", "verify", "end_mark")
+_SSH = ("address", "host_key", "key", "folder")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a kind of flow asks for. ``settings`` are keys whose value names a key of the site's settings."""
+
+    required: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+
+
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "file-to-bus": Kind(("folder", "pattern", "layout", "mapping", "operation"), ("end_mark",), ("folder",)),
+        "file-to-bulk": Kind(
+            ("folder", "pattern", "layout", "mapping", "operation", "shubetsu"),
+            ("end_mark", "part_records", "request_folder", "request_name", "request_text"),
+            ("folder", "request_folder"),
+        ),
+        "bus-to-tcp": Kind(("operation", "address", "request_code", *_REQUEST), ("deadline_s", "pool"), ("address",)),
+        "bus-to-file": Kind(
+            ("operations", "folder", "file_name", "layout", "mapping"),
+            ("end_mark", "batch_records", "batch_s", "header"),
+            ("folder",),
+        ),
+        "bus-to-rest": Kind(
+            ("operations", "address", "method", "path", "layout", "mapping"),
+            ("auth", "deadline_s", "concurrency"),
+            ("address", "auth"),
+        ),
+        "request-file-to-bus": Kind(
+            ("folder", "pattern", "operation", "reply_folder", "reply_name", *_REQUEST),
+            ("end_mark", "result_field", "code_field", "echo", "deadline_s", "concurrency"),
+            ("folder", "reply_folder"),
+        ),
+        "rest-to-bus": Kind(
+            ("operation", "path", *_REQUEST),
+            ("auth", "result_field", "code_field", "items_field", "deadline_s"),
+            ("auth",),
+        ),
+        "bus-to-file-exchange": Kind(
+            ("operation", "folder", "file_name", "reply_folder", "reply_pattern", "number_field", *_REQUEST),
+            ("end_mark", "result_field", "batch_records", "batch_s"),
+            ("folder", "reply_folder"),
+        ),
+        "bus-to-rest-query": Kind(
+            ("operation", "address", "path", "reply_layout", "reply_mapping", "request_layout", "request_mapping"),
+            ("method", "auth", "deadline_s", "connections"),
+            ("address", "auth"),
+        ),
+    }
+)
+TRANSPORTS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "sftp-fetch": Kind((*_SSH, "remote", "pattern"), _FETCH, _SSH),
+        "sftp-send": Kind((*_SSH, "remote", "pattern"), _SEND, _SSH),
+        "objects-fetch": Kind(("address", "folder", "pattern"), ("remote", *_FETCH), ("address", "folder")),
+        "objects-send": Kind(("address", "folder", "pattern"), ("remote", *_SEND), ("address", "folder")),
+    }
+)
+"""What carries files between a vendor's place and a local folder; the flows read and write only the folder."""
+
+KEY_TYPES: Mapping[str, type] = MappingProxyType(
+    {
+        "operations": list,
+        "echo": list,
+        "header": dict,
+        "part_records": int,
+        "batch_records": int,
+        "pool": int,
+        "concurrency": int,
+        "connections": int,
+        "batch_s": float,
+        "deadline_s": float,
+        "poll_s": float,
+        "settle_s": float,
+        "stall_s": float,
+        "max_bytes": int,
+    }
+)
+CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "marker": ("end", "sha256", "manifest", "none"),
+        "after": ("move", "delete", "keep"),
+        "verify": ("size", "content"),
+    }
+)
