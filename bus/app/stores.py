@@ -12,6 +12,7 @@ from bus.core.types import Finding
 if TYPE_CHECKING:
     from bus.journal.counter import SharedJournal
     from bus.journal.operator import JournalOperator
+    from bus.journal.sequence_desk import SequenceDesk, SequenceOperator
 
 JOURNALS = ("sqlite",)
 BROKERS = ("memory",)
@@ -60,6 +61,22 @@ def open_operator(site: Site, clock: Clock, actor: str) -> JournalOperator:
 
     _there(site)
     return JournalOperator(site.journal.path, clock, actor=actor)
+
+
+def open_sequences(site: Site) -> SequenceDesk:
+    """What is known of sequences, beside a running bus or after it. Errors: CB9005, CB4003."""
+    from bus.journal.sequence_desk import SequenceDesk
+
+    _there(site)
+    return SequenceDesk(site.journal.path)
+
+
+def open_sequence_operator(site: Site, clock: Clock, actor: str) -> SequenceOperator:
+    """The side that ends sequences; ``actor`` is written into their events. Errors: CB9005, CB4003."""
+    from bus.journal.sequence_desk import SequenceOperator
+
+    _there(site)
+    return SequenceOperator(site.journal.path, clock, actor=actor)
 
 
 def _there(site: Site) -> None:

@@ -27,6 +27,9 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "messages": Command(
             "bus.cli.messages", "電文を探す・追う・再送する・取り消す", "find, trace, resend, cancel messages"
         ),
+        "sequences": Command(
+            "bus.cli.sequences", "高信頼メッセージングのシーケンスを見る・終わらせる", "see and end reliable sequences"
+        ),
         "routes": Command("bus.cli.routes", "どの規則で誰に届くかを説明する", "explain which rule sends what where"),
         "version": Command("bus.cli.version", "版を表示する", "show the version"),
     }

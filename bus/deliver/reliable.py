@@ -184,9 +184,12 @@ class ReliableWorker(DeliveryWorker):
             if not wanted and self._kit.clock.monotonic() - self._busy_at > idle_s:
                 await sequence.retire(self._endpoint)
             return
-        if not wanted and sequence.key is None:
-            return
         if self._breaker.state is BreakerState.OPEN or not self._endpoint.address:
+            return
+        if not wanted:
+            # Nothing is to be sent: what failed, or was ended by an operator, needs no successor yet.
+            with contextlib.suppress(ChiikibusError):
+                await sequence.retire(self._endpoint)
             return
         while self._sending:
             # Their answers are about numbers of the sequence that ends.

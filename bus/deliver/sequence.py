@@ -173,20 +173,29 @@ class OutgoingSequence:
     # -- beginning and end ------------------------------------------------------------------------------------
 
     def load(self, endpoint: Endpoint) -> None:
-        """Go on with the sequence that was open when the bus ended."""
-        found = self._journal.sequences(role=Role.SOURCE, municipality=endpoint.municipality, endpoint=endpoint.id)
-        opened = [each for each in found if each.state is SequenceState.OPEN]
-        if not opened:
+        """Go on with the sequence that was there when the bus ended.
+
+        One that was ended from outside meanwhile still gives what is unfinished, in its order, to the next one.
+        """
+        found = self._journal.sequences(
+            role=Role.SOURCE, municipality=endpoint.municipality, endpoint=endpoint.id, live=False
+        )
+        if not found or found[-1].state is SequenceState.TERMINATED:
             return
-        record = self._record = opened[-1]
+        record = found[-1]
         departures = self._journal.departures(record.key)
+        if record.state is not SequenceState.OPEN:
+            if all(each.state in FINAL or each.state is State.PARKED for each in departures):
+                return
+            self.failing = record.code or LOST
+        self._record = record
         self._acknowledged = Ranges(record.acknowledged)
         self._next = Ranges(record.numbers).highest + 1
         for each in departures:
             if each.state not in FINAL and each.state is not State.PARKED:
                 self._numbers[each.delivery_id] = each.number
             elif each.number not in self._acknowledged:
-                self.failing = "gap"
+                self.failing = self.failing or "gap"
 
     async def begin(self, endpoint: Endpoint) -> None:
         """Have the destination create a sequence, and move there what is unfinished.
@@ -233,7 +242,8 @@ class OutgoingSequence:
         if record is None or self._numbers:
             return
         try:
-            await self.end(endpoint)
+            if self.failing != LOST:
+                await self.end(endpoint)
         finally:
             await self._journal.end(record.key, SequenceState.TERMINATED, self._clock.now(), last=self._next - 1)
             self._say("sequence.ended", "", state=SequenceState.TERMINATED)

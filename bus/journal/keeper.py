@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from bus.core.errors import JournalError
 from bus.core.ports import Clock, Journal, Outbox
@@ -52,6 +53,9 @@ class SequenceKeeper:
     async def _end(self, record: SequenceRecord, state: SequenceState, now: float, code: str) -> None:
         """One sequence; a SOURCE sequence that is ended here is replaced by the worker that sends in it."""
         admission = await self._journal.end(record.key, state, now, code=code)
+        if record.key.role is Role.DESTINATION and record.partner:
+            # What the other side offered for the answers ends with what it was offered for.
+            await self._journal.end(replace(record.key, role=Role.REPLIES, identifier=record.partner), state, now)
         self._outbox.hand_over([found.consignment for found in admission.released])
         self._log(
             "sequence.ended",

@@ -184,7 +184,20 @@ CREATE TABLE departure (             -- a number that was given to a delivery
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (VERSION_1, SEGMENTS, SEEN, SEQUENCES)
+SEQUENCE_EVENTS: Final = """
+CREATE TABLE sequence_event (        -- what became of a sequence, and who wanted it
+    sequence INTEGER NOT NULL,
+    n INTEGER NOT NULL,              -- 1, 2, ... in order of recording, whoever recorded it
+    at REAL NOT NULL,
+    state TEXT NOT NULL,
+    code TEXT NOT NULL,
+    reason TEXT NOT NULL,            -- an operator's words
+    actor TEXT NOT NULL,
+    PRIMARY KEY (sequence, n)
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (VERSION_1, SEGMENTS, SEEN, SEQUENCES, SEQUENCE_EVENTS)
 """``MIGRATIONS[i]`` brings a journal from version ``i`` to ``i + 1``; a released entry is never edited."""
 
 BUSY_TIMEOUT_MS: Final = 5000

@@ -18,7 +18,7 @@ from bus.core.states import State
 from bus.core.types import Finding, Known
 from bus.journal.rows import OPEN_COLUMNS, OPEN_FROM, open_delivery
 from bus.journal.schema import FAN_OUT, MOVING
-from bus.journal.sequence_rows import NAMED, delivery_number, names, read_sequence
+from bus.journal.sequence_rows import NAMED, add_event, delivery_number, names, read_sequence
 from bus.wire.reliable.ranges import Ranges
 
 
@@ -288,13 +288,15 @@ class SequenceLedger:
         return None
 
     def _insert(self, record: SequenceRecord) -> None:
-        self._connection.execute(
+        inserted = self._connection.execute(
             "INSERT INTO sequence (role, municipality, endpoint, identifier, identity, state, created_at, expires_at,"
             " changed_at, acks_to, partner, create_id, last_number, code, numbers, acknowledged)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '')",
             (*names(record.key), record.identity, record.state.value, record.created_at, record.expires_at,
              record.created_at, record.acks_to, record.partner, record.create_id, record.last_number, record.code),
         )  # fmt: skip
+        assert inserted.lastrowid is not None
+        add_event(self._connection, inserted.lastrowid, record.created_at, record.state, record.code)
 
     def _end(self, work: End) -> Admission | JournalError:
         line = self._line(work.key)
@@ -308,6 +310,7 @@ class SequenceLedger:
             " code = CASE WHEN ? = '' THEN code ELSE ? END WHERE s = ?",
             (work.state.value, work.at, work.last, work.code, work.code, line.s),
         )
+        add_event(self._connection, line.s, work.at, work.state, work.code)
         return Admission(released=self._release(line, 2**63 - 1) if line.early else ())
 
     def _renew(self, work: Renew) -> JournalError | None:

@@ -99,6 +99,24 @@ def read_departures(connection: sqlite3.Connection, key: SequenceKey, *, unfinis
     return [each for each in found if not (unfinished and each.acknowledged and each.state in FINAL)]
 
 
+def add_event(
+    connection: sqlite3.Connection,
+    s: int,
+    at: float,
+    state: SequenceState,
+    code: str,
+    *,
+    reason: str = "",
+    actor: str = "",
+) -> None:
+    """One more row of what became of the sequence in row ``s``."""
+    connection.execute(
+        "INSERT INTO sequence_event (sequence, n, at, state, code, reason, actor)"
+        " SELECT ?, coalesce(max(n), 0) + 1, ?, ?, ?, ?, ? FROM sequence_event WHERE sequence = ?",
+        (s, at, state.value, code, reason, actor, s),
+    )
+
+
 def delivery_number(connection: sqlite3.Connection, delivery_id: str) -> int | None:
     """The row number of a delivery."""
     exchange_id, _, index = delivery_id.rpartition("-")

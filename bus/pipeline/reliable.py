@@ -153,7 +153,7 @@ async def _acknowledged(house: House, exchange: Exchange, passage: Passage) -> N
             passage.fault_of, passage.fault_ranges = told.identifier, told.ranges
             got = str(told.ranges.highest)
             raise ReliableError("CB3015", [Finding("CB3015", path="wsrm:AcknowledgementRange", got=got)])
-        if any(number not in Ranges(record.acknowledged) for number in told.ranges):
+        if told.ranges.minus(Ranges(record.acknowledged)).spans:
             await house.journal.acknowledge(key, told.ranges.spans, house.clock.now())
 
 

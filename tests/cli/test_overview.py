@@ -70,7 +70,11 @@ def test_every_command_knows_json_and_help(cli: Cli) -> None:
     for name in COMMANDS:
         shown = cli(name, "--help")
         assert shown.code == 0
-        groups = {"messages": ["list", "show", "trace", "parked", "resend", "cancel"], "secrets": ["create"]}
+        groups = {
+            "messages": ["list", "show", "trace", "parked", "resend", "cancel"],
+            "sequences": ["list", "show", "terminate"],
+            "secrets": ["create"],
+        }
         for command in groups.get(name, ["explain"] if name == "routes" else []):
             assert "--json" in cli(name, command, "--help").out
 

@@ -42,7 +42,7 @@ def test_a_coded_error_of_a_command_keeps_its_code(cli: Cli, monkeypatch: pytest
     assert found.err.startswith("CB9006 ")
 
 
-@pytest.mark.parametrize("group", ["messages", "routes", "secrets", "adapter", "simulator", "population"])
+@pytest.mark.parametrize("group", ["messages", "sequences", "routes", "secrets", "adapter", "simulator", "population"])
 def test_a_group_without_a_command_shows_its_help_and_nothing_else(cli: Cli, group: str) -> None:
     """The list of its commands, exit code 2, no error beside it."""
     found = cli(group)

@@ -42,6 +42,12 @@ def test_a_union_holds_the_numbers_of_both(one: list[int], other: list[int]) -> 
     assert list(_ranges(one).union(_ranges(other))) == sorted(set(one) | set(other))
 
 
+@given(NUMBERS, NUMBERS)
+def test_a_difference_holds_what_is_in_the_first_alone(one: list[int], other: list[int]) -> None:
+    """And it has the one form that ranges have."""
+    assert _ranges(one).minus(_ranges(other)) == _ranges(sorted(set(one) - set(other)))
+
+
 @given(NUMBERS)
 def test_the_stored_text_is_read_back(numbers: list[int]) -> None:
     """What a journal keeps is what it gets again."""

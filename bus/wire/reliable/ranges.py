@@ -51,6 +51,23 @@ class Ranges:
         """All numbers of both."""
         return Ranges.of((*self.spans, *other.spans))
 
+    def minus(self, other: Ranges) -> Ranges:
+        """The numbers that are not in ``other``; goes through spans, never through numbers."""
+        left: list[Span] = []
+        others = iter((*other.spans, (_BEYOND, _BEYOND)))
+        begin, end = next(others)
+        for low, high in self.spans:
+            at = low
+            while at <= high:
+                if end < at:
+                    begin, end = next(others)
+                elif begin > at:
+                    left.append((at, min(high, begin - 1)))
+                    at = begin
+                else:
+                    at = end + 1
+        return Ranges(tuple(left))
+
     @property
     def highest(self) -> int:
         """The largest number, 0 when there is none."""
