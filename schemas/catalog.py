@@ -38,6 +38,9 @@ _TEST = re.compile(r"tests(?:/[a-z0-9_]+)+\.py::test_[a-z0-9_]+")
 _JAPANESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
 _OPS = {"=": "in", "!=": "not in", "~": "like", "!~": "unlike"}
 _YES_NO = {"yes": True, "no": False}
+_SUBJECT = ("atenabango", "kazeinendo")
+_HISTORY = "rirekibango"
+_MUNICIPALITY = "shikuchosonkodo"
 _Row = TypeVar("_Row")
 
 
@@ -209,7 +212,10 @@ class _Reader:
         codes = {**common, **self.codes(place / "codes")}
         records: dict[str, RecordType] = {}
         for file in sorted(place.glob("items/*.csv")):
-            records[file.stem] = RecordType(key, file.stem, tuple(self.items(file, codes, formats)))
+            found_items = tuple(self.items(file, codes, formats))
+            keys = self.key(path, source, file.stem, found_items, data.get("keys", {}))
+            records[file.stem] = RecordType(key, file.stem, found_items, keys)
+        self.known(path, _line(source, "[keys]"), "record", data.get("keys", {}), records)
         rules = tuple(self.rules(place / "rules.csv", records)) if (place / "rules.csv").is_file() else ()
         found = [self.operation(path, source, entry, head, records, codes) for entry in data.get("operation", [])]
         operations = {operation.name: operation for operation in found if operation is not None}
@@ -222,6 +228,22 @@ class _Reader:
             disclosure=disclosure.read_disclosure(self, place / disclosure.DISCLOSURE, shelf, protections),
             unguarded=unguarded | {row.item for row in own},
         )  # fmt: skip
+
+    def key(
+        self, path: Path, source: str, record: str, items: tuple[Item, ...], keys: Mapping[str, list[str]]
+    ) -> tuple[str, ...]:
+        """What identifies a record: ``[keys]``, else 宛名番号 and 課税年度, else what comes before the 履歴番号.
+
+        Only mandatory items count, and the municipality does not.
+        """
+        names = [item.name for item in items]
+        if record in keys:
+            self.known(path, _line(source, f"{record} = "), "item", keys[record], names)
+            return tuple(keys[record])
+        must = [item.name for item in items if item.mandatory]
+        before = names[: names.index(_HISTORY)] if _HISTORY in names else must[:1]
+        usual = tuple(name for name in must if name in _SUBJECT)
+        return usual or tuple(name for name in before if name in must and name != _MUNICIPALITY)
 
     def items(self, path: Path, codes: Mapping[str, CodeTable], formats: Mapping[str, Format]) -> Iterator[Item]:
         """The items of a record; names are unique, types, codes and formats known."""

@@ -165,11 +165,15 @@ class Exemption:
 
 @dataclass(frozen=True, slots=True)
 class RecordType:
-    """A flat record of items in their order in XML; the element of the same name holds them."""
+    """A flat record of items in their order in XML; the element of the same name holds them.
+
+    ``key`` names the items that say what a record is about; among records of the same key the highest 履歴番号 counts.
+    """
 
     unit: str
     name: str
     items: tuple[Item, ...]
+    key: tuple[str, ...] = ()
 
     def item(self, name: str) -> Item:
         """The item called ``name`` (KeyError when there is none)."""

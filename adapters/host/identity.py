@@ -11,9 +11,6 @@ from adapters.host.store.bulk import Totals
 from schemas.model import RecordType
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:chiikibus:standard:1.0")
-_SUBJECT = ("atenabango", "kazeinendo")
-"""Items that say whom and which year a record is about, in the order of the key; a record has the ones it has."""
-
 _RIREKI = "rirekibango"
 _EDA = "rirekibango_eda"
 
@@ -33,8 +30,7 @@ class Identity:
 
 def identify(record: RecordType, values: Mapping[str, str]) -> Identity:
     """The identity of a validated record."""
-    names = {item.name for item in record.items}
-    subject = ":".join(values.get(name, "") for name in _SUBJECT if name in names)
+    subject = ":".join(values.get(name, "") for name in record.key)
     rireki = values.get(_RIREKI, "") or "0"
     return Identity(subject, int(rireki), int(values.get(_EDA, "") or 0), f"{subject}:{rireki}")
 

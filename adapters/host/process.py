@@ -192,11 +192,11 @@ class Host:
         return translators
 
     def _bulk_desks(self, composer: Composer) -> list[BulkDesk]:
-        by_unit: dict[str, list[FileToBulk]] = {}
+        families: dict[str, list[FileToBulk]] = {}
         for flow in self.flows:
             if isinstance(flow, FileToBulk):
-                by_unit.setdefault(flow.operation.unit, []).append(flow)
-        return [BulkDesk(unit, flows, self._environment, composer) for unit, flows in by_unit.items()]
+                families.setdefault(flow.family, []).append(flow)
+        return [BulkDesk(family, flows, self._environment, composer) for family, flows in families.items()]
 
     def _letter_refused(self, letter: Waiting) -> None:
         for flow in self.flows:

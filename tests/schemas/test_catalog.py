@@ -161,3 +161,22 @@ def test_every_error_has_two_texts_two_remedies_and_a_possible_status() -> None:
         assert entry.faultcode in known, entry.code
         assert entry.http_status in {400, 401, 403, 404, 405, 413, 415, 417, 500, 501, 503}, entry.code
         assert entry.retryable or entry.http_status != 503 or entry.code == "CB4003", entry.code
+
+
+def test_a_record_is_identified_by_its_unit_or_by_what_stands_before_its_history() -> None:
+    """Declared keys first, then 宛名番号 (with 課税年度), then the mandatory items before the 履歴番号."""
+    units = load_edition().units
+    assert units["juki"].records["jumin"].key == ("atenabango",)
+    assert units["kojinjuminzei"].records["shotoku"].key == ("atenabango", "kazeinendo")
+    assert units["koseki"].records["kosekinin"].key == ("kosekibango", "kosekininbango")
+    assert units["kokuho"].records["chotei"].key[-2:] == ("tsuchishobango", "kibetsu")
+
+
+def test_every_record_that_is_sent_has_a_key_of_mandatory_items() -> None:
+    """Otherwise two of them could not be told apart."""
+    for unit in load_edition().units.values():
+        for operation in unit.operations.values():
+            if operation.record and operation.pattern in {"notice", "bulk"}:
+                record = unit.records[operation.record]
+                assert record.key
+                assert all(record.item(name).mandatory for name in record.key)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from adapters.host.bulk_family import member
 from adapters.host.compose import Composer
 from adapters.host.flows.base import Environment, Reply, Request
 from adapters.host.flows.file_to_bulk import FileToBulk
@@ -28,20 +29,20 @@ AGREES = "1"
 
 @dataclass(slots=True)
 class BulkDesk:
-    """Answers ``ikkatsu_irai`` and ``ikkatsu_kakunin`` of one unit for its ``file-to-bulk`` flows.
+    """Answers the requests and confirmations of one family of bulk operations for its ``file-to-bulk`` flows.
 
     A request is handed to the vendor as a file in the flow's ``request_folder``; the extract comes back under a name
     that quotes the transfer's id and is then sent as this transfer.
     """
 
-    unit: str
+    family: str
     flows: Sequence[FileToBulk]
     environment: Environment
     composer: Composer
     operations: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.operations = (f"{self.unit}.ikkatsu_irai", f"{self.unit}.ikkatsu_kakunin")
+        self.operations = (member(self.family, "irai"), member(self.family, "kakunin"))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Hand extracts to their flows one after the other, in the order in which the vendor made them."""
@@ -59,7 +60,7 @@ class BulkDesk:
     async def answer(self, request: Request) -> Reply:
         """Take a request for a transfer, or a confirmation of one."""
         values = records.from_element(request.payload)
-        if request.operation.name == "ikkatsu_irai":
+        if request.operation.key == self.operations[0]:
             return await self._requested(request, values)
         return self._confirmed(request, values)
 
@@ -74,7 +75,7 @@ class BulkDesk:
         # the same request always names the same transfer: a repeat after a crash asks the vendor once
         ikkatsuid = uuid_of("ikkatsu_irai", request.message_id)
         now = self.environment.clock.now()
-        await self.environment.store.write(bulk.request, self.unit, ikkatsuid, shubetsu, flow.id, now)
+        await self.environment.store.write(bulk.request, self.family, ikkatsuid, shubetsu, flow.id, now)
         text = {name: values.get(name, "") for name in ("kijunnichiji", "zenkai_ikkatsuid")}
         text |= {"ikkatsuid": ikkatsuid, "shubetsu": shubetsu}
         write_file(
@@ -88,7 +89,7 @@ class BulkDesk:
 
     def _confirmed(self, request: Request, values: dict[str, str]) -> Reply:
         ikkatsuid = values["ikkatsuid"]
-        sent = bulk.find(self.environment.store.reader, self.unit, ikkatsuid, bulk.OUT)
+        sent = bulk.find(self.environment.store.reader, self.family, ikkatsuid, bulk.OUT)
         if sent is None:
             # reading the extract and confirming it are far apart; a transfer nobody sent is the receiver's mistake
             raise AdapterError("CB6015", [Finding("CB6015", path="ikkatsuid", name_ja="一括ID")])
@@ -102,7 +103,7 @@ class BulkDesk:
         def store(database: sqlite3.Connection) -> None:
             bulk.confirmed(
                 database,
-                self.unit,
+                self.family,
                 ikkatsuid,
                 request.sender,
                 agrees=agrees,

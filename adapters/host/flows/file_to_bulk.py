@@ -16,6 +16,7 @@ from pathlib import Path
 
 from lxml import etree
 
+from adapters.host.bulk_family import family_of
 from adapters.host.flows.base import WiredFlow
 from adapters.host.flows.reading import (
     Good,
@@ -64,12 +65,14 @@ class FileToBulk(WiredFlow):
     drop: FileDrop = field(init=False)
     operation: Operation = field(init=False)
     record: RecordType = field(init=False)
+    family: str = field(init=False)
     part_records: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.drop = self.vendor_folder()
         self.operation = self.environment.operation(self.spec.text("operation"))
         self.record = self.environment.edition.units[self.operation.unit].records[self.operation.record]
+        self.family = family_of(self.operation)
         self.part_records = int(self.spec.number("part_records", 100))
 
     @property
@@ -104,7 +107,7 @@ class FileToBulk(WiredFlow):
             log_file(store.reader, self.id, file, True, "")
             return
         await store.write(outbox.discard, file.source)
-        previous = bulk.latest(store.reader, self.operation.unit) if self.shubetsu == DIFFERENCE else ""
+        previous = bulk.latest(store.reader, self.family) if self.shubetsu == DIFFERENCE else ""
         ikkatsuid = self._ikkatsuid(file)
         kijun = standard_datetime(file.path.stat().st_mtime)
         reader = RecordReader(self._translator(), file.data, file.name, self.environment.owners)
@@ -126,7 +129,7 @@ class FileToBulk(WiredFlow):
             await store.write(_stage, self.id, file.source, letter, part.setbacks, context, now)
             part = following
         whole = await asyncio.to_thread(totals, lines)
-        finished = _Finished(key, file.source, ikkatsuid, number, held, whole, self.operation.unit, self.shubetsu)
+        finished = _Finished(key, file.source, ikkatsuid, number, held, whole, self.family, self.shubetsu)
         await store.write(_finish, finished, reader, clock.now())
         self.environment.posted()
         errors = error_list_of(store.reader, self.id, file.source, reader.problems)
@@ -136,9 +139,8 @@ class FileToBulk(WiredFlow):
 
     def _ikkatsuid(self, file: VendorFile) -> str:
         """The id of the request that the file's name quotes, else one that the file always gives."""
-        unit = self.operation.unit
         for stem in file.path.stem.split("_"):
-            found = bulk.find(self.environment.store.reader, unit, stem.lower(), bulk.OUT)
+            found = bulk.find(self.environment.store.reader, self.family, stem.lower(), bulk.OUT)
             if found is not None and found.state == bulk.REQUESTED:
                 return found.ikkatsuid
         return uuid_of("ikkatsu", file.source)
@@ -245,8 +247,7 @@ class FileToBulk(WiredFlow):
             letter = self._letter(
                 ikkatsuid, DIFFERENCE, context["kijun"], 1, part, whole, source, WAITING, before=origin
             )
-            unit = self.operation.unit
-            sent = (unit, ikkatsuid, DIFFERENCE, self.id, source, 1, 0, whole, now)
+            sent = (self.family, ikkatsuid, DIFFERENCE, self.id, source, 1, 0, whole, now)
             await store.write(_released, letter, [one.id for one in released], sent, now)
         for one in held:
             bad = failed.get(one.record_no)
@@ -275,7 +276,7 @@ class _Finished:
     parts: int
     held: int
     totals: Totals
-    unit: str
+    family: str
     shubetsu: str
 
 
@@ -318,7 +319,7 @@ def _finish(database: sqlite3.Connection, done: _Finished, reader: RecordReader,
         flow = done.key[0]
         bulk.sent(
             database,
-            done.unit,
+            done.family,
             done.ikkatsuid,
             done.shubetsu,
             flow,

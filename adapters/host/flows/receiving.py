@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import msgspec
 from lxml import etree
 
+from adapters.host.bulk_family import family_of, member
 from adapters.host.compose import Composer
 from adapters.host.definition import FlowSpec
 from adapters.host.flows.base import AnsweringFlow, Environment, Reply, Request
@@ -159,10 +160,10 @@ class Receiving:
     def _store_part(
         self, database: sqlite3.Connection, message_id: str, part: _Part, rows: list[Incoming], now: float
     ) -> None:
-        unit, flow = part.operation.unit, self.spec.id
+        family, flow = family_of(part.operation), self.spec.id
         new = bulk.take_part(
             database,
-            unit,
+            family,
             part.ikkatsuid,
             part.shubetsu,
             flow,
@@ -176,30 +177,30 @@ class Receiving:
             received.count(database, f"{flow}.duplicate", len(part.lines))
             return
         received.take(database, flow, part.operation.key, message_id, rows, now)
-        files.set_back(database, flow, _source(unit, part.ikkatsuid), part.held, now)
-        expected = bulk.expected_if_whole(database, unit, part.ikkatsuid)
+        files.set_back(database, flow, _source(family, part.ikkatsuid), part.held, now)
+        expected = bulk.expected_if_whole(database, family, part.ikkatsuid)
         if expected is not None:
-            self._compare(database, unit, part.ikkatsuid, expected, now)
+            self._compare(database, family, part.ikkatsuid, expected, now)
 
-    def _compare(self, database: sqlite3.Connection, unit: str, ikkatsuid: str, expected: Totals, now: float) -> None:
+    def _compare(self, database: sqlite3.Connection, family: str, ikkatsuid: str, expected: Totals, now: float) -> None:
         """All parts are here: compare with the sender's totals and confirm through the outbox."""
-        counted = totals(bulk.lines(database, unit, ikkatsuid))
+        counted = totals(bulk.lines(database, family, ikkatsuid))
         agrees = (counted.records, counted.keys) == (expected.records, expected.keys) and expected.content in {
             "",
             counted.content,
         }
         code = "" if agrees else "CB6013"
-        bulk.compared(database, unit, ikkatsuid, counted, agrees=agrees, code=code, now=now)
-        self._confirm(database, unit, ikkatsuid, now)
+        bulk.compared(database, family, ikkatsuid, counted, agrees=agrees, code=code, now=now)
+        self._confirm(database, family, ikkatsuid, now)
         if agrees:
             log.line("bulk_received", ikkatsu_id=ikkatsuid, records=counted.records)
         else:
             log.warn("bulk_differs", code=code, ikkatsu_id=ikkatsuid, records=counted.records)
 
-    def _confirm(self, database: sqlite3.Connection, unit: str, ikkatsuid: str, now: float) -> None:
-        transfer = bulk.find(database, unit, ikkatsuid, bulk.IN)
+    def _confirm(self, database: sqlite3.Connection, family: str, ikkatsuid: str, now: float) -> None:
+        transfer = bulk.find(database, family, ikkatsuid, bulk.IN)
         assert transfer is not None
-        operation = self.environment.operation(f"{unit}.ikkatsu_kakunin")
+        operation = self.environment.operation(member(family, "kakunin"))
         held = str(transfer.held)
         values = {
             "ikkatsuid": ikkatsuid,
@@ -213,7 +214,7 @@ class Receiving:
         letter = self.composer.letter(
             operation,
             self.composer.payload(operation, values=values),
-            message_id_of(spec.municipality, spec.id, "kakunin", unit, ikkatsuid, transfer.totals.keys, held),
+            message_id_of(spec.municipality, spec.id, "kakunin", family, ikkatsuid, transfer.totals.keys, held),
             flow=self.spec.id,
             purpose=self.spec.text("purpose"),
             count=0,
@@ -239,10 +240,10 @@ class Receiving:
                 files.released(database, held_id, now)
 
             await store.write(store_row, one.id, operation.key, context["id"], row)
-            touched.add((operation.unit, context["ikkatsuid"]))
+            touched.add((family_of(operation), context["ikkatsuid"]))
         await self._look_at_returned(now)
-        for unit, ikkatsuid in touched:
-            await store.write(self._confirm_again, unit, ikkatsuid, now)
+        for family, ikkatsuid in touched:
+            await store.write(self._confirm_again, family, ikkatsuid, now)
         if touched:
             self._told()
 
@@ -260,12 +261,12 @@ class Receiving:
             await store.write(files.released, one.id, now)
             log.line("notice_may_come_again", flow=self.spec.id, message_id=one.source.removeprefix(MESSAGE))
 
-    def _confirm_again(self, database: sqlite3.Connection, unit: str, ikkatsuid: str, now: float) -> None:
-        left = files.count_held(database, self.spec.id, _source(unit, ikkatsuid))
-        bulk.set_held(database, unit, ikkatsuid, left)
-        transfer = bulk.find(database, unit, ikkatsuid, bulk.IN)
+    def _confirm_again(self, database: sqlite3.Connection, family: str, ikkatsuid: str, now: float) -> None:
+        left = files.count_held(database, self.spec.id, _source(family, ikkatsuid))
+        bulk.set_held(database, family, ikkatsuid, left)
+        transfer = bulk.find(database, family, ikkatsuid, bulk.IN)
         if transfer is not None and transfer.state != bulk.RECEIVING:
-            self._confirm(database, unit, ikkatsuid, now)
+            self._confirm(database, family, ikkatsuid, now)
 
 
 @dataclass(slots=True)
@@ -283,5 +284,5 @@ class ReceivingFlow(AnsweringFlow):
         await self._receiving.release()
 
 
-def _source(unit: str, ikkatsuid: str) -> str:
-    return f"{unit}:{ikkatsuid}"
+def _source(family: str, ikkatsuid: str) -> str:
+    return f"{family}:{ikkatsuid}"
