@@ -7,6 +7,7 @@ which costs nothing.
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -254,6 +255,21 @@ def unfit(certificate: Certificate, purpose: str) -> tuple[str, ...]:
     if purpose != "signing" and certificate.purposes and not certificate.purposes & wanted:
         found.append(f"extended key usage without {purpose}")
     return tuple(found)
+
+
+def issuer_name(certificate: Certificate) -> bytes:
+    """The issuer's distinguished name in DER, as servers list the authorities they accept."""
+    return x509.load_der_x509_certificate(certificate.der).issuer.public_bytes()
+
+
+def fits_host(certificate: Certificate, name: str) -> bool:
+    """Whether a server's certificate is for this host (RFC 6125: a star stands for one whole first label)."""
+    try:
+        return f"ip:{ipaddress.ip_address(name)}" in certificate.names
+    except ValueError:
+        pass
+    name = name.lower().rstrip(".")
+    return f"dns:{name}" in certificate.names or f"dns:*.{name.partition('.')[2]}" in certificate.names
 
 
 def may_issue(certificate: Certificate) -> bool:

@@ -91,9 +91,9 @@ class JournalError(ChiikibusError):
 
 
 class DeliveryError(ChiikibusError):
-    """The target could not be reached, timed out, answered badly or refused; or TLS with it failed (CB2046-CB2048)."""
+    """The target could not be reached, timed out, answered badly or refused; or TLS with it failed (CB2046-CB2049)."""
 
-    prefixes = ("CB5", "CB1017", "CB2046", "CB2047", "CB2048")
+    prefixes = ("CB5", "CB1017", "CB2046", "CB2047", "CB2048", "CB2049")
 
 
 class AdapterError(ChiikibusError):

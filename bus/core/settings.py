@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from bus.core.channel import TlsMaterial, TlsServer
+from bus.core.channel import TlsClient, TlsMaterial, TlsServer
 from bus.core.types import Endpoint, EndpointSecurity, Inbound, Outbound, Right, Route
 
 __all__ = [
@@ -190,7 +190,7 @@ class SecuritySettings:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Everything a site folder says."""
+    """Everything a site folder says; ``outgoing`` is how it calls https addresses (``[delivery.tls]``)."""
 
     folder: Path
     name_ja: str
@@ -212,6 +212,7 @@ class Site:
     tables_hash: str = ""
     attachments: AttachmentSettings = AttachmentSettings()
     security: SecuritySettings | None = None
+    outgoing: TlsClient | None = None
 
     def endpoint(self, municipality: str, endpoint_id: str) -> Endpoint | None:
         """The endpoint of that municipality and id, or ``None``."""

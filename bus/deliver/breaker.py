@@ -11,7 +11,7 @@ from bus.core.ports import Clock, HttpReply, Sender
 from bus.core.settings import DeliverySettings
 from bus.core.types import Endpoint, Finding, Package
 
-TLS_FAILURES: Final = frozenset({"CB2046", "CB2047", "CB2048"})
+TLS_FAILURES: Final = frozenset({"CB2046", "CB2047", "CB2048", "CB2049"})
 """Failures of the connection's certificates or ciphers: neither the network's nor the message's."""
 
 

@@ -91,7 +91,7 @@ class PooledSender:
     ) -> HttpReply:
         """Send once and give the answer, whatever its status.
 
-        Errors: CB5001, CB5002, CB5003, CB1017; with TLS also CB2046 to CB2048.
+        Errors: CB5001, CB5002, CB5003, CB1017; with TLS also CB2046 to CB2049.
         """
         target = self._targets.get(endpoint.dial) or self._target(endpoint)
         origin = target.origin

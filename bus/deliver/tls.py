@@ -13,6 +13,11 @@ from bus.deliver.connection import ClientConnection
 _THEIRS_REFUSED: Final = "CB2046"
 _OURS_REFUSED: Final = "CB2047"
 _NOTHING_COMMON: Final = "CB2048"
+_NO_TLS: Final = "CB2049"
+_NOT_A_RECORD: Final = frozenset(
+    {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}
+)
+"""What the library says of bytes that are no record of TLS, such as an answer in plain HTTP."""
 
 _ALERTS_ABOUT_OURS: Final = (
     "BAD_CERTIFICATE",
@@ -89,4 +94,4 @@ class ClientTls:
             return Refusal(_OURS_REFUSED, reason.lower())
         if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError) or not reason:
             return None
-        return Refusal(_NOTHING_COMMON, reason.lower())
+        return Refusal(_NO_TLS if reason in _NOT_A_RECORD else _NOTHING_COMMON, reason.lower())

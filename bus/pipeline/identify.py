@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import hmac
+from typing import Protocol
 
 from bus.core.basic import read_basic, same_secret
 from bus.core.channel import Caller, Certificate, Channel, Revocation, Validity
 from bus.core.errors import RightsError, WireError
+from bus.core.settings import FrontSettings
 from bus.core.types import Exchange, Finding
 from bus.pipeline.house import House
-from bus.pipeline.tables import Door, Tables
+from bus.pipeline.tables import Door, RevocationOf, Tables
 from bus.wire.http import Request
+
+
+class Trust(Protocol):
+    """What certificates of callers are judged by; the tables of a bus are one."""
+
+    @property
+    def front(self) -> FrontSettings:
+        """What a list out of its dates means."""
+        ...
+
+    @property
+    def revocation(self) -> RevocationOf | None:
+        """What the lists say, ``None`` without any."""
+        ...
 
 
 def identify(house: House, request: Request) -> Exchange:
@@ -53,7 +69,7 @@ def admit(tables: Tables, path: str, authorization: str, channel: Channel | None
     return door
 
 
-def check_channel(tables: Tables, endpoint: str, caller: Caller, channel: Channel | None, now: float) -> None:
+def check_channel(trust: Trust, endpoint: str, caller: Caller, channel: Channel | None, now: float) -> None:
     """Whether the connection is what the endpoint has to come over.
 
     Errors: CB2040 not protected, CB2041 no certificate, CB2042 the certificate of somebody else, CB2043 revoked or
@@ -68,18 +84,18 @@ def check_channel(tables: Tables, endpoint: str, caller: Caller, channel: Channe
         raise RightsError("CB2041", [Finding("CB2041", path=endpoint)])
     if not any(binding.fits(certificate) for binding in caller.certificates):
         raise RightsError("CB2042", [Finding("CB2042", path=endpoint, got=f"sha256:{certificate.sha256}")])
-    _check_validity(tables, endpoint, certificate, now)
+    _check_validity(trust, endpoint, certificate, now)
 
 
-def _check_validity(tables: Tables, endpoint: str, certificate: Certificate, now: float) -> None:
+def _check_validity(trust: Trust, endpoint: str, certificate: Certificate, now: float) -> None:
     validity = certificate.validity(now)
     if validity is not Validity.VALID:
         raise RightsError("CB2043", [Finding("CB2043", path=endpoint, got=validity.value)])
-    if tables.revocation is None:
+    if trust.revocation is None:
         return
-    state = tables.revocation(certificate, now)
+    state = trust.revocation(certificate, now)
     if state is Revocation.REVOKED:
         raise RightsError("CB2043", [Finding("CB2043", path=endpoint, got=state.value)])
-    tls = tables.front.tls
+    tls = trust.front.tls
     if state is not Revocation.GOOD and (tls is None or tls.material.stale_lists == "refuse"):
         raise RightsError("CB2044", [Finding("CB2044", path=endpoint, got=state.value)], retry_after_s=60)

@@ -168,7 +168,7 @@ def build_tables(site: Site, edition: Edition, contracts: Mapping[str, Contract]
         with_attachments=frozenset(
             (route.municipality, operations[route.operation].unit) for route in site.routes if route.attachments
         ),
-        revocation=_revocation(site),
+        revocation=revocation_of(site.front),
     )
 
 
@@ -182,9 +182,9 @@ def _gates(site: Site) -> Mapping[str, Gate]:
     return MappingProxyType({key: Gate(policy) for key, policy in load(site).policies.items()})
 
 
-def _revocation(site: Site) -> RevocationOf | None:
+def revocation_of(front: FrontSettings) -> RevocationOf | None:
     """The judgement of the front's revocation lists, ``None`` without any."""
-    tls = site.front.tls
+    tls = front.tls
     if tls is None or not tls.material.lists:
         return None
     from bus.core import certificates  # noqa: PLC0415 - only sites with revocation lists pay for the import

@@ -88,6 +88,7 @@ def load_site(folder: Path, edition: Edition | None = None, *, need_secrets: boo
         tables_hash=_tables_hash(documents, folder),
         attachments=site.attachments,
         security=security if documents["security.toml"].raw else None,
+        outgoing=site.outgoing,
     )
 
 
