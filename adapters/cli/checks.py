@@ -47,7 +47,9 @@ def check_site(site: Site) -> tuple[Finding, ...]:
 
 def _check_credentials(site: Site, spec: AdapterSpec, definition: Definition, problems: Problems) -> None:
     """The vendor's tokens: each a file that only its owner can read."""
-    for key in sorted({flow.text("auth") for flow in definition.flows} & set(spec.settings)):
+    declared = (*definition.flows, *definition.transports)
+    named = {one.text(key) for one in declared for key in ("auth", "key_file")}
+    for key in sorted(named & set(spec.settings)):
         path = site.folder / str(spec.settings[key])
         where = f"adapters.toml: {spec.id}.settings.{key}"
         if not path.is_file():

@@ -10,7 +10,10 @@ COMMON = ("id", "kind", "operation", "operations", "purpose", "note")
 _REQUEST = ("request_layout", "request_mapping", "reply_layout", "reply_mapping")
 _FETCH = ("marker", "mark", "after", "after_folder", "poll_s", "settle_s", "stall_s", "max_bytes", "end_mark")
 _SEND = ("marker", "mark", "poll_s", "stall_s", "verify", "end_mark")
-_SSH = ("address", "host_key", "key", "folder")
+_ACCESS = ("auth", "oauth", "scope", "ca")
+_WEB = ("address", "auth", "oauth", "ca")
+_PAGES = ("items", "next", "page_param", "since_param", "cursor")
+_SSH = ("address", "host_key", "key_file", "folder")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,8 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         ),
         "bus-to-rest": Kind(
             ("operations", "address", "method", "path", "layout", "mapping"),
-            ("auth", "deadline_s", "concurrency"),
-            ("address", "auth"),
+            (*_ACCESS, "deadline_s", "concurrency", "key_header"),
+            _WEB,
         ),
         "request-file-to-bus": Kind(
             ("folder", "pattern", "operation", "reply_folder", "reply_name", *_REQUEST),
@@ -58,8 +61,8 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         ),
         "bus-to-rest-query": Kind(
             ("operation", "address", "path", "reply_layout", "reply_mapping", "request_layout", "request_mapping"),
-            ("method", "auth", "deadline_s", "connections"),
-            ("address", "auth"),
+            ("method", *_ACCESS, "deadline_s", "connections"),
+            _WEB,
         ),
     }
 )
@@ -69,6 +72,16 @@ TRANSPORTS: Mapping[str, Kind] = MappingProxyType(
         "sftp-send": Kind((*_SSH, "remote", "pattern"), _SEND, _SSH),
         "objects-fetch": Kind(("address", "folder", "pattern"), ("remote", *_FETCH), ("address", "folder")),
         "objects-send": Kind(("address", "folder", "pattern"), ("remote", *_SEND), ("address", "folder")),
+        "rest-fetch": Kind(
+            ("address", "path", "folder", "file_name"),
+            ("key", *_ACCESS, *_PAGES, "deadline_s", "poll_s", "end_mark", "format", "max_bytes"),
+            (*_WEB, "folder"),
+        ),
+        "rest-send": Kind(
+            ("address", "path", "folder", "pattern"),
+            (*_ACCESS, "method", "content_type", "deadline_s", "poll_s", "end_mark"),
+            (*_WEB, "folder"),
+        ),
     }
 )
 """What carries files between a vendor's place and a local folder; the flows read and write only the folder."""
@@ -77,6 +90,7 @@ KEY_TYPES: Mapping[str, type] = MappingProxyType(
     {
         "operations": list,
         "echo": list,
+        "key": list,
         "header": dict,
         "part_records": int,
         "batch_records": int,
@@ -96,5 +110,6 @@ CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "marker": ("end", "sha256", "manifest", "none"),
         "after": ("move", "delete", "keep"),
         "verify": ("size", "content"),
+        "format": ("records", "file"),
     }
 )

@@ -16,6 +16,8 @@ from adapters.host.attached import Enclosures
 from adapters.host.bus_client import BusClient
 from adapters.host.carriers.base import Carrier
 from adapters.host.carriers.fetch import FolderFetch
+from adapters.host.carriers.rest_fetch import RestFetch
+from adapters.host.carriers.rest_send import RestSend
 from adapters.host.carriers.send import FolderSend
 from adapters.host.compose import Composer
 from adapters.host.definition import Definition, FlowSpec, definition_folder, load_definition
@@ -71,6 +73,8 @@ CARRIERS: Mapping[str, Callable[[FlowSpec, Environment], Carrier]] = MappingProx
         "sftp-send": FolderSend,
         "objects-fetch": FolderFetch,
         "objects-send": FolderSend,
+        "rest-fetch": RestFetch,
+        "rest-send": RestSend,
     }
 )
 INBOX_KEPT_S = 14 * 24 * 3600.0

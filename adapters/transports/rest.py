@@ -7,9 +7,13 @@ import hmac
 import re
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from email.utils import parsedate_to_datetime
+from types import MappingProxyType
+from typing import Any, Protocol
 from urllib.parse import quote
 
 import aiohttp
@@ -21,6 +25,7 @@ from bus.core.errors import AdapterError
 from bus.core.types import Finding
 
 MAX_REPLY = 16 * 1024 * 1024
+MAX_WAIT_S = 3600
 _PLACE = re.compile(r"\{([^{}]+)\}")
 
 
@@ -48,12 +53,36 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     return _PLACE.sub(put, template)
 
 
+class Authoriser(Protocol):
+    """Gives a header that may have to be renewed (``adapters.transports.oauth``)."""
+
+    async def header(self) -> str:
+        """The Authorization header to send now."""
+        ...
+
+    def refused(self, header: str) -> bool:
+        """The header was answered with 401; whether another one may do."""
+        ...
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> int:
+    """Seconds of a Retry-After header (a number or an HTTP date), at most an hour; 0 without one."""
+    text = headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdigit():
+        return min(int(text[:9]), MAX_WAIT_S)
+    try:
+        return max(0, min(int(parsedate_to_datetime(text).timestamp() - now), MAX_WAIT_S)) if text else 0
+    except ValueError:
+        return 0
+
+
 @dataclass(frozen=True, slots=True)
 class RestReply:
-    """Status and body of an answer."""
+    """Status, body and headers (names in lower case) of an answer."""
 
     status: int
     body: bytes = field(repr=False, default=b"")
+    headers: Mapping[str, str] = field(repr=False, default_factory=dict)
 
     @property
     def value(self) -> Any:
@@ -68,8 +97,9 @@ class RestReply:
 class RestClient:
     """Asks a vendor's REST face over kept connections, each call with a deadline.
 
-    Errors: ``AdapterError`` CB6009 unreachable, cut off or answering 429 / 5xx, CB6010 answer too large, CB6011
-    no answer in time. Every other status is the caller's to judge.
+    Errors: ``AdapterError`` CB6009 unreachable, cut off or answering 5xx, CB6010 answer too large, CB6011 no answer in
+    time, CB6064 the vendor asks to wait (429; ``retry_after_s`` says how long). Every other status is the caller's to
+    judge. With an ``authoriser`` a 401 is tried once more with a new header.
     """
 
     base_url: str
@@ -77,6 +107,8 @@ class RestClient:
     deadline_s: float = 10.0
     connections: int = 16
     max_reply: int = MAX_REPLY
+    authoriser: Authoriser | None = None
+    tls: ssl.SSLContext | None = field(default=None, repr=False)
     _session: aiohttp.ClientSession | None = field(default=None, init=False)
 
     def _open(self) -> aiohttp.ClientSession:
@@ -89,25 +121,53 @@ class RestClient:
             )
         return self._session
 
-    async def request(self, method: str, path: str, value: Any = None) -> RestReply:
+    async def request(
+        self, method: str, path: str, value: Any = None, headers: Mapping[str, str] | None = None
+    ) -> RestReply:
         """Send ``value`` as JSON (bytes as they are, nothing when ``None``) and return the answer."""
         data = value if value is None or isinstance(value, bytes) else msgspec.json.encode(value)
-        headers = {} if data is None else {"Content-Type": "application/json; charset=utf-8"}
+        sent = {} if data is None else {"Content-Type": "application/json; charset=utf-8"}
+        async with self.stream(method, path, data, sent | dict(headers or {}), self.deadline_s) as answer:
+            return RestReply(answer.status, await self._read(answer), _lower(answer.headers))
+
+    @asynccontextmanager
+    async def stream(
+        self, method: str, path: str, data: Any, headers: Mapping[str, str], deadline_s: float | None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """An answer whose body the caller reads. ``deadline_s`` covers all of it; ``None``: only its stalls count."""
+        stalls = aiohttp.ClientTimeout(total=None, sock_connect=self.deadline_s, sock_read=self.deadline_s)
         try:
-            async with (
-                asyncio.timeout(self.deadline_s),
-                self._open().request(
-                    method, self.base_url.rstrip("/") + path, data=data, headers=headers, allow_redirects=False
-                ) as answer,
-            ):
-                body = await self._read(answer)
-                if answer.status == 429 or answer.status >= 500:
-                    raise self._finding("CB6009", f"HTTP {answer.status}")
-                return RestReply(answer.status, body)
+            async with asyncio.timeout(deadline_s):
+                for attempt in (1, 2):
+                    own = await self.authoriser.header() if self.authoriser is not None else ""
+                    async with self._open().request(
+                        method,
+                        self.base_url.rstrip("/") + path,
+                        data=data() if callable(data) else data,
+                        headers=dict(headers) | ({"Authorization": own} if own else {}),
+                        allow_redirects=False,
+                        timeout=stalls,
+                        ssl=True if self.tls is None else self.tls,
+                    ) as answer:
+                        if answer.status == 401 and attempt == 1 and own and self._renewed(own):
+                            continue
+                        self._judge(answer)
+                        yield answer
+                        return
         except TimeoutError as error:
             raise self._finding("CB6011", f"> {self.deadline_s:g} s") from error
-        except aiohttp.ClientError as error:
+        except (aiohttp.ClientError, ConnectionError) as error:
             raise self._finding("CB6009", type(error).__name__) from error
+
+    def _renewed(self, header: str) -> bool:
+        return self.authoriser is not None and self.authoriser.refused(header)
+
+    def _judge(self, answer: aiohttp.ClientResponse) -> None:
+        wait_s = retry_after(answer.headers, time.time())
+        if answer.status == 429:
+            raise self._finding("CB6064", f"HTTP {answer.status}", max(wait_s, 1))
+        if answer.status >= 500:
+            raise self._finding("CB6009", f"HTTP {answer.status}", wait_s)
 
     async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
         body = bytearray()
@@ -117,14 +177,18 @@ class RestClient:
                 raise self._finding("CB6010", f"> {self.max_reply} bytes")
         return bytes(body)
 
-    def _finding(self, code: str, got: str) -> AdapterError:
-        return AdapterError(code, [Finding(code, path=self.base_url, got=got)])
+    def _finding(self, code: str, got: str, wait_s: int = 0) -> AdapterError:
+        return AdapterError(code, [Finding(code, path=self.base_url, got=got)], retry_after_s=wait_s)
 
     async def close(self) -> None:
         """Close the kept connections."""
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+def _lower(headers: Mapping[str, str]) -> Mapping[str, str]:
+    return MappingProxyType({name.lower(): value for name, value in headers.items()})
 
 
 def guard(expected: str, *, realm: str, open_paths: frozenset[str] = frozenset()) -> Middleware:

@@ -63,7 +63,7 @@ async def test_a_status_of_the_client_side_is_the_callers_to_judge(client: RestC
 
 
 @pytest.mark.parametrize(
-    ("path", "code"), [("/500", "CB6009"), ("/503", "CB6009"), ("/429", "CB6009"), ("/large", "CB6010")]
+    ("path", "code"), [("/500", "CB6009"), ("/503", "CB6009"), ("/429", "CB6064"), ("/large", "CB6010")]
 )
 async def test_a_vendor_in_trouble_is_a_coded_error(client: RestClient, path: str, code: str) -> None:
     """For now, or not to be understood."""

@@ -18,7 +18,7 @@ def place_of(spec: FlowSpec, environment: Environment) -> RemotePlace:
         return SftpPlace(
             read_address(environment.setting(spec.text("address"))),
             environment.path(spec.text("host_key")),
-            environment.path(spec.text("key")),
+            environment.path(spec.text("key_file")),
             spec.text("remote"),
             stall_s,
         )

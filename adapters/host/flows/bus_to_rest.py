@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from adapters.host.flows.receiving import Receiving, ReceivingFlow
 from adapters.host.flows.rest_access import client
+from adapters.host.identity import uuid_of
 from adapters.host.lanes import Lanes, backoff
 from adapters.host.store import received
 from adapters.host.store.files import findings_json
@@ -17,7 +18,7 @@ from bus.core import log
 from bus.core.errors import AdapterError
 from bus.core.types import Finding
 
-TRY_AGAIN = frozenset({"CB6009", "CB6011", "CB6012"})
+TRY_AGAIN = frozenset({"CB6009", "CB6011", "CB6012", "CB6061", "CB6064"})
 
 
 @dataclass(slots=True)
@@ -60,9 +61,13 @@ class BusToRest(ReceivingFlow):
         return raw, fill(self.spec.text("path"), items)
 
     async def _call(self, row: Waiting) -> None:
-        reply = await self._client.request(self.spec.text("method"), row.context, row.payload)
+        key = self.spec.text("key_header")
+        # the same record has the same key however often it is tried
+        headers = {key: uuid_of("rest", row.message_id, row.lane, str(row.seq))} if key else {}
+        reply = await self._client.request(self.spec.text("method"), row.context, row.payload, headers)
         if reply.status in {401, 403, 408}:
-            raise AdapterError("CB6009", [Finding("CB6009", path=self._client.base_url, got=f"HTTP {reply.status}")])
+            code = "CB6009" if reply.status == 408 else "CB6061"
+            raise AdapterError(code, [Finding(code, path=self._client.base_url, got=f"HTTP {reply.status}")])
         if not 200 <= reply.status < 300:
             raise AdapterError("CB6010", [Finding("CB6010", path=self._client.base_url, got=f"HTTP {reply.status}")])
 
@@ -71,7 +76,7 @@ class BusToRest(ReceivingFlow):
             if not self._away:
                 self._away = True
                 log.warn("vendor_away", flow=self.id, code=error.code)
-            return backoff(attempt)
+            return max(float(error.retry_after_s), backoff(attempt))
         log.warn("record_refused", flow=self.id, code=error.code, message_id=row.message_id)
         detail = findings_json(error.findings)
         now = self.environment.clock.now()
