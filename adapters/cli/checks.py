@@ -36,6 +36,7 @@ def check_site(site: Site) -> tuple[Finding, ...]:
                 load_subject(folder, edition)
             except ConfigurationError as error:
                 problems.found.extend(one for one in error.findings if one not in problems.found)
+        _check_tables(site, spec, problems)
         gaiji = spec.settings.get("gaiji")
         if gaiji:
             try:
@@ -43,6 +44,14 @@ def check_site(site: Site) -> tuple[Finding, ...]:
             except ConfigurationError as error:
                 problems.found.extend(error.findings)
     return tuple(problems.found)
+
+
+def _check_tables(site: Site, spec: AdapterSpec, problems: Problems) -> None:
+    """The folder of the vendors' own host tables, where the site has one."""
+    tables = spec.settings.get("tables")
+    if tables and not (site.folder / str(tables)).is_dir():
+        where = f"adapters.toml: {spec.id}.settings.tables"
+        problems.add(where, "", expected="a folder of host tables", got=str(tables))
 
 
 def _check_credentials(site: Site, spec: AdapterSpec, definition: Definition, problems: Problems) -> None:

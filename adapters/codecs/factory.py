@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import cast
 
 from adapters.characters.charset import charset
@@ -31,9 +32,12 @@ def codec_kinds() -> tuple[str, ...]:
     return ("fixed", "delimited", "json", *_foreign_kinds())
 
 
-def make_codec(layout: Layout, register: GaijiRegister = EMPTY) -> Codec:
-    """The codec of ``layout`` with the gaiji register of the site; raises ConfigurationError for an unknown kind."""
-    characters = charset(layout.encoding, register, gaiji=layout.gaiji)
+def make_codec(layout: Layout, register: GaijiRegister = EMPTY, tables: Path | None = None) -> Codec:
+    """The codec of ``layout`` with the gaiji register of the site; raises ConfigurationError for an unknown kind.
+
+    ``tables`` is the folder of the vendors' own host tables, where the site has them.
+    """
+    characters = charset(layout.encoding, register, gaiji=layout.gaiji, tables=tables)
     if layout.kind == "fixed":
         return FixedCodec(layout, characters)
     if layout.kind == "delimited":

@@ -184,7 +184,12 @@ class Host:
 
     def _translators(self, definition: Definition | None, problems: Problems) -> Translators:
         register = self.spec.settings.get("gaiji")
-        translators = Translators(self.edition, self.site.folder / str(register) if register else None)
+        tables = self.spec.settings.get("tables")
+        translators = Translators(
+            self.edition,
+            self.site.folder / str(register) if register else None,
+            tables=self.site.folder / str(tables) if tables else None,
+        )
         try:
             translators.load()
         except ConfigurationError as error:

@@ -51,12 +51,13 @@ class Translators:
     """All translators of an adapter. ``get`` gives the present one: ask each time, it changes with the register.
 
     Errors while loading are noted in the problems given to ``prepare``; a register that turns out wrong later is
-    left out of use and the last good one stays.
+    left out of use and the last good one stays. ``tables`` is the folder of the vendors' own host tables.
     """
 
     edition: Edition
     register_path: Path | None = None
     register: GaijiRegister = EMPTY
+    tables: Path | None = None
     _keys: list[Key] = field(default_factory=list, init=False)
     _made: dict[Key, Translator] = field(default_factory=dict, init=False)
     _seen: tuple[int, int] = field(default=(0, 0), init=False)
@@ -98,7 +99,7 @@ class Translators:
             return
         mapping = load_mapping(key[1], layout, self.edition, problems)
         if mapping is not None:
-            self._made[key] = Translator(make_codec(layout, self.register), mapping)
+            self._made[key] = Translator(make_codec(layout, self.register, self.tables), mapping)
 
 
 def _state(path: Path) -> tuple[int, int]:
