@@ -13,7 +13,7 @@ from adapters.mapping import Mapping, load_mapping
 from adapters.sdk.problems import Problems
 from adapters.sdk.protocols import Codec
 from adapters.sdk.types import Converted, Origin, VendorRecord
-from bus.core.errors import AdapterError
+from bus.core.errors import AdapterError, ConfigurationError
 from schemas.model import Edition
 
 Key = tuple[Path, Path]
@@ -98,8 +98,12 @@ class Translators:
         if layout is None:
             return
         mapping = load_mapping(key[1], layout, self.edition, problems)
-        if mapping is not None:
+        if mapping is None:
+            return
+        try:
             self._made[key] = Translator(make_codec(layout, self.register, self.tables), mapping)
+        except ConfigurationError as error:
+            problems.found.extend(error.findings)
 
 
 def _state(path: Path) -> tuple[int, int]:
