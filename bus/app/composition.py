@@ -16,7 +16,8 @@ from bus.core.clock import SystemClock
 from bus.core.errors import ChiikibusError, EnvironmentFault
 from bus.core.ids import SystemIds
 from bus.core.settings import Site
-from bus.core.types import Finding
+from bus.core.types import Endpoint, Finding
+from bus.deliver.acknowledger import SequenceAcknowledger
 from bus.deliver.breaker import Breakers, GuardedSender
 from bus.deliver.desk import DeliveryDesk
 from bus.deliver.outgoing import HouseOutgoing
@@ -55,29 +56,39 @@ class App:
         self._journal = make_journal(site, self.clock)
         self._broker = make_broker(site, self._journal)
         self._relay = Relay(self._journal, self._broker, clock=self.clock, sweep_s=site.delivery.sweep_s, log=log.line)
-        self._keeper = SequenceKeeper(
-            self._journal, self._relay, clock=self.clock, sweep_s=max(1.0, site.delivery.sweep_s), log=log.line
-        )
         ids = SystemIds(self.clock)
         self._segments = Segments(site.attachments, ids.exchange)
         spills = Spills(self._segments, site.front.max_body)
         self._pool = PooledSender(self.clock, max_reply=site.front.max_body, spills=spills)
         self._breakers = Breakers(self.clock, site.delivery, self._turned)
+        sender, outgoing = GuardedSender(self._pool, self._breakers), HouseOutgoing(self.house)
+        self._acknowledger = SequenceAcknowledger(
+            self._journal, sender, outgoing, self._registered, self.clock, ids, log.line
+        )
+        self._keeper = SequenceKeeper(
+            self._journal,
+            self._relay,
+            clock=self.clock,
+            sweep_s=max(1.0, site.delivery.sweep_s),
+            log=log.line,
+            ended=self._acknowledger.ended,
+        )
         self._house = House(
             tables=build_tables(site, self._edition, self._contracts),
             journal=self._journal,
-            sender=GuardedSender(self._pool, self._breakers),
+            sender=sender,
             outbox=self._relay,
             clock=self.clock,
             ids=ids,
             discard=self._segments.discard,
+            acknowledger=self._acknowledger,
         )
         self._desk = DeliveryDesk(
             Kit(
                 journal=self._journal,
                 broker=self._broker,
                 sender=self._pool,
-                outgoing=HouseOutgoing(self.house),
+                outgoing=outgoing,
                 breakers=self._breakers,
                 clock=self.clock,
                 taken=self._relay.taken,
@@ -104,6 +115,10 @@ class App:
         """The tables as they stand now."""
         return self._house.tables
 
+    def _registered(self, municipality: str, address: str) -> Endpoint | None:
+        """The endpoint at this address, as the tables stand now."""
+        return self._house.tables.addresses.get((municipality, address))
+
     @property
     def addresses(self) -> tuple[tuple[str, int], ...]:
         """Host and port of every listening socket."""
@@ -125,6 +140,7 @@ class App:
             await self._broker.open()
             await self._relay.start()
             self._keeper.start()
+            self._acknowledger.start()
             await self._desk.start(self.site.endpoints)
             await self._listen()
         except BaseException:
@@ -205,6 +221,7 @@ class App:
             await asyncio.gather(self._sweeping, return_exceptions=True)
         await self._desk.stop(drain_s)
         await self._keeper.stop()
+        await self._acknowledger.stop()
         await self._relay.stop()
         await self._pool.close()
         await self._broker.close()

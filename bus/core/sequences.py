@@ -208,3 +208,11 @@ class Sequences(Protocol):
     ) -> None:
         """End a SOURCE sequence as BROKEN and begin another in which these deliveries have these numbers."""
         ...
+
+
+class Acknowledger(Protocol):
+    """Tells sources whose sequences have an address of their own for acknowledgements (wsrm:AcksTo)."""
+
+    def tell(self, key: SequenceKey, fault: bytes = b"") -> None:
+        """Soon: what is durable of the sequence, or a fault about it. Never blocks and never fails."""
+        ...

@@ -17,17 +17,31 @@ from bus.core.sequences import Role, SequenceRecord, SequenceState
 EXPIRED = "CB3012"
 
 
+def _nobody_is_told(record: SequenceRecord) -> None:
+    """Where there is no way to a source."""
+    del record
+
+
 class SequenceKeeper:
     """Looks through the live sequences every ``sweep_s`` seconds."""
 
     def __init__(
-        self, journal: Journal, outbox: Outbox, *, clock: Clock, sweep_s: float, log: Callable[..., None]
+        self,
+        journal: Journal,
+        outbox: Outbox,
+        *,
+        clock: Clock,
+        sweep_s: float,
+        log: Callable[..., None],
+        ended: Callable[[SequenceRecord], None] = _nobody_is_told,
     ) -> None:
+        """``ended`` hears of every sequence that the bus ended by itself."""
         self._journal = journal
         self._outbox = outbox
         self._clock = clock
         self._sweep_s = sweep_s
         self._log = log
+        self._ended = ended
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -57,6 +71,7 @@ class SequenceKeeper:
             # What the other side offered for the answers ends with what it was offered for.
             await self._journal.end(replace(record.key, role=Role.REPLIES, identifier=record.partner), state, now)
         self._outbox.hand_over([found.consignment for found in admission.released])
+        self._ended(record)
         self._log(
             "sequence.ended",
             municipality=record.key.municipality,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from bus.core import log
 from bus.core.ports import Clock, Ids, Journal, Outbox, Sender
+from bus.core.sequences import Acknowledger, SequenceKey
 from bus.core.settings import Site
 from bus.core.types import Package
 from bus.pipeline.tables import Contract, Tables, build_tables
@@ -18,12 +19,21 @@ def _leave(package: Package) -> None:
     """Where there is no folder of segments, nothing has to go."""
 
 
+class Nobody:
+    """Where sequences are not kept, nobody has to be told elsewhere."""
+
+    __slots__ = ()
+
+    def tell(self, key: SequenceKey, fault: bytes = b"") -> None:
+        """Nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class House:
     """Everything a step may use. ``log`` writes one line: event name, then fields of ``bus.core.log_keys``.
 
     ``discard`` removes the segment of a package that no row holds. ``turns`` is kept over
-    reloads: who waits for whom in a sequence.
+    reloads: who waits for whom in a sequence. ``acknowledger`` is for sequences that are acknowledged elsewhere.
     """
 
     tables: Tables
@@ -35,6 +45,7 @@ class House:
     log: Callable[..., None] = log.line
     discard: Callable[[Package], None] = _leave
     turns: Turns = field(default_factory=Turns)
+    acknowledger: Acknowledger = field(default_factory=Nobody)
 
     def reloaded(self, site: Site, edition: Edition, contracts: Mapping[str, Contract]) -> House:
         """The same ports with the tables of another state of the site folder."""

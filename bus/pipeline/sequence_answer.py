@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from lxml import etree
 
 from bus.core.errors import ChiikibusError
-from bus.core.sequences import SequenceState
-from bus.core.types import Exchange
+from bus.core.sequences import SequenceRecord, SequenceState
+from bus.core.types import Addressing, Exchange
 from bus.pipeline.house import House
 from bus.pipeline.sequence import Passage, destination
+from bus.pipeline.sequence_life import identity
 from bus.wire import addressing as wsa
 from bus.wire import envelope, splice
+from bus.wire.addressing import NO_ADDRESSING
 from bus.wire.fault import error_response
 from bus.wire.http import XML, Response
 from bus.wire.reliable import faults, names
@@ -46,16 +51,11 @@ async def acknowledge(house: House, exchange: Exchange, response: Response) -> R
     Errors: CB4001 when the place could not be stored.
     """
     passage: Passage = exchange.reliable
-    if response.content_type not in {"", XML} and not response.content_type.startswith("text/xml"):
-        return response
-    blocks: list[etree._Element] = []
     if passage.key is not None and (passage.used or not passage.fault_of):
         passage.tell.add(passage.key.identifier)
-    for identifier in sorted(passage.tell):
-        record = house.journal.sequence(destination(exchange, identifier))
-        if record is not None and record.acks_to == wsa.ANONYMOUS:
-            final = record.state is not SequenceState.OPEN
-            blocks.append(acknowledgement_block(identifier, Ranges(record.numbers), final=final))
+    blocks = _acknowledgements(house, exchange, passage)
+    if response.content_type not in {"", XML} and not response.content_type.startswith("text/xml"):
+        return response
     if passage.fault_of and response.body:
         fault = faults.sequence_fault_block(passage.error, passage.fault_of, passage.fault_ranges)
         if fault is not None:
@@ -68,16 +68,44 @@ async def acknowledge(house: House, exchange: Exchange, response: Response) -> R
     if not blocks:
         return response
     if not response.body:
-        return Response(200, XML, _headers_only(blocks))
+        return Response(200, XML, headers_only(names.ACKNOWLEDGEMENT, blocks))
     blocks += _missing_addressing(exchange, response)
-    return Response(response.status, response.content_type, splice.inserted(response.body, blocks), response.headers)
+    raw = splice.inserted(response.body, blocks)
+    if passage.fault_of:
+        _tell_fault(house, exchange, passage.fault_of, raw)
+    return Response(response.status, response.content_type, raw, response.headers)
 
 
-def _headers_only(blocks: list[etree._Element]) -> bytes:
-    """A message of header blocks alone."""
+def _acknowledgements(house: House, exchange: Exchange, passage: Passage) -> list[etree._Element]:
+    """The blocks that go back here; sequences with an address of their own are told there."""
+    blocks: list[etree._Element] = []
+    for identifier in sorted(passage.tell):
+        record = house.journal.sequence(destination(exchange, identifier))
+        if record is not None and record.acks_to == wsa.ANONYMOUS:
+            blocks.append(acknowledgement_of(record))
+        elif record is not None:
+            house.acknowledger.tell(record.key)
+    return blocks
+
+
+def acknowledgement_of(record: SequenceRecord) -> etree._Element:
+    """All that is durable of a sequence; final once it takes no more."""
+    final = record.state is not SequenceState.OPEN
+    return acknowledgement_block(record.key.identifier, Ranges(record.numbers), final=final)
+
+
+def _tell_fault(house: House, exchange: Exchange, identifier: str, raw: bytes) -> None:
+    """A fault about a known sequence goes where its acknowledgements go, too (section 4)."""
+    record = house.journal.sequence(destination(exchange, identifier))
+    if record is not None and record.identity == identity(exchange) and record.acks_to != wsa.ANONYMOUS:
+        house.acknowledger.tell(record.key, raw)
+
+
+def headers_only(tag: str, blocks: Sequence[etree._Element], properties: Addressing = NO_ADDRESSING) -> bytes:
+    """A message of header blocks alone; its action is that of ``tag``."""
     root = etree.Element(envelope.ENVELOPE, nsmap={"soap": envelope.SOAP, "wsa": wsa.NAMESPACE})
     header = etree.SubElement(root, envelope.HEADER)
-    etree.SubElement(header, f"{wsa.PREFIX}Action").text = names.action(names.ACKNOWLEDGEMENT)
+    wsa.write(header, replace(properties, action=names.action(tag)))
     header.extend(blocks)
     etree.SubElement(root, envelope.BODY)
     return splice.serialised(root)

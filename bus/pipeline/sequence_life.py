@@ -18,6 +18,7 @@ from bus.wire import envelope
 from bus.wire.http import XML, Response
 from bus.wire.reliable import names
 from bus.wire.reliable.messages import (
+    CreateSequence,
     CreateSequenceResponse,
     Offer,
     create_response_body,
@@ -52,7 +53,7 @@ async def _create(house: House, exchange: Exchange) -> Response:
     for record in living:
         if record.create_id == message.id:
             return _created(exchange, record)
-    _acks_to(house, exchange, wish.acks_to)
+    _acks_to(house, exchange, wish)
     now, limits = house.clock.now(), house.tables.reliable
     lasts = min(wish.expires_s or limits.expires_s, limits.expires_s)
     await _make_room(house, living, limits.max_sequences, now)
@@ -89,11 +90,14 @@ def _created(exchange: Exchange, record: SequenceRecord) -> Response:
     return _response(exchange, names.CREATE_RESPONSE, create_response_body(created))
 
 
-def _acks_to(house: House, exchange: Exchange, address: str) -> None:
+def _acks_to(house: House, exchange: Exchange, wish: CreateSequence) -> None:
     """Acknowledgements go back with the answer, or to the caller's own registered address. Errors: CB3016."""
-    if address == wsa.ANONYMOUS:
+    if wish.parameters:
+        path = "wsrm:AcksTo/wsa:ReferenceParameters"
+        raise ReliableError("CB3016", [Finding("CB3016", path=path, expected="0", got="1")])
+    if wish.acks_to == wsa.ANONYMOUS:
         return
-    registered = house.tables.addresses.get((exchange.sender.municipality, address))
+    registered = house.tables.addresses.get((exchange.sender.municipality, wish.acks_to))
     if registered is None or registered.key != exchange.sender.key:
         raise ReliableError("CB3016", [Finding("CB3016", path="wsrm:AcksTo", expected="anonymous | endpoints.toml")])
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
+from bus.core.sequences import SequenceKey
 from bus.core.types import Addressing
 from bus.wire import addressing as wsa
 from bus.wire import envelope, splice
+from bus.wire.http import XML, Response
 from bus.wire.reliable import messages, names
 from bus.wire.reliable.headers import ask_block, sequence_block
 from tests.pipeline.fakes import ENDPOINTS, site
-from tests.pipeline.sequences import Source, reliable_town
+from tests.pipeline.sequences import Source, read, reliable_town
 
 
 async def test_a_last_number_below_what_arrived_is_refused(tmp_path: Path) -> None:
@@ -66,6 +69,56 @@ async def test_acknowledgements_go_back_or_to_the_callers_registered_address(
         assert answer.code == code
         if code:
             assert answer.faultcode == "wsrm:CreateSequenceRefused"
+
+
+@dataclass(slots=True)
+class Told:
+    """Remembers what is to be told elsewhere."""
+
+    keys: list[SequenceKey] = field(default_factory=list)
+    faults: list[bytes] = field(default_factory=list)
+
+    def tell(self, key: SequenceKey, fault: bytes = b"") -> None:
+        """Keep it."""
+        if fault:
+            self.faults.append(fault)
+        else:
+            self.keys.append(key)
+
+
+async def test_acknowledgements_for_an_address_do_not_go_back_with_the_answer(tmp_path: Path) -> None:
+    """They, and faults about the sequence, are told there; the answer itself goes back as ever."""
+    async with reliable_town(tmp_path) as town:
+        told = Told()
+        town.house = replace(town.house, acknowledger=told)
+        source = Source(town)
+        sequence = await source.create("http://juki.example/soap")
+        answer = await source.tell(sequence, 1)
+        assert (answer.status, answer.headers.acknowledgements) == (200, ())
+        asked = await source.blocks(ask_block(sequence))
+        assert (asked.status, asked.raw) == (202, b"")
+        ended = await source.end(names.TERMINATE, sequence)
+        assert ended.headers.acknowledgements == ()
+        assert [key.identifier for key in told.keys] == [sequence] * 3
+        assert told.faults == []
+        refused = await source.tell(sequence, 2)
+        assert refused.code == "CB3011"
+        (fault,) = told.faults
+        assert read(Response(500, XML, fault)).headers.fault == refused.headers.fault
+        assert (await Source(town, "tax").end(names.TERMINATE, sequence)).code == "CB3011"
+        assert len(told.faults) == 1
+
+
+async def test_acknowledgements_that_need_reference_parameters_are_refused(tmp_path: Path) -> None:
+    """Rather than sent without what the source needs to know them by."""
+    async with reliable_town(tmp_path) as town:
+        source = Source(town)
+        body = messages.create_body(messages.CreateSequence(wsa.ANONYMOUS))
+        parameters = etree.SubElement(body[0], f"{wsa.PREFIX}ReferenceParameters")
+        assert (await source.protocol(names.CREATE, body)).code == ""
+        etree.SubElement(parameters, "{urn:x-example}own").text = "1"
+        answer = await source.protocol(names.CREATE, body)
+        assert (answer.code, answer.faultcode) == ("CB3016", "wsrm:CreateSequenceRefused")
 
 
 async def test_an_endpoint_has_so_many_sequences_and_unused_ones_give_way(tmp_path: Path) -> None:

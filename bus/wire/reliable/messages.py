@@ -35,11 +35,15 @@ class Offer:
 
 @value(frozen=True, slots=True)
 class CreateSequence:
-    """The wish for a sequence. ``expires_s`` 0 says that it shall not expire."""
+    """The wish for a sequence. ``expires_s`` 0 says that it shall not expire.
+
+    ``parameters`` says that acknowledgements are to carry reference parameters of the creator.
+    """
 
     acks_to: str
     expires_s: float = 0.0
     offer: Offer | None = None
+    parameters: bool = False
 
 
 @value(frozen=True, slots=True)
@@ -66,11 +70,12 @@ def read_create(body: etree._Element) -> CreateSequence:
     if not found or found[0].tag != names.ACKS_TO:
         raise invalid(body, "AcksTo first")
     acks_to, rest = _address(found[0]), found[1:]
+    parameters = any(len(each) for each in found[0].findall(f"{addressing.PREFIX}ReferenceParameters"))
     expires_s = _duration(rest.pop(0)) if rest and rest[0].tag == names.EXPIRES else 0.0
     offer = _offer(rest.pop(0)) if rest and rest[0].tag == names.OFFER else None
     if rest:
         raise invalid(rest[0], "AcksTo, Expires?, Offer?")
-    return CreateSequence(acks_to, expires_s, offer)
+    return CreateSequence(acks_to, expires_s, offer, parameters)
 
 
 def read_create_response(body: etree._Element) -> CreateSequenceResponse:
