@@ -13,6 +13,7 @@ import zeep
 from lxml import etree
 from zeep.exceptions import ValidationError, XMLParseError
 
+from bus.cli.protection import Calling, ProtectedAdapter
 from bus.core.basic import basic_header
 from bus.core.errors import ConfigurationError, EnvironmentFault
 from bus.core.types import Attachment, Endpoint, Finding
@@ -42,11 +43,14 @@ class PlainClient:
     the WSDL does not know.
     """
 
-    def __init__(self, base_url: str, endpoint: Endpoint, unit: str) -> None:
-        self.url = f"{base_url}/{endpoint.key}/{unit}"
+    def __init__(self, calling: Calling, endpoint: Endpoint, unit: str) -> None:
+        self.url = f"{calling.url}/{endpoint.key}/{unit}"
         self._session = requests.Session()
         self._session.trust_env = False
-        self._session.headers["Authorization"] = basic_header(endpoint.id, endpoint.secret)
+        if calling.context is not None:
+            self._session.mount("https://", ProtectedAdapter(calling))
+        if endpoint.caller.credential != "certificate":
+            self._session.headers["Authorization"] = basic_header(endpoint.id, endpoint.secret)
         self._client: Any = None
 
     def _zeep(self) -> Any:
@@ -105,7 +109,8 @@ class PlainClient:
             raise self._unreachable(error) from error
 
     def _unreachable(self, error: Exception) -> EnvironmentFault:
-        return EnvironmentFault("CB9006", [Finding("CB9006", path=self.url, got=type(error).__name__)])
+        hint = "chiikibus tls explain" if self.url.startswith("https://") else ""
+        return EnvironmentFault("CB9006", [Finding("CB9006", path=self.url, expected=hint, got=type(error).__name__)])
 
 
 def _received(response: requests.Response, media: str, save: Path | None) -> Answer:

@@ -23,7 +23,9 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "check": Command("bus.cli.check", "設定フォルダーの誤りをすべて挙げる", "name every problem of a site folder"),
         "secrets": Command("bus.cli.secrets", "資格情報を作る", "create the credentials"),
         "security": Command("bus.cli.security", "電文の署名と暗号を扱う", "signatures and encryption of messages"),
-        "tls": Command("bus.cli.tls", "TLS の接続が拒否される理由を示す", "say why a TLS connection is refused"),
+        "tls": Command(
+            "bus.cli.tls", "試験用の証明書を作り、TLS が拒否される理由を示す", "test certificates; why TLS is refused"
+        ),
         "send": Command("bus.cli.send", "電文を送って回答を見る", "send a message and show the answer"),
         "messages": Command(
             "bus.cli.messages", "電文を探す・追う・再送する・取り消す", "find, trace, resend, cancel messages"

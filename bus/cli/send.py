@@ -115,6 +115,13 @@ def send(
     save: Annotated[
         Path | None, typer.Option("--save", file_okay=False, help="回答の添付の保存先 / for attachments of the answer")
     ] = None,
+    certificate: Annotated[
+        Path | None, typer.Option("--certificate", help="TLS で示す証明書（PEM） / certificate to show over TLS (PEM)")
+    ] = None,
+    key: Annotated[Path | None, typer.Option("--key", help="その秘密鍵（PEM） / its private key (PEM)")] = None,
+    ca: Annotated[
+        Path | None, typer.Option("--ca", help="バスを発行した認証局（省略時はサイトの証明書） / the bus's authority")
+    ] = None,
     repeat: Annotated[int, typer.Option("--repeat", min=1, help="回数 / how many times")] = 1,
     json: JsonOption = False,
 ) -> int:
@@ -135,8 +142,9 @@ def send(
         check_items(edition, found, values)
 
     from bus.cli.client import PlainClient
+    from bus.cli.protection import calling
 
-    client = PlainClient(loaded.front.url, endpoint, found.unit)
+    client = PlainClient(calling(loaded, endpoint, certificate, key, ca), endpoint, found.unit)
     if attach:
         if repeat != 1:
             raise ConfigurationError("CB7030", [Finding("CB7030", path="--repeat", expected="1 with --attach")])

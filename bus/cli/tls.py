@@ -1,7 +1,8 @@
-"""``chiikibus tls``: why a connection with TLS would be refused, in either direction."""
+"""``chiikibus tls``: certificates for trying out, and why a connection with TLS would be refused."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from bus.cli.options import JsonOption
+from bus.cli.options import JsonOption, SiteOption
 from bus.cli.output import ExitCode, Output, title
 from bus.cli.send import find_endpoint
 from bus.core.channel import TlsMaterial
@@ -35,6 +36,48 @@ FileOption = Path | None
 @app.callback()
 def group() -> None:
     """TLS と証明書を扱う。 / TLS and certificates."""
+
+
+@app.command()
+def create(
+    site: SiteOption,
+    endpoint: Annotated[
+        list[str] | None, typer.Option("--endpoint", help="証明書を作る接続元・宛先 / municipality/id")
+    ] = None,
+    name: Annotated[
+        list[str] | None, typer.Option("--name", help="バスの名前・アドレス / names and addresses of the bus")
+    ] = None,
+    label: Annotated[
+        str, typer.Option("--label", help="2枚目の証明書の名前の末尾 / ends the file names of a second certificate")
+    ] = "",
+    json: JsonOption = False,
+) -> int:
+    """試験用の認証局と証明書を作る（本番には使わない）。 / Make test certificates, never for production."""
+    from bus.ops.tls_maker import SETTINGS, make_tls
+
+    output = Output(json=json)
+    loaded = load_site(site)
+    if label and not re.fullmatch(r"[A-Za-z0-9-]{1,32}", label):
+        raise _usage("--label", "A-Z a-z 0-9 -", label)
+    for each in name or ():
+        if not re.fullmatch(r"[A-Za-z0-9.:*-]{1,253}", each):
+            raise _usage("--name", "bus.example | 192.0.2.1", each)
+    chosen = [find_endpoint(loaded, each, "--endpoint") for each in endpoint or ()]
+    made = make_tls(site, chosen, SystemClock().now(), names=name or (), label=label)
+    output.document(asdict(made))
+    output.say("作成 created:")
+    for file in made.files:
+        output.say(f"  {file}")
+    if made.kept:
+        output.say(f"既存 kept: {len(made.kept)}")
+    for where, text in (
+        (f"site.toml の末尾へ / at the end of site.toml ({SETTINGS})", made.site_toml),
+        ("endpoints.toml のそのエンドポイントへ / to the endpoint in endpoints.toml", made.endpoints_toml),
+        ("adapters.toml のそのアダプターへ / to the adapter in adapters.toml", made.adapters_toml),
+    ):
+        if text:
+            output.say(f"\n--- {where}\n{text}")
+    return ExitCode.DONE
 
 
 @app.command()

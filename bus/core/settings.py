@@ -70,9 +70,9 @@ class FrontSettings:
             return _on_this_machine("https", self.tls.host, self.tls.port)
         return _on_this_machine("http", self.host, self.port)
 
-    def url_for(self, endpoint: Endpoint) -> str:
-        """Where this endpoint's programs on this machine reach the bus: with TLS when the endpoint has to."""
-        if endpoint.caller.asks_tls and self.tls is not None and not self.public_url.startswith("https://"):
+    def url_for(self, endpoint: Endpoint, *, tls: bool = False) -> str:
+        """Where this endpoint's programs on this machine reach the bus: with TLS when the endpoint has to or wants."""
+        if (tls or endpoint.caller.asks_tls) and self.tls is not None and not self.public_url.startswith("https://"):
             return _on_this_machine("https", self.tls.host, self.tls.port)
         return self.url
 

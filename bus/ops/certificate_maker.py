@@ -72,10 +72,26 @@ class Authority:
             .sign(issuer._key, SHA256())
         )
 
+    @classmethod
+    def read(cls, pem: bytes, key_pem: bytes, now: float) -> Authority:
+        """One that was made earlier. Errors: ``ValueError`` for what is none, or a key of another one."""
+        made = cls.__new__(cls)
+        key = load_pem_private_key(key_pem, None)
+        certificate = x509.load_pem_x509_certificate(pem)
+        if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
+            raise ValueError("not the key of the authority")
+        made._now, made._key, made._name, made._certificate = now, key, certificate.subject, certificate
+        return made
+
     @property
     def pem(self) -> bytes:
         """The authority's own certificate."""
         return self._certificate.public_bytes(Encoding.PEM)
+
+    @property
+    def key_pem(self) -> bytes:
+        """Its private key."""
+        return self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
     def issue(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,8 +43,8 @@ class RunningTown:
 
 
 @contextmanager
-def running_town(folder: Path) -> Iterator[RunningTown]:
-    """A running town: juki answers, kokuho takes notices, tax refuses them."""
+def running_town(folder: Path, prepare: Callable[[Path], None] | None = None) -> Iterator[RunningTown]:
+    """A running town: juki answers, kokuho takes notices, tax refuses them; ``prepare`` changes its site first."""
     edition = load_edition()
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
@@ -56,6 +56,8 @@ def running_town(folder: Path) -> Iterator[RunningTown]:
     providers = _providers(edition)
     ports = [call(provider.start()) for provider in providers]
     write_site(folder, port=free_port(), juki=ports[0], tax=ports[1], kokuho=ports[2])
+    if prepare is not None:
+        prepare(folder)
 
     async def start() -> App:
         app = build(load_site(folder, edition, need_secrets=True), edition)
