@@ -99,7 +99,13 @@ def _tell(row: dict[str, Any]) -> None:
     name = f" {row['name_ja']}" if row["name_ja"] and row["name_ja"] != row["item"] else ""
     points = f"　{row['code_points']}" if row["code_points"] else ""
     print(f"\n{row['item']}{name}: {row['value'] or '-'}{points}")
-    kinds = {"item": f"変換 {row['conversion']}", "constant": "固定値 constant", "unmapped": "対象外 unmapped"}
+    kinds = {
+        "item": f"変換 {row['conversion']}",
+        "default": f"既定値 default {row['conversion']}",
+        "constant": "固定値 constant",
+        "derived": f"算出 derived {row['conversion']}",
+        "unmapped": "対象外 unmapped",
+    }
     print(f"  ← {kinds[row['kind']]}" + (f"　{row['note']}" if row["note"] else ""))
     for source in row["sources"]:
         print(f"     {source['item']}: {source['value'] or '-'}")

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from adapters.mapping.conversions.text import Copy
-from adapters.mapping.fast import Accept, FastPath, Several, Single, always
+from adapters.mapping.fast import Accept, Computed, FastPath, Several, Single, always
 from adapters.mapping.item_check import ItemCheck
-from adapters.mapping.rules import ConstantRule, ItemRule, Rule, UnmappedRule
+from adapters.mapping.rules import ConstantRule, DerivedRule, ItemRule, Rule, UnmappedRule
 from adapters.sdk.layout import Layout, LayoutField
 from bus.core.datarules import bad_character
 
@@ -25,6 +25,8 @@ def to_standard_path(
     for rule in rules:
         if isinstance(rule, ItemRule):
             _item_in(rule, path, layout, checks)
+        elif isinstance(rule, DerivedRule):
+            _derived(rule, "standard", path, _accept(checks[rule.item]) if rule.side == "standard" else always)
         else:
             _other(rule, "vendor", path, constants)
     path.blank = constants
@@ -42,6 +44,8 @@ def _empty(mandatory: frozenset[str]) -> FastPath:
         several=[],
         expect=[],
         silent=[],
+        derive=[],
+        agree=[],
         blank=_NOTHING,
         mandatory=mandatory,
     )
@@ -104,6 +108,8 @@ def to_vendor_path(rules: Sequence[Rule], layout: Layout) -> FastPath:
     for rule in rules:
         if isinstance(rule, ItemRule):
             _item_out(rule, path)
+        elif isinstance(rule, DerivedRule):
+            _derived(rule, "vendor", path, always)
         else:
             _other(rule, "standard", path, blank)
     path.blank = blank
@@ -122,6 +128,14 @@ def _item_out(rule: ItemRule, path: FastPath) -> None:
         accepts = tuple(always for _ in rule.vendor)
         several = Several(rule.standard, rule.vendor, conversion.to_vendor, back, accepts)
         path.several = [*path.several, several]
+
+
+def _derived(rule: DerivedRule, target: str, path: FastPath, accept: Accept) -> None:
+    one = Computed(rule.item, rule.expression, accept)
+    if rule.side == target:
+        path.derive = [*path.derive, one]
+    elif rule.loss != "allow":
+        path.agree = [*path.agree, one]
 
 
 def _other(rule: Rule, source_side: str, path: FastPath, constants: dict[str, str]) -> None:

@@ -11,18 +11,18 @@ from dataclasses import asdict, dataclass
 from lxml import etree
 
 from adapters.mapping.engine import Mapping
-from adapters.mapping.rules import ConstantRule, ItemRule
+from adapters.mapping.rules import ConstantRule, DerivedRule, ItemRule
 from adapters.sdk.types import Side
 
 FORMATS = ("md", "html", "csv", "json")
 HEADINGS_JA = ("側", "項目", "項目名", "型", "状態", "相手側の項目", "変換", "欠落の扱い", "理由・注記")
-_STATES_JA = {"mapped": "対応", "constant": "固定値", "unmapped": "対象外"}
+_STATES_JA = {"mapped": "対応", "constant": "固定値", "derived": "算出", "unmapped": "対象外"}
 _SIDES_JA = {"vendor": "ベンダー", "standard": "標準"}
 
 
 @dataclass(frozen=True, slots=True)
 class CoverageRow:
-    """One item of one side. ``state`` is mapped, constant or unmapped; ``reason`` is its note or reason."""
+    """One item of one side. ``state`` is mapped, constant, derived or unmapped; ``reason`` is its note or reason."""
 
     side: Side
     item: str
@@ -58,6 +58,9 @@ def _row(mapping: Mapping, side: Side, item: str, name_ja: str, kind: str) -> Co
         elif rule.side == side and rule.item == item:
             if isinstance(rule, ConstantRule):
                 return CoverageRow(side, item, name_ja, kind, "constant", "", rule.value, rule.loss, rule.reason)
+            if isinstance(rule, DerivedRule):
+                how = rule.expression.source
+                return CoverageRow(side, item, name_ja, kind, "derived", "", how, rule.loss, rule.reason)
             return CoverageRow(side, item, name_ja, kind, "unmapped", "", "", rule.loss, rule.reason)
     raise KeyError(item)  # the loader has seen to it that every item is spoken of
 

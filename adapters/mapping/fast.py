@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from adapters.mapping.conversions.base import ConversionError
+from adapters.mapping.expressions import Expression, ExpressionError
 
 REMEMBER = 4096  # values per item; enough for the days of a lifetime's decades, small enough for any machine
 BETWEEN = "\x1f"
@@ -80,6 +81,25 @@ class Several:
 
 
 @dataclass(slots=True)
+class Computed:
+    """An item computed from items of its own side; ``accept`` checks what was computed."""
+
+    item: str
+    expression: Expression
+    accept: Accept
+
+    def result(self, values: Mapping[str, str]) -> str | None:
+        """The item's value, ``""`` where it has none, ``None`` where the computation fails or is refused."""
+        if not any(values.get(name) for name in self.expression.names):
+            return ""
+        try:
+            found = self.expression.text(values)
+        except ExpressionError:
+            return None
+        return found if not found or self.accept(found) else None
+
+
+@dataclass(slots=True)
 class FastPath:
     """One direction of a mapping.
 
@@ -96,6 +116,8 @@ class FastPath:
     several: Sequence[Several]
     expect: Sequence[tuple[str, tuple[str, ...]]]
     silent: Sequence[str]
+    derive: Sequence[Computed]
+    agree: Sequence[Computed]
     blank: Mapping[str, str]
     mandatory: frozenset[str]
 
@@ -106,14 +128,11 @@ class FastPath:
         for source, target in self.copies:
             if value := get(source):
                 out[target] = value
-        if (
-            self._sized(get, out)
-            and self._one_to_one(get, out)
-            and self._several(get, out)
-            and self._nothing_lost(get, out)
-        ):
-            return out
-        return None
+        if not (self._sized(get, out) and self._one_to_one(get, out) and self._several(get, out)):
+            return None
+        if (self.derive or self.agree) and not self._computed(values, out):
+            return None
+        return out if self._nothing_lost(get, out) else None
 
     def _sized(self, get: Callable[..., str], out: dict[str, str]) -> bool:
         for source, target, digits in self.sized:
@@ -153,6 +172,15 @@ class FastPath:
                 return False
             out.update({target: result for target, result in zip(rule.targets, found, strict=True) if result})
         return True
+
+    def _computed(self, values: Mapping[str, str], out: dict[str, str]) -> bool:
+        for one in self.derive:
+            result = one.result(out)
+            if result is None:
+                return False
+            if result:
+                out[one.item] = result
+        return all(values.get(one.item, "") == one.result(values) for one in self.agree)
 
     def _nothing_lost(self, get: Callable[..., str], out: dict[str, str]) -> bool:
         for source, wanted in self.expect:

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any, cast
 
 from adapters.mapping.conversions import Setup, make_conversion
+from adapters.mapping.conversions.chain import with_default
 from adapters.mapping.engine import DIRECTIONS, Mapping
+from adapters.mapping.expressions import SyntaxProblem, parse
 from adapters.mapping.item_check import item_check
-from adapters.mapping.rules import ConstantRule, ItemRule, Rule, UnmappedRule
+from adapters.mapping.repeat import repeated
+from adapters.mapping.rules import ConstantRule, DerivedRule, ItemRule, Rule, UnmappedRule
 from adapters.sdk.layout import Layout, LayoutField
 from adapters.sdk.problems import Problems
 from adapters.sdk.toml import TomlFile, read_toml
@@ -21,7 +24,9 @@ from schemas.model import Edition, Item, RecordType, Unit
 _POLICIES = ("forbid", "record", "allow")
 _SIDES = ("vendor", "standard")
 _HEAD = ("id", "layout", "record", "direction", "codec_loss", "note")
-_ITEM = ("vendor", "standard", "conversion", "options", "loss", "note")
+_ITEM = ("vendor", "standard", "conversion", "options", "case", "steps", "default", "loss", "note")
+_DERIVED = ("side", "item", "value", "reason", "loss")
+_TABLES = ("mapping", "item", "unmapped", "constant", "derived")
 _UNMAPPED = ("side", "items", "reason", "loss")
 _CONSTANT = ("side", "item", "value", "reason", "loss")
 
@@ -91,9 +96,10 @@ def _load(path: Path, layout: Layout, edition: Edition, problems: Problems, fold
 def read_mapping(file: TomlFile, layout: Layout, edition: Edition, problems: Problems, folder: Path) -> Mapping | None:
     """The mapping of an already parsed file; ``None`` only together with noted problems."""
     path = file.path
+    file = repeated(file, problems)
     for key in file.data:
-        if key not in ("mapping", "item", "unmapped", "constant"):
-            problems.unknown(path, key, key, ("mapping", "item", "unmapped", "constant"), line=file.line(key))
+        if key not in _TABLES:
+            problems.unknown(path, key, key, _TABLES, line=file.line(key))
     head = file.data.get("mapping", {})
     line = file.line("mapping")
     _keys(file, "mapping", line, head, _HEAD, problems)
@@ -113,6 +119,7 @@ def read_mapping(file: TomlFile, layout: Layout, edition: Edition, problems: Pro
     _items(reading)
     _unmapped(reading, direction)
     _constants(reading)
+    _derived(reading)
     _complete(reading)
     if len(problems.found) > before or not head.get("id"):
         return None
@@ -163,11 +170,7 @@ def _items(reading: _Reading) -> None:
         standard = _names(reading, f"{where}.standard", line, table.get("standard"))
         taken = [reading.take("vendor", name, line) for name in vendor]
         taken += [reading.take("standard", name, line) for name in standard]
-        options = table.get("options", {})
-        if not isinstance(options, dict):
-            problems.add(file.path, f"{where}.options", line=line, expected="a table", got=type(options).__name__)
-            options = {}
-        name = str(table.get("conversion", ""))
+        name, options = _conversion(reading, where, line, table)
         loss = _policy(reading, where, line, table.get("loss", "forbid"))
         if not vendor or not standard or not all(taken):
             continue
@@ -176,9 +179,22 @@ def _items(reading: _Reading) -> None:
         setup = Setup(file.path, line, reading.folder, fields, items, reading.unit.codes, options, problems)
         conversion = make_conversion(name, setup)
         if conversion is not None:
+            if "default" in table:
+                conversion = with_default(setup, conversion, table["default"])
             shown = json.dumps(options, ensure_ascii=False) if options else ""
             rule = ItemRule(vendor, standard, name, conversion, loss, str(table.get("note", "")), line, shown)
             reading.rules.append(rule)
+
+
+def _conversion(reading: _Reading, where: str, line: int, table: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Name and options; ``case`` and ``steps`` are written beside them because they are long."""
+    options = table.get("options", {})
+    if not isinstance(options, dict):
+        expected, got = "a table", type(options).__name__
+        reading.problems.add(reading.file.path, f"{where}.options", line=line, expected=expected, got=got)
+        options = {}
+    name = table.get("conversion", "steps" if "steps" in table else "choose" if "case" in table else "")
+    return str(name), {**options, **{key: table[key] for key in ("case", "steps") if key in table}}
 
 
 def _side(reading: _Reading, where: str, line: int, value: Any) -> Side | None:
@@ -235,10 +251,36 @@ def _constants(reading: _Reading) -> None:
         reading.rules.append(ConstantRule(side, name, value, reason, loss, line))
 
 
+def _derived(reading: _Reading) -> None:
+    """Items computed from items of their own side that other rules convert."""
+    file, problems = reading.file, reading.problems
+    for number, (line, table) in enumerate(file.tables("derived", problems)):
+        where = f"derived[{number}]"
+        _keys(file, where, line, table, _DERIVED, problems)
+        side = _side(reading, where, line, table.get("side"))
+        name = str(table.get("item", ""))
+        reason = _reason(reading, where, line, table.get("reason"))
+        loss = _policy(reading, where, line, table.get("loss", "forbid"))
+        if side is None or not reading.take(side, name, line):
+            continue
+        known = [one for one in reading.known(side) if one != name]
+        try:
+            expression = parse(str(table.get("value", "")), known)
+        except SyntaxProblem as problem:
+            expected = f"{problem.expected} at character {problem.place}"
+            problems.add(file.path, f"{where}.value", line=line, expected=expected, got=problem.got)
+            continue
+        for other in (rule for rule in reading.rules if isinstance(rule, DerivedRule) and rule.side == side):
+            if name in other.expression.names:
+                expected = f"an item that no rule above uses (line {other.line})"
+                problems.add(file.path, f"{where}.item", line=line, expected=expected, got=name)
+        reading.rules.append(DerivedRule(side, name, expression, reason, loss, line))
+
+
 def _complete(reading: _Reading) -> None:
     sides: tuple[Side, ...] = ("vendor", "standard")
     for side in sides:
         for name in reading.known(side):
             if name not in reading.seen[side]:
-                expected = "an item, unmapped or constant rule"
+                expected = "an item, unmapped, constant or derived rule"
                 reading.problems.add(reading.file.path, f"{side}.{name}", expected=expected, got="nothing")

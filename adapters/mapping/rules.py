@@ -1,10 +1,11 @@
-"""The rules of a mapping as frozen values: converted items, constants, items left out with their reason."""
+"""The rules of a mapping as frozen values: converted, fixed and derived items, items left out with their reason."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from adapters.mapping.conversions.base import Conversion
+from adapters.mapping.expressions import Expression
 from adapters.sdk.types import LossPolicy, Side
 
 
@@ -45,4 +46,19 @@ class UnmappedRule:
     line: int = 0
 
 
-Rule = ItemRule | ConstantRule | UnmappedRule
+@dataclass(frozen=True, slots=True)
+class DerivedRule:
+    """An item of one side computed from other items of the same side: written there, and expected of it when read.
+
+    ``loss`` says what another value on that side does.
+    """
+
+    side: Side
+    item: str
+    expression: Expression
+    reason: str
+    loss: LossPolicy = "forbid"
+    line: int = 0
+
+
+Rule = ItemRule | ConstantRule | UnmappedRule | DerivedRule

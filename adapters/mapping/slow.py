@@ -6,7 +6,8 @@ from collections.abc import Mapping as Table
 from typing import TYPE_CHECKING
 
 from adapters.mapping.conversions.base import ConversionError
-from adapters.mapping.rules import ConstantRule, ItemRule, UnmappedRule
+from adapters.mapping.expressions import ExpressionError
+from adapters.mapping.rules import ConstantRule, DerivedRule, ItemRule, UnmappedRule
 from adapters.sdk.errors import adapter_error, describe, finding
 from adapters.sdk.types import Loss, LossPolicy, Origin, Side, VendorRecord
 from bus.core.types import Finding
@@ -38,6 +39,8 @@ class Walk:
         for rule in self._mapping.rules:
             if isinstance(rule, ItemRule):
                 self._item_in(rule, values, out)
+            elif isinstance(rule, DerivedRule):
+                self._derive(rule, "standard", values, out)
             elif isinstance(rule, ConstantRule) and rule.side == "standard":
                 out[rule.item] = rule.value
             else:
@@ -58,6 +61,8 @@ class Walk:
         for rule in self._mapping.rules:
             if isinstance(rule, ItemRule):
                 self._item_out(rule, values, out)
+            elif isinstance(rule, DerivedRule):
+                self._derive(rule, "vendor", values, out)
             elif isinstance(rule, ConstantRule) and rule.side == "vendor":
                 out[rule.item] = rule.value
             else:
@@ -90,6 +95,26 @@ class Walk:
         if not rule.conversion.exact:
             self._compare(rule, "standard", sources, targets)
         out.update(zip(rule.vendor, targets, strict=True))
+
+    def _derive(self, rule: DerivedRule, target: Side, values: Table[str, str], out: dict[str, str]) -> None:
+        """Compute the item where ``target`` is its side; else hold what was read to the computation."""
+        own = out if rule.side == target else values
+        if not any(own.get(name) for name in rule.expression.names):
+            result = ""
+        else:
+            try:
+                result = rule.expression.text(own)
+            except ExpressionError as error:
+                self._note("CB6006", rule.side, rule.item, error.expected, error.got)
+                return
+        if rule.side == target:
+            fault = self._mapping.checks[rule.item].fault(result) if result and target == "standard" else None
+            if fault is not None:
+                self._note(fault.code, "standard", rule.item, fault.expected, fault.got)
+            elif result or target == "vendor":
+                out[rule.item] = result
+        elif values.get(rule.item, "") != result:
+            self._lost(rule.side, rule.item, f"not {rule.expression.source}: {rule.reason}", rule.loss)
 
     def _compare(self, rule: ItemRule, side: Side, sources: tuple[str, ...], targets: tuple[str, ...]) -> None:
         """Try the way back; a difference is a loss."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as Table
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from adapters.mapping.rules import ConstantRule, ItemRule
+from adapters.mapping.conversions.chain import Default
+from adapters.mapping.rules import ConstantRule, DerivedRule, ItemRule
 from adapters.sdk.types import LineageStep, Origin, Side, Source, VendorRecord
 
 if TYPE_CHECKING:
@@ -27,13 +28,22 @@ def trace(
     for rule in mapping.rules:
         if isinstance(rule, ItemRule):
             names, targets = (rule.vendor, rule.standard) if side == "standard" else (rule.standard, rule.vendor)
-            if any(values.get(name) for name in names):
+            default = _default(rule, side, tuple(values.get(name, "") for name in names))
+            if default is not None or any(values.get(name) for name in names):
                 sources = tuple(source(name) for name in names)
                 how = f"{rule.name}{rule.options}"
+                kind: Literal["item", "default"] = "item" if default is None else "default"
+                note = rule.note if default is None else default
                 steps.extend(
-                    LineageStep(side, target, _name_ja(mapping, target), "item", how, sources, origin, rule.note)
+                    LineageStep(side, target, _name_ja(mapping, target), kind, how, sources, origin, note)
                     for target in targets
                 )
+        elif isinstance(rule, DerivedRule):
+            if rule.side == side:
+                name_ja, how = _name_ja(mapping, rule.item), rule.expression.source
+                sources = tuple(source(name) for name in _beneath(mapping, side, rule.expression.names))
+                if any(values.get(one.item) for one in sources):
+                    steps.append(LineageStep(side, rule.item, name_ja, "derived", how, sources, origin, rule.reason))
         elif isinstance(rule, ConstantRule) and rule.side == side:
             name_ja = _name_ja(mapping, rule.item)
             steps.append(LineageStep(side, rule.item, name_ja, "constant", rule.value, (), origin, rule.reason))
@@ -44,6 +54,25 @@ def trace(
     return tuple(
         sorted(steps, key=lambda step: order.get(step.target, len(order)) if step.side == side else len(order))
     )
+
+
+def _beneath(mapping: Mapping, side: Side, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The items of the other side that these items of ``side`` come from."""
+    found: dict[str, None] = {}
+    for rule in mapping.rules:
+        if isinstance(rule, ItemRule):
+            own, other = (rule.standard, rule.vendor) if side == "standard" else (rule.vendor, rule.standard)
+            if any(name in own for name in names):
+                found.update(dict.fromkeys(other))
+        elif isinstance(rule, DerivedRule) and rule.side == side and rule.item in names:
+            found.update(dict.fromkeys(_beneath(mapping, side, rule.expression.names)))
+    return tuple(found)
+
+
+def _default(rule: ItemRule, side: Side, values: tuple[str, ...]) -> str | None:
+    """The reason of the rule's default where it stands in for an absent value."""
+    conversion = rule.conversion
+    return conversion.reason if isinstance(conversion, Default) and conversion.by_default(side, values) else None
 
 
 def _order(mapping: Mapping, side: Side) -> tuple[str, ...]:

@@ -115,13 +115,14 @@ class Source:
 class LineageStep:
     """How one target item came about: its sources, the conversion between, and the file and record.
 
-    ``kind`` is ``item`` (converted), ``constant`` (fixed by the mapping) or ``unmapped`` (left out, with reason).
+    ``kind`` is ``item`` (converted), ``default`` (stands in for an absent value), ``constant`` (fixed by the mapping),
+    ``derived`` (computed from items of its own side) or ``unmapped`` (left out); all but the first with their reason.
     """
 
     side: Side
     target: str
     target_ja: str
-    kind: Literal["item", "constant", "unmapped"]
+    kind: Literal["item", "default", "constant", "derived", "unmapped"]
     conversion: str
     sources: tuple[Source, ...]
     origin: Origin

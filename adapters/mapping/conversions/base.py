@@ -121,6 +121,39 @@ class Setup:
             return default
         return value
 
+    def numbers(self, name: str) -> tuple[int, ...]:
+        """A list of whole numbers; another shape is a problem and gives nothing."""
+        self.read.add(name)
+        value = self.options.get(name, [])
+        if not isinstance(value, list) or not all(isinstance(one, int) and not isinstance(one, bool) for one in value):
+            self.problem(f"options.{name}", "a list of numbers", type(value).__name__)
+            return ()
+        return tuple(value)
+
+    def table(self, name: str) -> Mapping[str, Any]:
+        """An option that is a table of its own."""
+        self.read.add(name)
+        value = self.options.get(name, {})
+        if not isinstance(value, dict):
+            self.problem(f"options.{name}", "a table", type(value).__name__)
+            return {}
+        return value
+
+    def tables(self, name: str) -> list[Mapping[str, Any]]:
+        """An option that is a list of tables."""
+        self.read.add(name)
+        value = self.options.get(name, [])
+        if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+            self.problem(f"options.{name}", "a list of tables", type(value).__name__)
+            return []
+        return list(value)
+
+    def inner(
+        self, fields: tuple[LayoutField, ...], items: tuple[Item, ...], options: Mapping[str, Any] | None = None
+    ) -> Setup:
+        """The setup of a conversion within this one."""
+        return Setup(self.file, self.line, self.folder, fields, items, self.codes, options or {}, self.problems)
+
     def leftovers(self) -> None:
         """Report options that the conversion does not know."""
         for name in self.options:

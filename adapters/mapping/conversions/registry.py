@@ -8,11 +8,35 @@ from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import cast
 
-from adapters.mapping.conversions import address, code, dates, kana, names, numbers, text, wareki
+from adapters.mapping.conversions import (
+    address,
+    chain,
+    choose,
+    code,
+    compute,
+    dates,
+    kana,
+    names,
+    numbers,
+    parts,
+    scale,
+    text,
+    wareki,
+)
 from adapters.mapping.conversions.base import Conversion, Setup
 
-Maker = Callable[[Setup], Conversion]
+Maker = Callable[[Setup], Conversion | None]
 GROUP = "chiikibus.conversions"
+
+
+def _make_choose(setup: Setup) -> Conversion | None:
+    """``choose``: [[item.case]] with ``when``, ``item`` and ``set``: the first case that applies, on each side."""
+    return choose.make_choose(setup, make_conversion)
+
+
+def _make_steps(setup: Setup) -> Conversion | None:
+    """``steps``: a list of { conversion, options }, one after the other from the vendor to the standard."""
+    return chain.make_steps(setup, make_conversion)
 
 
 @cache
@@ -37,6 +61,13 @@ def _makers() -> Mapping[str, Maker]:
         "join": kana.make_join,
         "name_join": names.make_name_join,
         "choaza_split": address.make_choaza_split,
+        "address_join": address.make_address_join,
+        "parts": parts.make_parts,
+        "cut": parts.make_cut,
+        "scale": scale.make_scale,
+        "compute": compute.make_compute,
+        "choose": _make_choose,
+        "steps": _make_steps,
         "strip_zero": numbers.make_strip_zero,
         "zero_pad": numbers.make_zero_pad,
         "flag": numbers.make_flag,
@@ -64,6 +95,8 @@ def make_conversion(name: str, setup: Setup) -> Conversion | None:
         return None
     made = maker(setup)
     setup.leftovers()
+    if made is None:
+        return None
     wanted = (len(setup.fields), len(setup.items))
     if made.arity != wanted:
         expected = f"{made.arity[0]} vendor and {made.arity[1]} standard items"
