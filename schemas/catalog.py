@@ -18,6 +18,7 @@ from schemas.model import (
     Condition,
     Edition,
     ErrorEntry,
+    Flow,
     Format,
     Item,
     Listing,
@@ -68,6 +69,23 @@ def load_requirements(folder: Path = HOME / "requirements") -> tuple[Requirement
     """The requirements of all documents; ids are unique among all and stand in order in each file."""
     with _Reader() as reader:
         return tuple(reader.requirements(folder))
+
+
+def load_flows(edition: Edition) -> tuple[Flow, ...]:
+    """The flows of an edition (``flows.csv``), none where it has no such table.
+
+    Each pattern of a flow has an operation of the provider, and each consumer may use every operation named.
+    """
+    path = edition.folder / "flows.csv"
+    with _Reader() as reader:
+        units = edition.codes["gyomu"].codes if "gyomu" in edition.codes else frozenset(edition.units)
+        found = tuple(reader.rows(path, Flow)) if path.is_file() else ()
+        for line, flow in found:
+            reader.known(path, line, "unit", {flow.provider, *flow.units} - {"*"}, units)
+            reader.known(path, line, "pattern", flow.patterns, ("inquiry", "notice", "bulk"))
+            for problem in _flow_problems(flow, edition):
+                reader.add(path, line, problem)
+    return tuple(flow for _, flow in found)
 
 
 def load_code_table(path: Path, name_ja: str = "") -> CodeTable:
@@ -297,6 +315,24 @@ class _Reader:
         except TypeError as error:
             self.add(path, line, f"[[operation]] {name}: {str(error).partition(' ')[2]}")
             return None
+
+
+def _flow_problems(flow: Flow, edition: Edition) -> Iterator[str]:
+    """What is wrong with the operations of a flow; a provider whose unit the edition does not have has none."""
+    if flow.provider not in edition.units:
+        if flow.keys:
+            yield f"the edition has no unit {flow.provider}"
+        return
+    known = {operation.key: operation for operation in edition.units[flow.provider].operations.values()}
+    for key in set(flow.keys) - set(known):
+        yield f"unknown operation {key!r} of {flow.provider}{nearest(key, known)}"
+    used = [known[key] for key in flow.keys if key in known]
+    there = {"inquiry" if operation.pattern == "late" else operation.pattern for operation in used}
+    for pattern in set(flow.patterns) - there:
+        yield f"no operation for {pattern}"
+    for operation in used:
+        if "*" not in operation.consumers and (left := set(flow.units) - set(operation.consumers)):
+            yield f"{operation.key} may not be used by {', '.join(sorted(left))}"
 
 
 def _requirement_problems(row: Requirement, last: list[tuple[str, int]]) -> Iterator[str]:

@@ -37,7 +37,19 @@ def problems(folder: Path) -> tuple[str, ...]:
 
 
 def text(folder: Path) -> str:
-    """The manifest as it should be: known files keep their provenance, new ones are ours."""
+    """The manifest as it should be: known files keep their provenance, new ones have that of their rows."""
     listed = read(folder)
-    rows = [(path, digest, listed.get(path, ("", "ours"))[1]) for path, digest in current(folder).items()]
+    rows = [
+        (path, digest, listed[path][1] if path in listed else origin(folder / path))
+        for path, digest in current(folder).items()
+    ]
     return "\n".join(",".join(row) for row in [COLUMNS, *rows]) + "\n"
+
+
+def origin(path: Path) -> str:
+    """Where a file comes from: ``reconstructed`` for a table with rows that are not marked as ours, else ``ours``."""
+    if path.suffix != ".csv":
+        return "ours"
+    with path.open(encoding="utf-8", newline="") as file:
+        marks = [row.get("provenance") or "ours" for row in csv.DictReader(file)]
+    return "ours" if all(mark.startswith("ours") for mark in marks) else "reconstructed"

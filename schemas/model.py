@@ -306,3 +306,36 @@ class Requirement:
     def test_names(self) -> tuple[str, ...]:
         """The tests that show it, each as ``<file>::<function>``."""
         return tuple(name.strip() for name in self.tests.split(";") if name.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """One flow of data from a business unit to others, and the operations that are it.
+
+    ``consumers``, ``pattern`` (inquiry, notice, bulk) and ``operations`` (``<unit>.<name>``) hold several, separated by
+    ``|``; the consumer ``*`` means every unit.
+    """
+
+    number: int
+    provider: str
+    consumers: str
+    data_ja: str
+    pattern: str
+    operations: str
+    note: str
+    provenance: str
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """The consumers."""
+        return tuple(self.consumers.split("|"))
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """The patterns."""
+        return tuple(self.pattern.split("|"))
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The operations."""
+        return tuple(key for key in self.operations.split("|") if key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Sequence
 
-from schemas.model import CodeTable, Edition, ErrorEntry, Item, Operation, Protection, Unit
+from schemas.model import CodeTable, Edition, ErrorEntry, Item, Operation, Protection, RecordType, Unit
 
 PATTERNS = {
     "inquiry": "照会",
@@ -75,7 +75,7 @@ def unit_page(edition: Edition, unit: Unit) -> str:
         f"地域バス標準プロファイル {unit.edition}・業務番号 {unit.number}。名前空間 `{unit.namespace}`。"
         "型・形式・共通コードは [common.md](common.md)、通信の取り決めは [profile.md](profile.md) にあります。",
         "## 操作",
-        _table(
+        table(
             ("操作", "名称", "型", "要求", "回答", "順序鍵", "期限（秒）", "番号利用事務", "利用目的"),
             (_operation(operation) for operation in unit.operations.values()),
         ),
@@ -84,7 +84,8 @@ def unit_page(edition: Edition, unit: Unit) -> str:
     for record in unit.records.values():
         parts += [
             f"### {record.name}",
-            _table(
+            *_key(unit, record),
+            table(
                 ("#", "要素名", "項目名", "型", "必須", "コード", "形式", "配慮", "出典"),
                 (_item(number, item) for number, item in enumerate(record.items, 1)),
             ),
@@ -93,8 +94,17 @@ def unit_page(edition: Edition, unit: Unit) -> str:
     for name in used:
         parts += _codes(unit.codes[name])
     rules = ((rule.name, rule.record, rule.text_ja, rule.provenance) for rule in unit.rules)
-    parts += ["## 相関（E0004）", _table(("規則", "レコード", "内容", "出典"), rules)]
+    parts += ["## 相関（E0004）", table(("規則", "レコード", "内容", "出典"), rules)]
     return "\n\n".join([*parts, *_personal_data(edition, unit)]) + "\n"
+
+
+def _key(unit: Unit, record: RecordType) -> list[str]:
+    """What tells two records apart, for those that notices and bulk transfers carry."""
+    carried = {operation.record for operation in unit.operations.values() if operation.pattern in ("notice", "bulk")}
+    if record.name not in carried:
+        return []
+    names = "・".join(f"{record.item(name).name_ja}（`{name}`）" for name in record.key)
+    return [f"鍵: {names}。同じ鍵のものは、履歴番号の新しいものが前のものに代わります。"]
 
 
 def _personal_data(edition: Edition, unit: Unit) -> list[str]:
@@ -115,14 +125,14 @@ def _personal_data(edition: Edition, unit: Unit) -> list[str]:
             for row in unit.disclosure
         )
         head = ("レコード", "渡す相手", "利用目的", "渡さない項目", "根拠", "出典")
-        parts += ["## 開示（書かれていない相手と利用目的には渡しません）", _table(head, rows)]
+        parts += ["## 開示（書かれていない相手と利用目的には渡しません）", table(head, rows)]
     if unit.protections:
         kept = (
             (row.name, row.record, row.flag, _values(row), EFFECTS[row.effect], row.text_ja, row.provenance)
             for row in unit.protections
         )
         head = ("規則", "レコード", "フラグ", "値", "効果", "内容", "出典")
-        parts += ["## 保護（支援措置・発行抑止・他業務参照不可）", _table(head, kept)]
+        parts += ["## 保護（支援措置・発行抑止・他業務参照不可）", table(head, kept)]
     return parts
 
 
@@ -130,8 +140,8 @@ def _values(row: Protection) -> str:
     return "、".join([*sorted(row.values), *(["なし（項目がないとき）"] if row.absent else [])])
 
 
-def _names(edition: Edition, table: str) -> dict[str, str]:
-    return {row.code: row.name_ja for row in edition.codes[table].rows} if table in edition.codes else {}
+def _names(edition: Edition, name: str) -> dict[str, str]:
+    return {row.code: row.name_ja for row in edition.codes[name].rows} if name in edition.codes else {}
 
 
 def common_page(edition: Edition) -> str:
@@ -144,13 +154,13 @@ def common_page(edition: Edition) -> str:
         f"# 共通定義（版 {edition.version}）",
         "桁数は文字数です。字形選択子は基底文字と合わせて1文字、補助面の文字も1文字と数えます。",
         "## 出典",
-        _table(("記号", "資料"), _sources(edition)),
+        table(("記号", "資料"), _sources(edition)),
         "## 型と形式",
-        _table(("名称", "意味", "パターン", "検査", "出典"), forms),
+        table(("名称", "意味", "パターン", "検査", "出典"), forms),
         "## 共通コード",
     ]
-    for table in edition.codes.values():
-        parts += _codes(table)
+    for codes in edition.codes.values():
+        parts += _codes(codes)
     return "\n\n".join(parts) + "\n"
 
 
@@ -160,7 +170,7 @@ def errors_page(errors: Iterable[ErrorEntry]) -> str:
     parts = [NOTE, ERRORS_HEAD]
     for title, prefix in FAMILIES:
         rows = (_error(entry) for entry in entries if entry.code.startswith(prefix))
-        parts += [f"## {title}", _table(("コード", "意味", "なすべきこと", "faultcode", "HTTP", "再送"), rows)]
+        parts += [f"## {title}", table(("コード", "意味", "なすべきこと", "faultcode", "HTTP", "再送"), rows)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -210,18 +220,19 @@ def _item(number: int, item: Item) -> tuple[str, ...]:
     )
 
 
-def _codes(table: CodeTable) -> list[str]:
+def _codes(codes: CodeTable) -> list[str]:
     """One code table; columns that no row fills are left out."""
     names = ("code", "name_ja", "group", "valid_from", "valid_to", "provenance")
     titles = ("コード", "名称", "区分", "開始日", "終了日", "出典")
     kept = [
-        (name, title) for name, title in zip(names, titles, strict=True) if any(getattr(r, name) for r in table.rows)
+        (name, title) for name, title in zip(names, titles, strict=True) if any(getattr(r, name) for r in codes.rows)
     ]
-    rows = (tuple(getattr(row, name) for name, _ in kept) for row in table.rows)
-    return [f"### {table.name_ja}（{table.name}）", _table([title for _, title in kept], rows)]
+    rows = (tuple(getattr(row, name) for name, _ in kept) for row in codes.rows)
+    return [f"### {codes.name_ja}（{codes.name}）", table([title for _, title in kept], rows)]
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 

@@ -1,4 +1,4 @@
-"""Write WSDL, XSD, item lists and manifest of an edition from its tables; ``--check`` only compares.
+"""Write WSDL, XSD, item lists, flows and manifest of an edition from its tables; ``--check`` only compares.
 
 Usage: generate_contracts.py [--check] [--edition 1.0]
 """
@@ -17,9 +17,10 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 from contract_docs import common_page, errors_page, unit_page  # noqa: E402 (the path is set above)
 from contract_xml import Schemas  # noqa: E402 (the path is set above)
+from flow_docs import flows_page, flows_picture  # noqa: E402 (the path is set above)
 
 from schemas import manifest  # noqa: E402 (the path is set above)
-from schemas.catalog import HOME, load_edition, load_errors  # noqa: E402 (the path is set above)
+from schemas.catalog import HOME, load_edition, load_errors, load_flows  # noqa: E402 (the path is set above)
 
 
 def document(root: etree._Element) -> bytes:
@@ -37,6 +38,9 @@ def contracts(version: str) -> dict[Path, bytes]:
         files[edition.folder / unit.key / f"{unit.key}.xsd"] = document(schemas.unit(unit))
         files[unit.wsdl] = document(schemas.description(unit))
         files[PAGES / f"{unit.key}.md"] = unit_page(edition, unit).encode("utf-8")
+    flows = load_flows(edition)
+    files[PAGES / "flows.md"] = flows_page(edition, flows).encode("utf-8")
+    files[PAGES.parent / "images" / f"flows-{version}.svg"] = document(flows_picture(edition, flows))
     files[PAGES / "common.md"] = common_page(edition).encode("utf-8")
     files[PAGES / "errors.md"] = errors_page(load_errors().values()).encode("utf-8")
     return files

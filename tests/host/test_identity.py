@@ -24,6 +24,18 @@ def test_an_income_is_known_by_number_year_and_history(edition: Edition) -> None
     assert (found.subject, found.event) == ("1:2025", "1:2025:3")
 
 
+def test_two_instalments_of_one_notice_are_two_records(edition: Edition) -> None:
+    """Year, notice number and 期別 belong to the key: neither takes the place of the other."""
+    record = edition.units["kokuho"].records["chotei"]
+    values = {
+        "atenabango": "1", "zeimoku": "06", "kazeinendo": "2025", "sotonendo": "2025", "tsuchishobango": "77",
+        "kibetsu": "1", "rirekibango": "1",
+    }  # fmt: skip
+    first, second = identify(record, values), identify(record, values | {"kibetsu": "2"})
+    assert first.event == "1:06:2025:2025:77:1:1"
+    assert first.subject != second.subject
+
+
 def test_the_digests_are_those_of_the_definition(edition: Edition) -> None:
     """SHA-256 over sorted key lines, and over the sorted content lines; the order of records does not matter."""
     record = edition.units["juki"].records["jumin"]

@@ -14,8 +14,10 @@ EDITION = HOME / "standard" / "1.0"
 
 @pytest.fixture
 def edition(tmp_path: Path) -> Path:
-    """A copy of the shipped edition to break."""
-    return Path(shutil.copytree(EDITION, tmp_path / "1.0"))
+    """A copy of two of the shipped edition's units to break."""
+    for name in ("common", "juki", "kojinjuminzei"):
+        shutil.copytree(EDITION / name, tmp_path / "1.0" / name)
+    return tmp_path / "1.0"
 
 
 def change(path: Path, old: str, new: str) -> None:
@@ -73,6 +75,16 @@ def test_every_item_code_format_and_digit_count_is_usable() -> None:
                 assert all(len(code) <= item.digits for code in (unit.codes[item.code].codes if item.code else ())), (
                     item
                 )
+
+
+def test_a_key_of_unknown_items_or_of_an_unknown_record_is_named(edition: Path) -> None:
+    """``[keys]`` is checked like the rest of the unit."""
+    path = edition / "juki" / "unit.toml"
+    given = '\n[keys]\njumin = ["atenabangou"]\njumim = ["atenabango"]\n'
+    path.write_text(path.read_text(encoding="utf-8") + given, encoding="utf-8")
+    found = problems(edition)
+    assert any("unknown item 'atenabangou'; nearest: atenabango" in problem for problem in found)
+    assert any("unknown record 'jumim'" in problem for problem in found)
 
 
 def test_numbers_of_persons_stand_only_in_number_use_operations() -> None:
