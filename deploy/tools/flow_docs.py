@@ -66,7 +66,7 @@ def flows_picture(edition: Edition, flows: Iterable[Flow]) -> etree._Element:
     names = {row.code: row.name_ja for row in edition.codes["gyomu"].rows}
     keys = list(names)
     side = CELL * len(keys)
-    width, height = LEFT + side + 10, TOP + side + 10
+    width, height = LEFT + side + 60, TOP + side + 10
     root = etree.Element(f"{{{SVG}}}svg", nsmap={None: SVG}, viewBox=f"0 0 {width} {height}")
     root.set("font-family", "'Noto Sans CJK JP','Noto Sans JP','Hiragino Sans','Yu Gothic',sans-serif")
     _add(root, "title").text = f"業務と業務の間のデータの流れ（版 {edition.version}）"
