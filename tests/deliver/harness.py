@@ -12,8 +12,8 @@ from typing import Any
 from bus.broker.memory import MemoryBroker
 from bus.core.clock import SystemClock
 from bus.core.errors import DeliveryError, JournalError
-from bus.core.ports import Acceptance, Consignment, HttpReply, Verdict
-from bus.core.settings import DeliverySettings
+from bus.core.ports import Acceptance, Consignment, HttpReply, Ids, Verdict
+from bus.core.settings import DeliverySettings, ReliableSettings
 from bus.core.states import State
 from bus.core.types import Endpoint, OnPark
 from bus.deliver.breaker import Breakers
@@ -108,7 +108,7 @@ class Room:
     journal: SqliteJournal
     broker: MemoryBroker
     relay: Relay
-    sender: ScriptedSender
+    sender: Any
     outgoing: PlainOutgoing
     breakers: Breakers
     desk: DeliveryDesk
@@ -142,33 +142,38 @@ async def room(
     *,
     settings: DeliverySettings = FAST,
     endpoints: Sequence[Endpoint] = (TAX,),
-    sender: ScriptedSender | None = None,
+    sender: Any = None,
+    outgoing: PlainOutgoing | None = None,
+    reliable: ReliableSettings | None = None,
+    ids: Ids | None = None,
     max_open: int = 100_000,
     max_resident: int = 1 << 20,
     held_back: bool = False,
+    drain_s: float = 0.2,
 ) -> AsyncIterator[Room]:
     """Open a room on the journal of ``folder``; ``held_back`` keeps the sender's answers back until its gate is set."""
     sender = sender or ScriptedSender()
-    if not held_back:
+    if isinstance(sender, ScriptedSender) and not held_back:
         sender.gate.set()
     path = folder / "journal.sqlite"
     journal = SqliteJournal(path, clock=CLOCK)
     await journal.open()
     broker = MemoryBroker(max_resident, journal.body)
     relay = Relay(journal, broker, clock=CLOCK, sweep_s=settings.sweep_s, max_open=max_open)
-    outgoing, breakers, lines = PlainOutgoing(), Breakers(CLOCK, settings), []
+    outgoing, breakers, lines = outgoing or PlainOutgoing(), Breakers(CLOCK, settings), []
 
     def log(event: str, /, **fields: Any) -> None:
         lines.append({"event": event, **fields})
 
     kit = Kit(journal, broker, sender, outgoing, breakers, CLOCK, relay.taken, relay.settled, log, lambda: 0.5)
+    kit = replace(kit, ids=ids or kit.ids, reliable=lambda: reliable or ReliableSettings())
     desk = DeliveryDesk(kit, settings)
     await relay.start()
     await desk.start(endpoints)
     try:
         yield Room(path, journal, broker, relay, sender, outgoing, breakers, desk, lines)
     finally:
-        await desk.stop(0.2)
+        await desk.stop(drain_s)
         await relay.stop()
         await broker.close()
         await journal.close()
