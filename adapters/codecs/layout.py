@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.characters.charset import ENCODINGS
+from adapters.sdk.item_table import with_fields
 from adapters.sdk.layout import Layout, LayoutField
 from adapters.sdk.problems import Problems
 from adapters.sdk.toml import TomlFile, read_toml
@@ -32,6 +33,7 @@ _LAYOUT_KEYS = {
     "header_line": bool,
     "form": str,
     "absent": str,
+    "table": str,
     "note": str,
 }
 _FIELD_KEYS = {
@@ -67,6 +69,7 @@ def _load(path: Path, problems: Problems) -> Layout | None:
     file = read_toml(path, problems)
     if file is None:
         return None
+    file = with_fields(file, problems)
     for key in file.data:
         if key not in ("layout", "records", "header", "field", "trailer"):
             problems.unknown(path, key, key, ("layout", "records", "header", "field", "trailer"), line=file.line(key))
@@ -89,7 +92,8 @@ def _load(path: Path, problems: Problems) -> Layout | None:
     count = marks.get("count_field", "")
     if not count and any(one.name == "件数" for one in trailer):
         count = "件数"
-    head.pop("note", None)
+    for key in ("note", "table"):
+        head.pop(key, None)
     layout = (
         Layout(
             **head,

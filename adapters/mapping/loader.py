@@ -15,6 +15,7 @@ from adapters.mapping.expressions import SyntaxProblem, parse
 from adapters.mapping.item_check import item_check
 from adapters.mapping.repeat import repeated
 from adapters.mapping.rules import ConstantRule, DerivedRule, ItemRule, Rule, UnmappedRule
+from adapters.sdk.item_table import with_rules
 from adapters.sdk.layout import Layout, LayoutField
 from adapters.sdk.problems import Problems
 from adapters.sdk.toml import TomlFile, read_toml
@@ -23,7 +24,7 @@ from schemas.model import Edition, Item, RecordType, Unit
 
 _POLICIES = ("forbid", "record", "allow")
 _SIDES = ("vendor", "standard")
-_HEAD = ("id", "layout", "record", "direction", "codec_loss", "note")
+_HEAD = ("id", "layout", "record", "direction", "codec_loss", "table", "note")
 _ITEM = ("vendor", "standard", "conversion", "options", "case", "steps", "default", "loss", "note")
 _DERIVED = ("side", "item", "value", "reason", "loss")
 _TABLES = ("mapping", "item", "unmapped", "constant", "derived")
@@ -96,7 +97,7 @@ def _load(path: Path, layout: Layout, edition: Edition, problems: Problems, fold
 def read_mapping(file: TomlFile, layout: Layout, edition: Edition, problems: Problems, folder: Path) -> Mapping | None:
     """The mapping of an already parsed file; ``None`` only together with noted problems."""
     path = file.path
-    file = repeated(file, problems)
+    file = repeated(with_rules(file, problems), problems)
     for key in file.data:
         if key not in _TABLES:
             problems.unknown(path, key, key, _TABLES, line=file.line(key))

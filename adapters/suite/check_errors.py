@@ -34,6 +34,11 @@ class _Bench:
     good: tuple[VendorRecord, ...]
 
     @property
+    def array(self) -> bool:
+        """Whether the records are one JSON document, which is right or wrong as a whole."""
+        return self.pair.layout.kind == "json" and self.pair.layout.form == "array"
+
+    @property
     def single(self) -> bool:
         """Whether a file holds one record only."""
         return len(self.good) == 1
@@ -95,6 +100,10 @@ def _truncated(bench: _Bench) -> Verdict:
     layout = bench.pair.layout
     cut = bench.raw[: -(len(layout.line_end_bytes) + 2)]
     codes = ("CB6014",) if bench.single else ("CB6001",)
+    if bench.array:
+        # how many records had come before the end was missed depends on how the document was read in pieces
+        come = min(len(_errors(bench, cut)[1]), len(bench.good) - 1)
+        return _judge(bench, "error-truncated", cut, ("CB6014",), bench.good[:come], (FILE,))
     if bench.single:
         return _judge(bench, "error-truncated", cut, codes, (), (FILE, "byte="))
     last = bench.good[-1].origin
@@ -134,7 +143,10 @@ def _characters(bench: _Bench) -> Iterator[Verdict]:
     wrong = bytes([0x80 if cp932 else 0xFF]) + b"A" * (width - 1)
     needs_json = (FILE, f"record={target + 1}", f"byte={at}+") if bench.pair.layout.kind == "json" else needs
     raw = bench.raw[:at] + wrong + bench.raw[at + width :]
-    yield _judge(bench, "error-charset", raw, ("CB6002",), kept, needs_json)
+    if bench.array:
+        yield _judge(bench, "error-charset", raw, ("CB6002", "CB6014"), (), (FILE,))
+    else:
+        yield _judge(bench, "error-charset", raw, ("CB6002",), kept, needs_json)
     if width > 1:
         gaiji = b"\xf9\xfc" if cp932 else "\ue000".encode()
         if len(gaiji) == width:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from adapters.mapping.loader import read_mapping
+from adapters.sdk.item_table import with_rules
 from adapters.sdk.problems import Problems
 from adapters.sdk.toml import TomlFile, read_toml
 from adapters.suite.subject import Pair, Subject
@@ -20,6 +21,7 @@ def check_itself(subject: Subject) -> Iterator[Verdict]:
     for pair in subject.pairs:
         problems = Problems()
         file = read_toml(pair.mapping.path, problems)
+        file = with_rules(file, problems) if file is not None else None
         if file is None:
             yield verdict("self-test", pair.name, problems.found)
             continue

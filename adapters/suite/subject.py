@@ -22,6 +22,8 @@ from bus.core.types import Finding
 from schemas.model import Edition
 
 SAMPLES = "samples/samples.toml"
+INTERFACES = "interfaces.toml"
+"""In place of ``adapter.toml`` in a folder of interfaces that several adapters of a vendor share."""
 _SAMPLE_KEYS = ("file", "layout", "mapping", "standard", "gaiji", "note")
 
 
@@ -71,14 +73,16 @@ class Subject:
 
 
 def shipped() -> tuple[str, ...]:
-    """Every ``<vendor>/<unit>`` in the package."""
-    return tuple(sorted(f"{path.parent.parent.name}/{path.parent.name}" for path in VENDORS.glob("*/*/adapter.toml")))
+    """Every ``<vendor>/<unit>`` in the package, and the interfaces that they share (``<vendor>/interfaces``)."""
+    found = (*VENDORS.glob("*/*/adapter.toml"), *VENDORS.glob(f"*/*/{INTERFACES}"))
+    return tuple(sorted(f"{path.parent.parent.name}/{path.parent.name}" for path in found))
 
 
 def load_subject(folder: Path, edition: Edition) -> Subject:
     """Everything below ``folder``; raises ConfigurationError CB6008 with every problem of every file."""
     problems = Problems()
-    definition = load_definition(folder, edition, problems)
+    shared = (folder / INTERFACES).is_file()
+    definition = _interfaces(folder, edition, problems) if shared else load_definition(folder, edition, problems)
     layouts = {path: load_layout(path, problems) for path in sorted(folder.glob("layout/*.toml"))}
     pairs: dict[str, Pair] = {}
     for path in sorted(folder.glob("mapping/*.toml")):
@@ -90,6 +94,20 @@ def load_subject(folder: Path, edition: Edition) -> Subject:
     problems.raise_if_any()
     assert definition is not None
     return Subject(folder, definition, edition, tuple(pairs.values()), tuple(samples))
+
+
+def _interfaces(folder: Path, edition: Edition, problems: Problems) -> Definition | None:
+    """A definition without flows: the interfaces of a vendor."""
+    file = read_toml(folder / INTERFACES, problems)
+    if file is None:
+        return None
+    head = file.data.get("interfaces", {})
+    texts = [str(head.get(key, "")) for key in ("vendor", "vendor_ja", "name_ja", "edition")]
+    if not all(texts):
+        problems.add(file.path, "interfaces", expected="vendor, vendor_ja, name_ja, edition", got="not all of them")
+        return None
+    vendor, vendor_ja, name_ja, version = texts
+    return Definition(vendor, vendor_ja, folder.name, name_ja, version, folder, ())
 
 
 def _pair(
@@ -163,7 +181,7 @@ def _register(path: Path, problems: Problems) -> GaijiRegister:
 def find_folder(name: str, folder: Path | None = None) -> Path:
     """The folder of ``<vendor>/<unit>``, or the one given; raises ConfigurationError CB7014 when there is none."""
     place = folder if folder is not None else VENDORS / name
-    if not (place / "adapter.toml").is_file():
+    if not (place / "adapter.toml").is_file() and not (place / INTERFACES).is_file():
         if folder is None:
             expected = one_of(name, shipped(), "VENDOR/UNIT")
             raise ConfigurationError("CB7014", [Finding("CB7014", path="VENDOR/UNIT", expected=expected, got=name)])

@@ -13,6 +13,7 @@ import adapters.sdk
 
 SURFACE = {
     "adapters.sdk.errors": {"adapter_error", "code_points", "describe", "finding"},
+    "adapters.sdk.item_table": {"COLUMNS", "KEY", "NEEDED", "with_fields", "with_rules"},
     "adapters.sdk.layout": {"Layout", "LayoutField"},
     "adapters.sdk.problems": {"Problems"},
     "adapters.sdk.protocols": {"Codec", "Reading"},

@@ -1,0 +1,194 @@
+"""Synthetic records of any unit that keep the standard, made from its tables alone. No value belongs to anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from random import Random
+from typing import Final
+
+from bus.core import datarules
+from bus.wire.rules import compile_rule
+from schemas.model import Condition, Item, RecordType, Rule, Unit
+
+MUNICIPALITY: Final = "990019"
+ROUNDS: Final = 400
+"""Attempts at mending a record whose rules contradict its first values."""
+
+_KANJI: Final = "架空地域試験合成見本町村山川田中林森東西南北春夏秋冬凜熙堯瑤薔薇"
+_KANA: Final = (
+    "アイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワヲンガギグゲゴパピプペポ"
+)
+_SURNAMES: Final = (("架空", "カクウ"), ("試験", "シケン"), ("見本", "ミホン"), ("合成", "ゴウセイ"))
+_GIVEN: Final = (("太郎", "タロウ"), ("花子", "ハナコ"), ("凜", "リン"), ("熙", "ヒロシ"), ("瑤子", "ヨウコ"))
+_WORDINGS: Final = ("年月日不詳",)
+_FIXED: Final[Mapping[str, str]] = {
+    "dantaikodo": MUNICIPALITY,
+    "kohifutanshabango": "5400001" + datarules.check_digit_hokenshabango("5400001"),
+    "hokenshabango6": "13805" + datarules.check_digit_hokenshabango("13805"),
+    "daijesuto": "0" * 64,
+    "nenkinkodo": "1150",
+    "shimei": "",
+}
+_DIGITS: Final[Mapping[str, int]] = {
+    "choazakodo": 7,
+    "juminhyokodo": 11,
+    "yubinbango": 7,
+    "kisonenkinbango": 10,
+    "kaigohihokenshabango": 10,
+    "kokihihokenshabango": 8,
+    "kinyukikankodo": 4,
+    "shitenkodo": 3,
+    "kozabango": 7,
+    "fudosanbango": 13,
+    "chibanbubun": 3,
+    "hyoshikibango": 4,
+    "nenkinhokenshakodo": 3,
+    "iryokikankodo": 10,
+    "jigyoshobango": 10,
+    "edaban2": 2,
+    "jukyushashobango10": 10,
+}
+
+
+class NoRecordError(ValueError):
+    """No values were found that keep every rule of a record; the text names record and rule."""
+
+
+def atenabango(number: int) -> str:
+    """The ``number``-th 宛名番号 of the synthetic town."""
+    return f"{number:014d}{datarules.check_digit_atenabango(f'{number:014d}') or '0'}"
+
+
+def synthetic(
+    unit: Unit, record: RecordType, random: Random, known: Mapping[str, str] | None = None, *, share: float = 0.5
+) -> dict[str, str]:
+    """A record with every mandatory item and about ``share`` of the others, mended until each rule holds.
+
+    ``known`` are values that stay. Errors: NoRecordError.
+    """
+    known = known or {}
+    items = {item.name: item for item in record.items}
+    values = {
+        name: known[name] if name in known else value(unit, item, random)
+        for name, item in items.items()
+        if name in known or item.mandatory or random.random() < share
+    }
+    rules = [rule for rule in unit.rules if rule.record == record.name]
+    checks = [(rule, compile_rule(rule)) for rule in rules]
+    for _ in range(ROUNDS):
+        broken = [rule for rule, holds in checks if not holds(values)]
+        if not broken:
+            return {name: values[name] for name in items if name in values}
+        _mend(unit, items, values, random.choice(broken), random, known)
+    raise NoRecordError(f"{unit.key}.{record.name}: {broken[0].name}")
+
+
+def value(unit: Unit, item: Item, random: Random) -> str:
+    """A right value of one item."""
+    if item.code:
+        return random.choice(sorted(unit.codes[item.code].codes))
+    if item.format:
+        return _formatted(item, random)
+    return _typed(item, random)
+
+
+def _formatted(item: Item, random: Random) -> str:  # noqa: PLR0911 (one format, one line)
+    kind = item.format
+    if kind in _DIGITS:
+        width = min(_DIGITS[kind], item.digits)
+        return f"{random.randrange(1, 10**width):0{width}d}"
+    match kind:
+        case "atenabango":
+            return atenabango(random.randrange(1, 100_000))
+        case "kojinbango":
+            first = f"{random.randrange(10**11):011d}"
+            return first + datarules.check_digit_kojinbango(first)
+        case "hojinbango":
+            rest = f"{random.randrange(10**12):012d}"
+            return datarules.check_digit_hojinbango(rest) + rest
+        case "hokenshabango":
+            first = f"{random.randrange(10**7):07d}"
+            return first + datarules.check_digit_hokenshabango(first)
+        case "kohijukyushabango":
+            first = f"{random.randrange(10**6):06d}"
+            return first + datarules.check_digit_hokenshabango(first)
+        case "nengetsu":
+            return f"{random.randint(1990, 2026)}-{random.randint(1, 12):02d}"
+        case "fushobi":
+            return random.choice(_WORDINGS)
+        case "shimei":
+            return _name(item, random)
+        case "denwabango":
+            return f"000-0000-{random.randrange(10**4):04d}"
+        case "ikkatsuid" | "bunshobango" | "rottobango" | "shokuinbango":
+            return f"{random.choice('ABCDEF')}{random.randrange(10**5):05d}"
+        case _:
+            return _FIXED[kind]
+
+
+def _name(item: Item, random: Random) -> str:
+    surname, given = random.choice(_SURNAMES), random.choice(_GIVEN)
+    kana = item.name.endswith("furigana")
+    return f"{surname[kana]}\u3000{given[kana]}"
+
+
+def _typed(item: Item, random: Random) -> str:  # noqa: PLR0911 (one type, one line)
+    match item.type:
+        case "DATE":
+            return f"{random.randint(1990, 2025)}-{random.randint(1, 12):02d}-{random.randint(1, 28):02d}"
+        case "YEAR":
+            return str(random.randint(2018, 2026))
+        case "TIME":
+            return f"{random.randrange(24):02d}:{random.randrange(60):02d}:{random.randrange(60):02d}"
+        case "DATETIME":
+            return f"2026-{random.randint(1, 12):02d}-{random.randint(1, 28):02d}T08:30:00+09:00"
+        case "9":
+            return str(random.randrange(10 ** min(item.digits, 7)))
+        case "S9":
+            return str(random.randrange(-(10 ** min(item.digits, 6)), 10 ** min(item.digits, 7)))
+        case "9V":
+            whole = str(random.randrange(10 ** min(item.digits, 5)))
+            return f"{whole}.{random.randrange(10**item.scale):0{item.scale}d}" if item.scale else whole
+        case "N":
+            letters = _KANA if "furigana" in item.name else _KANJI
+            return "".join(random.choice(letters) for _ in range(random.randint(1, min(item.digits, 14))))
+        case _:
+            return "".join(
+                random.choice("0123456789ABCDEFGHJKLMNP") for _ in range(random.randint(1, min(item.digits, 9)))
+            )
+
+
+def _mend(
+    unit: Unit, items: Mapping[str, Item], values: dict[str, str], rule: Rule, random: Random, known: Mapping[str, str]
+) -> None:
+    """Make one condition of the rule hold, or, when all are out of reach, make the rule not apply."""
+    conditions = [one for one in rule.then if not set(one.items) <= set(known)]
+    if conditions and (random.random() < 0.8 or not rule.when):
+        for condition in conditions:
+            _make(unit, items, values, condition, random)
+        return
+    for condition in rule.when:
+        for name in condition.items:
+            if name in known:
+                continue
+            if items[name].mandatory or condition.op in {"absent", "not in", "unlike"}:
+                values[name] = value(unit, items[name], random)
+            else:
+                values.pop(name, None)
+
+
+def _make(unit: Unit, items: Mapping[str, Item], values: dict[str, str], condition: Condition, random: Random) -> None:
+    name = random.choice(condition.items)
+    match condition.op:
+        case "present":
+            values.setdefault(name, value(unit, items[name], random))
+        case "in":
+            if values.get(name) not in condition.values:
+                values[name] = random.choice(condition.values)
+        case "like":
+            values[name] = value(unit, items[name], random)
+        case _:
+            if items[name].mandatory:
+                values[name] = value(unit, items[name], random)
+            else:
+                values.pop(name, None)

@@ -1,0 +1,93 @@
+"""The files and documents of the fictitious vendors, written and read without the adapters' codecs.
+
+Vendor A: fixed-length records in CP932, numbers with zeros on the left, everything else with spaces on the right.
+Vendor B: JSON documents, and CSV in UTF-8 with a line of names. Vendor C: the same CSV in CP932.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from adapters.simulators.dialects import Column
+
+ENCODING: Final = "cp932"
+
+Row = Mapping[str, str]
+
+
+def fixed(columns: Sequence[Column], row: Row) -> bytes:
+    """One record of vendor A. Errors: ValueError for a value that is longer than its field."""
+    return b"".join(_field(one.name, row.get(one.name, ""), one.bytes, zeros=one.zeros) for one in columns)
+
+
+def plain_field(name: str, text: str, width: int) -> bytes:
+    """A field that is no data item: a running number or a result."""
+    return _field(name, text, width, zeros=False)
+
+
+def _field(name: str, text: str, width: int, *, zeros: bool) -> bytes:
+    raw = text.encode(ENCODING)
+    if len(raw) > width:
+        raise ValueError(f"{name}: {len(raw)} > {width} bytes")
+    return raw.rjust(width, b"0") if zeros and raw else raw.ljust(width)
+
+
+def from_fixed(columns: Sequence[Column], record: bytes, start: int = 0) -> dict[str, str]:
+    """The row of one record of vendor A that begins at ``start``."""
+    row: dict[str, str] = {}
+    for one in columns:
+        text = record[start : start + one.bytes].decode(ENCODING).rstrip(" ")
+        row[one.name] = (text.lstrip("0") or "0") if one.zeros and text else text
+        start += one.bytes
+    return row
+
+
+def size(columns: Sequence[Column]) -> int:
+    """Bytes of a record of vendor A, the line end left out."""
+    return sum(one.bytes for one in columns)
+
+
+def document(columns: Sequence[Column], row: Row) -> dict[str, Any]:
+    """A row as vendor B's JSON: groups nested, absent items left out."""
+    found: dict[str, Any] = {}
+    for one in columns:
+        if text := row.get(one.name, ""):
+            place = found
+            for name in one.path[:-1]:
+                place = place.setdefault(name, {})
+            place[one.path[-1]] = text
+    return found
+
+
+def from_document(columns: Sequence[Column], value: Mapping[str, Any]) -> dict[str, str]:
+    """The row of vendor B's JSON."""
+    row: dict[str, str] = {}
+    for one in columns:
+        place: Any = value
+        for name in one.path:
+            place = place.get(name, "") if isinstance(place, Mapping) else ""
+        row[one.name] = str(place)
+    return row
+
+
+def table(columns: Sequence[Column], rows: Iterable[Row], encoding: str = "utf-8") -> bytes:
+    """CSV with a line of names, CRLF."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow([one.name for one in columns])
+    writer.writerows([row.get(one.name, "") for one in columns] for row in rows)
+    return out.getvalue().encode(encoding)
+
+
+def from_table(data: bytes, encoding: str = "utf-8") -> list[dict[str, str]]:
+    """The rows of such a file."""
+    return list(csv.DictReader(io.StringIO(data.decode(encoding), newline="")))
+
+
+def dumps(value: Any) -> bytes:
+    """JSON in UTF-8 without spaces, characters as they are."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,0 +1,228 @@
+"""Draft the interface definitions of a fictitious vendor from its house rules and the contracts of the standard.
+
+    deploy/tools/draft_interfaces.py VENDOR [UNIT ...]
+
+Writes ``adapters/vendors/<vendor>/interfaces/`` (layouts, mappings, item tables, code tables, golden samples) and
+``adapters/vendors/<vendor>/<unit>/`` (adapter.toml, README.md) for units that have no folder yet. What is there is
+not overwritten: from then on the files are the vendor's and are kept by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from adapters.population.records import atenabango, synthetic  # noqa: E402 - the path is set above
+from adapters.simulators import dialects, papers  # noqa: E402 - the same
+from adapters.simulators.dialects import Column  # noqa: E402 - the same
+from adapters.suite.golden import write_records  # noqa: E402 - the same
+from schemas.catalog import load_edition  # noqa: E402 - the same
+from schemas.model import Edition, Operation, RecordType, Unit  # noqa: E402 - the same
+
+VENDORS = ROOT / "adapters" / "vendors"
+NAMES = {"a": "A社", "b": "B社", "c": "C社"}
+SAMPLE_RECORDS = 3
+CONVERSIONS = {
+    "copy": ("copy", ""),
+    "flag": ("flag", "on=Y;off=N"),
+    "wareki": ("wareki", "open_start=0000000;open_end=9999999"),
+    "slash": ("date_slash", ""),
+    "digits": ("date_digits", ""),
+    "month": ("month_digits", ""),
+    "time": ("time_digits", ""),
+    "half": ("kana_half_full", ""),
+    "hira": ("kana_hira", ""),
+    "postal": ("punctuate", "pattern=###-####"),
+    "pension": ("punctuate", "pattern=####-######"),
+}
+ECHO = "照会番号"
+RESULT = "結果"
+CODE = "結果コード"
+ECHO_BYTES, RESULT_BYTES, CODE_BYTES = 8, 2, 8
+
+
+def written(path: Path, text: str | bytes) -> None:
+    """Write a file that is not there yet."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8"))
+
+
+def names_of(names: Iterable[str]) -> str:
+    """A list of names as TOML."""
+    return "[" + ", ".join(f'"{name}"' for name in names) + "]"
+
+
+@dataclass(frozen=True)
+class Draft:
+    """One vendor's drafts."""
+
+    vendor: str
+    edition: Edition
+
+    @property
+    def folder(self) -> Path:
+        """Where its interfaces are defined."""
+        return VENDORS / self.vendor / "interfaces"
+
+    def begin(self) -> None:
+        """What every interface shares."""
+        name = NAMES[self.vendor]
+        written(
+            self.folder / "interfaces.toml",
+            f"# {name}の連携仕様: 業務システムが他の業務システムと交わすファイル・電文の様式（架空）\n"
+            f'[interfaces]\nvendor = "{self.vendor}"\nvendor_ja = "{name}"\nname_ja = "{name} 連携仕様"\n'
+            'edition = "1.0"\n',
+        )
+
+    def record(self, unit: Unit, record: RecordType) -> str:
+        """Item table, code tables, layouts, mappings and a golden sample of a record; its name."""
+        name = f"{unit.key}.{record.name}"
+        columns = dialects.columns(self.vendor, unit, record)
+        written(self.folder / "items" / f"{name}.csv", self._table(columns))
+        for one in columns:
+            if one.form == "code":
+                self._codes(unit, one.item.code)
+        for kind in {"a": ("fixed",), "b": ("json", "csv")}.get(self.vendor, ("csv",)):
+            self._pair(unit, record, columns, kind)
+        return name
+
+    def _table(self, columns: Iterable[Column]) -> str:
+        head = {"a": "vendor,type,bytes,pad", "b": "vendor,type,path"}.get(self.vendor, "vendor,type")
+        lines = [f"{head},standard,conversion,options,reason"]
+        for one in columns:
+            conversion, options = CONVERSIONS.get(one.form, ("code", f"table=codes/{one.item.code}.csv"))
+            kind = "N" if one.item.type == "N" and one.form in {"copy", "hira"} else "X"
+            kind = "N" if one.form == "code" and self.vendor == "b" else kind
+            cells = [one.name, "9" if one.zeros and self.vendor == "a" else kind]
+            if self.vendor == "a":
+                cells += [str(one.bytes), "left-zero" if one.zeros else ""]
+            if self.vendor == "b":
+                cells.append(".".join(one.path))
+            lines.append(",".join([*cells, one.item.name, conversion, options, ""]))
+        return "\n".join(lines) + "\n"
+
+    def _codes(self, unit: Unit, table: str) -> None:
+        codes = dialects.vendor_codes(self.vendor, unit.codes[table])
+        names = {row.code: row.name_ja for row in unit.codes[table].rows}
+        lines = ["vendor,standard,name_ja", *(f"{theirs},{ours},{names[ours]}" for ours, theirs in codes.items())]
+        written(self.folder / "codes" / f"{table}.csv", "\n".join(lines) + "\n")
+
+    def _pair(self, unit: Unit, record: RecordType, columns: tuple[Column, ...], kind: str) -> None:
+        name = f"{unit.key}.{record.name}" + ("" if self.vendor == "a" else f".{kind}")
+        written(self.folder / "layout" / f"{name}.toml", self.layout(unit, record, name, columns, kind))
+        written(self.folder / "mapping" / f"{name}.toml", self.mapping(unit, record, name))
+        sample = self.folder / "samples" / f"{unit.key}.{record.name}"
+        rows = self._truth(unit, record)
+        theirs = [dialects.to_vendor(self.vendor, unit, record, row) for row in rows]
+        suffix = {"fixed": "dat", "json": "json"}.get(kind, "csv")
+        body = {
+            "fixed": lambda: b"".join(papers.fixed(columns, row) + b"\r\n" for row in theirs),
+            "json": lambda: papers.dumps([papers.document(columns, row) for row in theirs]),
+            "csv": lambda: papers.table(columns, theirs, "cp932" if self.vendor == "c" else "utf-8"),
+        }[kind]()
+        written(sample.with_name(f"{sample.name}.{suffix}"), body)
+        golden = sample.with_name(f"{sample.name}.xml")
+        if not golden.exists():
+            with golden.open("wb") as stream:
+                write_records(stream, unit, record, rows)
+
+    def layout(self, unit: Unit, record: RecordType, name: str, columns: tuple[Column, ...], kind: str) -> str:
+        """The head of a layout."""
+        title = f"# {NAMES[self.vendor]} {unit.name_ja}: {record.name}（項目は items/{unit.key}.{record.name}.csv）\n"
+        head = [f'id = "{self.vendor}.{name}"', f'table = "items/{unit.key}.{record.name}.csv"']
+        head += {
+            "fixed": [
+                'kind = "fixed"',
+                'encoding = "cp932"',
+                "gaiji = true",
+                f"record_bytes = {papers.size(columns)}",
+                'line_end = "crlf"',
+            ],
+            "json": ['kind = "json"', 'encoding = "utf-8"', 'form = "array"', 'absent = "omit"'],
+            "csv": [
+                'kind = "delimited"',
+                f'encoding = "{"cp932" if self.vendor == "c" else "utf-8"}"',
+                "header_line = true",
+                'line_end = "crlf"',
+            ],
+        }[kind]
+        return title + "[layout]\n" + "\n".join(head) + "\n"
+
+    def mapping(self, unit: Unit, record: RecordType, name: str) -> str:
+        """The head of a mapping."""
+        return (
+            f"# {NAMES[self.vendor]} {unit.name_ja}: {record.name} と標準の対応\n[mapping]\n"
+            f'id = "{self.vendor}.{name}"\nlayout = "layout/{name}.toml"\nrecord = "{unit.key}.{record.name}"\n'
+            f'table = "items/{unit.key}.{record.name}.csv"\n'
+        )
+
+    def _truth(self, unit: Unit, record: RecordType) -> list[dict[str, str]]:
+        names = {item.name for item in record.items}
+        rows = []
+        for number in range(1, SAMPLE_RECORDS + 1):
+            random = Random(f"{unit.key}.{record.name}/{number}")
+            known = {"atenabango": atenabango(number)} if "atenabango" in names else {}
+            rows.append(synthetic(unit, record, random, known, share=1.0 if number == 1 else 0.5))
+        return rows
+
+
+def carried(unit: Unit) -> dict[str, RecordType]:
+    """The records that a unit's own operations carry or ask with; the control records of bulk transfers left out."""
+    found: dict[str, RecordType] = {}
+    for operation in unit.operations.values():
+        if operation.record:
+            found[operation.record] = unit.records[operation.record]
+        if operation.request_record and operation.pattern in {"inquiry", "late"}:
+            found[operation.request_record] = unit.records[operation.request_record]
+    return found
+
+
+def consumed(edition: Edition, unit: str) -> list[Operation]:
+    """The operations of other units that a unit may use."""
+    return [
+        operation
+        for other in edition.units.values()
+        if other.key != unit
+        for operation in other.operations.values()
+        if unit in operation.consumers or "*" in operation.consumers
+    ]
+
+
+def samples_of(folder: Path) -> str:
+    """``samples.toml`` of all samples in the folder."""
+    lines = ["# 合成データによるサンプルと、標準での正しい読み / synthetic golden pairs\n"]
+    for path in sorted((folder / "samples").iterdir()):
+        if path.suffix in {".dat", ".csv", ".json"}:
+            layout = path.stem if path.suffix == ".dat" else path.name
+            lines.append(
+                f'[[sample]]\nfile = "{path.name}"\nlayout = "layout/{layout}.toml"\n'
+                f'mapping = "mapping/{layout}.toml"\nstandard = "{path.stem}.xml"\n'
+            )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Draft what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("vendor", choices=sorted(NAMES))
+    parser.add_argument("unit", nargs="*")
+    arguments = parser.parse_args()
+    edition = load_edition()
+    draft = Draft(arguments.vendor, edition)
+    draft.begin()
+    for key in arguments.unit or edition.units:
+        for record in carried(edition.units[key]).values():
+            draft.record(edition.units[key], record)
+    (draft.folder / "samples" / "samples.toml").write_text(samples_of(draft.folder), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
