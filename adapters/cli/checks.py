@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adapters.characters.register import load_register
+from adapters.host.agreed import agreed_repertoire
 from adapters.host.definition import Definition, definition_folder, load_definition
 from adapters.sdk.problems import Problems
 from adapters.suite.subject import load_subject
@@ -37,6 +38,7 @@ def check_site(site: Site) -> tuple[Finding, ...]:
             except ConfigurationError as error:
                 problems.found.extend(one for one in error.findings if one not in problems.found)
         _check_tables(site, spec, problems)
+        agreed_repertoire(site, spec, problems)
         gaiji = spec.settings.get("gaiji")
         if gaiji:
             try:

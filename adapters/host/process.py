@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 import uvloop
 
+from adapters.host.agreed import agreed_repertoire
 from adapters.host.attached import Enclosures
 from adapters.host.bus_client import BusClient
 from adapters.host.carriers.base import Carrier
@@ -189,6 +190,7 @@ class Host:
             self.edition,
             self.site.folder / str(register) if register else None,
             tables=self.site.folder / str(tables) if tables else None,
+            repertoire=agreed_repertoire(self.site, self.spec, problems),
         )
         try:
             translators.load()

@@ -10,10 +10,12 @@ from adapters.characters.register import EMPTY, GaijiRegister, load_register
 from adapters.codecs.factory import make_codec
 from adapters.codecs.layout import load_layout
 from adapters.mapping import Mapping, load_mapping
+from adapters.sdk.errors import adapter_error, code_points, finding
 from adapters.sdk.problems import Problems
 from adapters.sdk.protocols import Codec
 from adapters.sdk.types import Converted, Origin, VendorRecord
 from bus.core.errors import AdapterError, ConfigurationError
+from bus.core.repertoire import Repertoire
 from schemas.model import Edition
 
 Key = tuple[Path, Path]
@@ -21,14 +23,23 @@ Key = tuple[Path, Path]
 
 @dataclass(frozen=True, slots=True)
 class Translator:
-    """Vendor bytes to standard items and back, for one layout and mapping."""
+    """Vendor bytes to standard items and back, for one layout and mapping.
+
+    With a ``repertoire`` agreed for the vendor's system nothing outside it goes in or out; ``written`` are the
+    sequences for which its register has a code.
+    """
 
     codec: Codec
     mapping: Mapping
+    repertoire: Repertoire | None = None
+    written: Table[str, str] = field(default_factory=dict)
 
     def to_standard(self, record: VendorRecord) -> Converted:
         """The standard's items of a decoded record; AdapterError with every problem of it."""
-        return self.mapping.to_standard(record)
+        found = self.mapping.to_standard(record)
+        if self.repertoire is not None:
+            self._keep_to(self.repertoire, found.values, record.origin)
+        return found
 
     def to_vendor(self, values: Table[str, str]) -> Converted:
         """The vendor's items; AdapterError with every problem but those of widths and characters (``encode``)."""
@@ -36,10 +47,23 @@ class Translator:
 
     def encode(self, values: Table[str, str]) -> bytes:
         """One vendor record; AdapterError with the standard's item names beside the vendor's."""
+        if self.repertoire is not None:
+            self._keep_to(self.repertoire, values, Origin())
         try:
             return self.codec.encode_record(values)
         except AdapterError as error:
             raise self.mapping.named(error) from error
+
+    def _keep_to(self, repertoire: Repertoire, values: Table[str, str], origin: Origin) -> None:
+        """AdapterError CB6022 for characters that are neither of the agreed set nor written by the register."""
+        bad = [
+            finding("CB6022", origin, item, expected=repertoire.name_ja, got=code_points(unit))
+            for item, text in values.items()
+            for _, unit in repertoire.outside(text)
+            if unit not in self.written
+        ]
+        if bad:
+            raise adapter_error(bad)
 
     def decode(self, raw: bytes, name: str, record_no: int) -> VendorRecord:
         """One vendor record that stands alone."""
@@ -58,6 +82,7 @@ class Translators:
     register_path: Path | None = None
     register: GaijiRegister = EMPTY
     tables: Path | None = None
+    repertoire: Repertoire | None = None
     _keys: list[Key] = field(default_factory=list, init=False)
     _made: dict[Key, Translator] = field(default_factory=dict, init=False)
     _seen: tuple[int, int] = field(default=(0, 0), init=False)
@@ -101,7 +126,9 @@ class Translators:
         if mapping is None:
             return
         try:
-            self._made[key] = Translator(make_codec(layout, self.register, self.tables), mapping)
+            self._made[key] = Translator(
+                make_codec(layout, self.register, self.tables), mapping, self.repertoire, self.register.to_code
+            )
         except ConfigurationError as error:
             problems.found.extend(error.findings)
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from bus.core.channel import ANYBODY_WITH_THE_SECRET, Caller, TlsClient
+from bus.core.repertoire import Repertoire
 from bus.core.states import State
 from bus.core.values import value
 
@@ -104,6 +105,7 @@ class Endpoint:
     as ``<id>``, the bus as ``chiikibus``); it never appears in a repr. ``security`` is ``None`` where nothing is asked
     of messages beyond that credential.
     ``reliable`` endpoints get queued deliveries in a sequence; from ``reliable_required`` ones nothing else is taken.
+    ``repertoire`` is the set of characters that all it sends has to be of, ``None`` where nothing is agreed.
     ``caller`` says how it proves who it is, ``tls`` how an ``https`` address is called; ``dial`` names address and TLS
     together: calls to the same share connections.
     """
@@ -125,6 +127,7 @@ class Endpoint:
     security: EndpointSecurity | None = None
     caller: Caller = ANYBODY_WITH_THE_SECRET
     tls: TlsClient | None = None
+    repertoire: Repertoire | None = field(default=None, repr=False)
     key: str = field(init=False, repr=False, compare=False)
     dial: str = field(init=False, repr=False, compare=False)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import field
+from functools import partial
 from typing import Final
 
 from lxml import etree
@@ -18,6 +19,7 @@ from bus.pipeline.disclosure import withhold
 from bus.pipeline.house import House
 from bus.pipeline.late import LATE, has_answer
 from bus.pipeline.parse import LARGE
+from bus.pipeline.repertoire import both
 from bus.pipeline.security import inspect_reply
 from bus.pipeline.tables import ANSWER_SUFFIX
 from bus.wire import envelope, fault_form, safe_xml
@@ -73,10 +75,11 @@ async def judge(house: House, exchange: Exchange, reply: HttpReply) -> Answer:
     if read.body.tag != operation.output:
         raise _bad("Body", operation.output, str(read.body.tag)[:128])
     contract = house.tables.contracts[operation.unit]
+    inspect = contract.validate if target.repertoire is None else partial(both, contract, target.repertoire)
     if len(reply.body) < LARGE:
-        findings = contract.validate(read.body)
+        findings = inspect(read.body)
     else:
-        findings = await asyncio.to_thread(contract.validate, read.body)
+        findings = await asyncio.to_thread(inspect, read.body)
     if findings:
         raise DeliveryError("CB1017", findings)
     if right is not None and right.withhold and withhold(read.body, right.withhold):

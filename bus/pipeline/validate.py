@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from bus.core.errors import WireError
 from bus.core.types import Exchange
 from bus.pipeline import attachments
 from bus.pipeline.house import House
 from bus.pipeline.parse import LARGE
+from bus.pipeline.repertoire import both
 
 
 async def validate(house: House, exchange: Exchange) -> None:
     """Errors: CB1016, E0001 to E0004 with every finding. A body that its route carries unread is not judged.
 
+    The body of a sender with an agreed repertoire has no other characters (E0002).
     With attachments also CB1050, CB1054, CB1056: the references to them are followed first.
     """
     if exchange.request.package is not None:
@@ -28,9 +31,11 @@ async def validate(house: House, exchange: Exchange) -> None:
             exchange.opaque = True
             return
     contract = house.tables.contracts[exchange.unit]
+    repertoire = exchange.sender.repertoire
+    judge = contract.validate if repertoire is None else partial(both, contract, repertoire)
     if len(exchange.request.body) < LARGE:
-        findings = contract.validate(exchange.body)
+        findings = judge(exchange.body)
     else:
-        findings = await asyncio.to_thread(contract.validate, exchange.body)
+        findings = await asyncio.to_thread(judge, exchange.body)
     if findings:
         raise WireError(findings[0].code, findings)

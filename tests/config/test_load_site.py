@@ -375,3 +375,18 @@ def test_the_wrong_standard_stops_with_its_own_code(folder: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         load_site(folder)
     assert caught.value.code == "CB7003"
+
+
+def test_a_repertoire_is_read_by_name_or_from_a_list(folder: Path) -> None:
+    """An unknown name gets the nearest known one; a list with a wrong line is named with it."""
+    tax = 'id = "tax", '
+    change(folder / "endpoints.toml", tax, f'{tax}repertoire = "jisx0213", ')
+    endpoint = load_site(folder).endpoint("990019", "tax")
+    assert endpoint is not None
+    assert endpoint.repertoire is not None
+    assert endpoint.repertoire.name == "jisx0213"
+    change(folder / "endpoints.toml", '"jisx0213"', '"jisx0214"')
+    assert "jisx0213" in only(folder).expected
+    change(folder / "endpoints.toml", '"jisx0214"', '"own.txt"')
+    (folder / "own.txt").write_text("U+3042\nnonsense\n", encoding="utf-8")
+    assert "own.txt:2" in only(folder).got

@@ -20,7 +20,7 @@ RETURNED = "returned"
 """A record of a notice that was refused for a character: the bus keeps the notice, and here its character is noted."""
 
 
-HOLDABLE = frozenset({"CB6003", "CB6007", "CB6021"})
+HOLDABLE = frozenset({"CB6003", "CB6007", "CB6021", "CB6022"})
 """A decision in the gaiji register mends these; everything else needs other bytes or another mapping."""
 _CHARACTER = re.compile(r"U\+[0-9A-F]{4,6}(?: U\+[0-9A-F]{4,6})*|[0-9A-F]{2,8}")
 

@@ -11,6 +11,7 @@ from bus.core.channel import TlsClient
 from bus.core.config.reader import CONTRADICTION, MISSING, TWICE, UNKNOWN_NAME, WRONG_VALUE, Table, one_of
 from bus.core.config.tls import read_caller, read_client, read_server
 from bus.core.datarules import dantaikodo_ok
+from bus.core.repertoire import Repertoire, read_list, repertoire, repertoire_names
 from bus.core.settings import (
     AdapterSpec,
     AttachmentSettings,
@@ -305,6 +306,7 @@ def read_endpoints(
             secret=read_secret(secret_path(folder, municipality, endpoint_id)),
             caller=read_caller(table.table("caller"), folder) if table.has("caller") else base.caller,
             tls=_calling(table, folder, address, outgoing),
+            repertoire=_repertoire(table, folder),
         )
         table.finish()
         if any(entry.value.key == endpoint.key for entry in found):
@@ -322,6 +324,23 @@ def _calling(table: Table, folder: Path, address: str, outgoing: TlsClient | Non
     if not protected:
         table.report(CONTRADICTION, "tls", expected="an https address", got=address or "no address")
     return read_client(table.table("tls"), folder, outgoing.material if outgoing else None, named=True)
+
+
+def _repertoire(table: Table, folder: Path) -> Repertoire | None:
+    """The agreed set of characters: by name, or a list of one's own (``.txt`` in the site folder)."""
+    name = table.text("repertoire")
+    if not name:
+        return None
+    if name.endswith(".txt"):
+        try:
+            return read_list(folder / name)
+        except (OSError, ValueError) as error:
+            table.report(WRONG_VALUE, "repertoire", expected="U+XXXX ...", got=str(error))
+            return None
+    if name not in repertoire_names():
+        table.report(UNKNOWN_NAME, "repertoire", expected=one_of(name, repertoire_names(), "repertoire"), got=name)
+        return None
+    return repertoire(name)
 
 
 def secret_path(folder: Path, municipality: str, endpoint_id: str) -> Path:
