@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 
-from schemas.model import CodeTable, Condition, Rule
+from schemas.model import CodeTable, Condition, Rule, Side
 
 SELECTOR_RANGES = ((0xFE00, 0xFE0F), (0xE0100, 0xE01EF))
 FORBIDDEN_RANGES = ((0xE000, 0xF8FF), (0xF0000, 0xFFFFF))
@@ -112,6 +113,8 @@ def keeps(rule: Rule, values: Mapping[str, str]) -> bool:
 
 
 def _holds(condition: Condition, values: Mapping[str, str]) -> bool:
+    if condition.op in ("==", "<=", "<"):
+        return _compares(condition, values)
     return any(_one(condition, values.get(name)) for name in condition.items)
 
 
@@ -124,3 +127,27 @@ def _one(condition: Condition, value: str | None) -> bool:
     if condition.op in ("like", "unlike"):
         return (re.fullmatch(condition.values[0], value) is not None) == positive
     return positive
+
+
+def _compares(condition: Condition, values: Mapping[str, str]) -> bool:
+    """The order of two sums, or of two moments written year first; nothing is asked of a side that is not there."""
+    left, right = condition.left, condition.right
+    if not any(name in values for name in left.items) or not any(name in values for name in right.items):
+        return True
+    if condition.values == ("text",):
+        first, second = _moment(values[left.plus[0]]), _moment(values[right.plus[0]])
+        difference = (first > second) - (first < second)
+    else:
+        rest = _sum(left, values) - _sum(right, values)
+        difference = (rest > 0) - (rest < 0)
+    return difference in {"==": (0,), "<=": (-1, 0), "<": (-1,)}[condition.op]
+
+
+def _sum(side: Side, values: Mapping[str, str]) -> Fraction:
+    added = sum((Fraction(values[name]) for name in side.plus if name in values), Fraction())
+    return added - sum((Fraction(values[name]) for name in side.minus if name in values), Fraction())
+
+
+def _moment(text: str) -> list[int]:
+    """The numbers of a moment from the greatest unit down."""
+    return [int(number) for number in re.findall("[0-9]+", text)]

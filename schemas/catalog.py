@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from schemas import disclosure
+from schemas.conditions import conditions
 from schemas.model import (
     CodeRow,
     CodeTable,
@@ -32,12 +33,10 @@ from schemas.model import (
 HOME = Path(__file__).parent
 PATTERNS = ("inquiry", "notice", "late", "bulk")
 TYPES = ("X", "N", "9", "9V", "S9", "YEAR", "DATE", "TIME", "DATETIME")
-_TERM = re.compile(r"(?P<absent>!?)(?P<items>[a-z0-9_|]+)(?:(?P<op>!=|!~|=|~)(?P<values>.+))?")
 LEVELS = ("MUST", "SHOULD", "MAY")
 ROLES = ("provider", "consumer", "both", "wsdl")
 _TEST = re.compile(r"tests(?:/[a-z0-9_]+)+\.py::test_[a-z0-9_]+")
 _JAPANESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
-_OPS = {"=": "in", "!=": "not in", "~": "like", "!~": "unlike"}
 _YES_NO = {"yes": True, "no": False}
 _SUBJECT = ("atenabango", "kazeinendo")
 _HISTORY = "rirekibango"
@@ -279,13 +278,12 @@ class _Reader:
         """The correlation rules; ``when`` and ``then`` hold conditions separated by semicolons."""
         for line, row in self.rows(path, Rule):
             self.known(path, line, "record", [row.record], records)
-            known = [item.name for item in records[row.record].items] if row.record in records else []
+            known = {item.name: item for item in records[row.record].items} if row.record in records else {}
             sides: dict[str, tuple[Condition, ...]] = {}
             for side, text in (("when", str(row.when)), ("then", str(row.then))):
-                terms = [(term, _condition(term)) for term in text.split(";") if term]
-                for term, _ in [pair for pair in terms if pair[1] is None]:
-                    self.add(path, line, f"{term!r} is not a condition")
-                sides[side] = tuple(condition for _, condition in terms if condition is not None)
+                sides[side], problems = conditions(text, known, may_compare=side == "then")
+                for problem in problems:
+                    self.add(path, line, problem)
                 self.known(path, line, "item", [name for c in sides[side] for name in c.items], known)
             yield Rule(row.name, row.record, sides["when"], sides["then"], row.text_ja, row.text_en, row.provenance)
 
@@ -353,18 +351,6 @@ def _requirement_problems(row: Requirement, last: list[tuple[str, int]]) -> Iter
 def _order(identifier: str) -> list[tuple[str, int]]:
     """A key by which 9 stands before 10."""
     return [(text, int(part or 0)) for text, part in re.findall(r"([^0-9]*)([0-9]*)", identifier)]
-
-
-def _condition(term: str) -> Condition | None:
-    """``a``, ``!a``, ``a|b``, ``a=1|2``, ``a!=1``, ``a~regex`` or ``a!~regex`` as a condition."""
-    match = _TERM.fullmatch(term.strip())
-    if match is None or (match["absent"] and match["op"]):
-        return None
-    items = tuple(match["items"].split("|"))
-    if not match["op"]:
-        return Condition(items, "absent" if match["absent"] else "present")
-    values = (match["values"],) if "~" in match["op"] else tuple(match["values"].split("|"))
-    return Condition(items, _OPS[match["op"]], values)
 
 
 def _line(source: str, needle: str) -> int:

@@ -82,22 +82,55 @@ class CodeTable:
         return frozenset(row.code for row in self.rows)
 
 
+COMPARISONS = ("==", "<=", "<")
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a comparison: items that are added and items that are taken off; an absent one counts as 0."""
+
+    plus: tuple[str, ...] = ()
+    minus: tuple[str, ...] = ()
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """All items of the side."""
+        return self.plus + self.minus
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """One term of a rule: ``op`` over one or more items (any of them suffices).
 
     ``op`` is ``present``, ``absent``, ``in``, ``not in`` (``values`` are codes), ``like`` or ``unlike``
     (``values`` holds one pattern). ``not in``, ``absent`` and ``unlike`` hold for an item that is absent.
+    A comparison (``==``, ``<=``, ``<``) has a ``left`` and a ``right`` side over ``items``; it holds where one
+    side has no item at all. It compares numbers, or one date (year, month, time) with another where ``values``
+    is ``("text",)``.
     """
 
     items: tuple[str, ...]
     op: str
     values: tuple[str, ...] = ()
+    left: Side = Side()
+    right: Side = Side()
+
+    @property
+    def compares(self) -> bool:
+        """Whether the term is a comparison."""
+        return self.op in COMPARISONS
 
     @property
     def needs_no_item(self) -> bool:
         """Whether the term holds where its items are absent."""
-        return self.op in {"absent", "not in", "unlike"}
+        return self.compares or self.op in {"absent", "not in", "unlike"}
+
+    def hurt_by(self, withheld: frozenset[str]) -> bool:
+        """Whether a right record may fail the term once these items are taken out of it."""
+        if self.compares:
+            touched = not withheld.isdisjoint(self.items)
+            return touched and not (withheld.issuperset(self.left.items) or withheld.issuperset(self.right.items))
+        return not self.needs_no_item and not withheld.isdisjoint(self.items)
 
 
 @dataclass(frozen=True, slots=True)

@@ -279,7 +279,7 @@ def _withheld(parts: Parts, table: Table, right: Right, operation: Operation) ->
 def _needs(rule: Rule, withheld: frozenset[str]) -> bool:
     """Whether the rule may ask for an item that is withheld, because what triggers it is not withheld."""
     triggered = all(one.needs_no_item or not withheld.issuperset(one.items) for one in rule.when)
-    return triggered and any(not one.needs_no_item and not withheld.isdisjoint(one.items) for one in rule.then)
+    return triggered and any(one.hurt_by(withheld) for one in rule.then)
 
 
 def _listens(parts: Parts) -> None:
