@@ -34,6 +34,9 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
             "bus.cli.sequences", "高信頼メッセージングのシーケンスを見る・終わらせる", "see and end reliable sequences"
         ),
         "routes": Command("bus.cli.routes", "どの規則で誰に届くかを説明する", "explain which rule sends what where"),
+        "catalog": Command(
+            "bus.cli.catalog", "連携の項目一覧を見る・書き出す・版を比べる", "see, export and compare the interfaces"
+        ),
         "version": Command("bus.cli.version", "版を表示する", "show the version"),
     }
 )

@@ -27,15 +27,15 @@ class ExitCode(IntEnum):
 
 
 PIPED_WIDTH = 1000
-ENVIRONMENT_CODES = frozenset({"CB4003", "CB5001", "CB6012"})
+ENVIRONMENT_CODES = frozenset({"CB4003", "CB5001", "CB6012", "CB7060", "CB7061"})
 
 
 def exit_code_of(error: ChiikibusError) -> ExitCode:
     """Configuration 2, machine 3, everything else is a negative answer."""
-    if isinstance(error, ConfigurationError):
-        return ExitCode.USAGE
     if isinstance(error, EnvironmentFault) or error.code in ENVIRONMENT_CODES:
         return ExitCode.ENVIRONMENT
+    if isinstance(error, ConfigurationError):
+        return ExitCode.USAGE
     return ExitCode.NEGATIVE
 
 

@@ -1,0 +1,205 @@
+"""The agreement sheet of an interface as one HTML page to print: what is given to whom, and lines to sign it off."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+from lxml import etree
+
+from bus.cli.catalog_rows import ANYBODY, Selection, catalogue, parts, size_of
+from schemas.model import CodeTable, Item, Operation, Unit
+
+PATTERNS = {"inquiry": "照会", "notice": "通知", "late": "照会（後日回答可）", "bulk": "一括"}
+SIGNERS = ("発注者（市区町村）", "提供側システムの事業者", "受取側システムの事業者", "連携基盤の運用者")
+STYLE = """
+@page { size: A4; margin: 16mm 12mm 18mm;
+  @bottom-right { content: counter(page) " / " counter(pages); font-size: 8pt } }
+body { font: 9pt/1.5 "Noto Sans CJK JP", "Noto Sans JP", "Hiragino Sans", "Yu Gothic", Meiryo, sans-serif; color: #111;
+  max-width: 190mm; margin: 0 auto; padding: 4mm }
+h1 { font-size: 15pt; text-align: center; margin: 0 0 6mm }
+h2 { font-size: 11pt; border-bottom: 0.4mm solid #333; margin: 7mm 0 2mm; break-after: avoid }
+h3 { font-size: 10pt; margin: 4mm 0 1mm; break-after: avoid }
+table { border-collapse: collapse; width: 100%; margin: 0 0 3mm }
+thead { display: table-header-group }
+tr { break-inside: avoid }
+th, td { border: 0.2mm solid #777; padding: 0.6mm 1.2mm; text-align: left; vertical-align: top;
+  overflow-wrap: break-word }
+th { background: #eee; font-weight: 600 }
+code { overflow-wrap: anywhere; font-family: "Noto Sans Mono", Consolas, monospace; font-size: 8pt }
+.digest { overflow-wrap: anywhere }
+.blank td { height: 18mm } .sign { break-inside: avoid } .sign td { height: 14mm }
+@media screen { body { background: #fff; box-shadow: 0 0 2mm #aaa } }
+"""
+
+
+def sheet(selection: Selection) -> bytes:
+    """The page in UTF-8. The selection names the providing unit; without a consumer the sheet is for all of them."""
+    unit = selection.units[0]
+    operations = selection.operations(unit)
+    names = {row.code: row.name_ja for row in selection.edition.codes["gyomu"].rows}
+    to = names.get(selection.consumer, selection.consumer) or "受け取るすべての業務"
+    title = f"インターフェース合意書　{unit.name_ja} → {to}"
+    records = list(dict.fromkeys(name for one in operations for _, name in parts(unit, one)))
+    tables = sorted({item.code for name in records for item in unit.records[name].items} - {""})
+    body = _el(
+        "body",
+        _el("h1", title),
+        *_facts(selection, unit, to),
+        _el("h2", "2　操作"),
+        *(_operations(operations) if operations else [_el("p", "この組み合わせに操作はありません。")]),
+        _el("h2", "3　項目"),
+        *(element for name in records for element in _record(unit, name)),
+        _el("h2", "4　コード"),
+        *(element for name in tables for element in _codes(unit.codes[name])),
+        _el("h2", "5　項目どうしの決まり（相関）"),
+        _rules(unit, records),
+        _el("h2", "6　開示（渡す範囲）"),
+        *_disclosure(selection, unit, records),
+        *_ending(),
+    )
+    head = _el(
+        "head",
+        _el("meta", attributes={"http-equiv": "Content-Type", "content": "text/html; charset=utf-8"}),
+        _el(
+            "meta",
+            attributes={
+                "http-equiv": "Content-Security-Policy",
+                "content": "default-src 'none'; style-src 'unsafe-inline'",
+            },
+        ),
+        _el("title", title),
+        _el("style", STYLE),
+    )
+    page = _el("html", head, body, attributes={"lang": "ja"})
+    return bytes(etree.tostring(page, method="html", doctype="<!DOCTYPE html>", encoding="utf-8", pretty_print=True))
+
+
+def digest(selection: Selection) -> str:
+    """SHA-256 of everything the sheet is about: both parties sign the same tables or see that they do not."""
+    return hashlib.sha256(msgspec.json.encode(catalogue(selection, items=True))).hexdigest()
+
+
+def _facts(selection: Selection, unit: Unit, to: str) -> list[etree._Element]:
+    rows = (
+        ("提供する業務", f"{unit.name_ja}（{unit.key}）"),
+        ("受け取る業務", f"{to}（{selection.consumer or ANYBODY}）"),
+        ("標準の版", f"地域バス標準プロファイル {unit.edition}"),
+        ("名前空間", unit.namespace),
+        ("操作の数", str(selection.count)),
+        ("内容の識別値（SHA-256）", digest(selection)),
+        ("適用開始日", "　　　　年　　月　　日"),
+        ("適用終了日（版の更新予定）", "　　　　年　　月　　日"),
+    )
+    small = {"class": "digest"}
+    cells = (_el("tr", _el("th", name), _el("td", _el("span", value, attributes=small))) for name, value in rows)
+    return [_el("h2", "1　対象"), _el("table", _el("tbody", *cells))]
+
+
+def _operations(operations: Sequence[Operation]) -> list[etree._Element]:
+    head = ("操作", "名称", "型", "要求", "回答", "順序鍵", "期限（秒）", "番号利用事務")
+    rows = (
+        (
+            _el("code", one.name), one.name_ja, PATTERNS[one.pattern], _el("code", one.input.rpartition("}")[2]),
+            _el("code", one.output.rpartition("}")[2]), "、".join(one.ordering) or "－", f"{one.deadline_s:g}",
+            "○" if one.number_use else "－",
+        )
+        for one in operations
+    )  # fmt: skip
+    purposes = sorted({purpose for one in operations for purpose in one.purposes})
+    return [_table(head, rows), _el("p", f"利用目的（利用事務）の範囲: {'、'.join(purposes)}")]
+
+
+def _record(unit: Unit, name: str) -> list[etree._Element]:
+    record = unit.records[name]
+    head = ("#", "要素名", "項目名", "型（桁）", "必須", "コード・形式", "配慮", "出典")
+    rows = ((str(number), *_item(item)) for number, item in enumerate(record.items, 1))
+    key = "・".join(record.item(one).name_ja for one in record.key)
+    return [
+        _el("h3", f"{name}（{len(record.items)}項目）"),
+        *([_el("p", f"鍵: {key}")] if key else []),
+        _table(head, rows),
+    ]
+
+
+def _item(item: Item) -> tuple[etree._Element | str, ...]:
+    return (
+        _el("code", item.name), item.name_ja, size_of(item), "○" if item.mandatory else "",
+        "・".join(one for one in (item.code, item.format) if one), item.sensitivity, item.provenance,
+    )  # fmt: skip
+
+
+def _codes(codes: CodeTable) -> list[etree._Element]:
+    rows = ((row.code, row.name_ja, row.group) for row in codes.rows)
+    return [_el("h3", f"{codes.name_ja}（{codes.name}）"), _table(("コード", "名称", "区分"), rows)]
+
+
+def _rules(unit: Unit, records: Sequence[str]) -> etree._Element:
+    rows = [(rule.record, rule.text_ja, rule.provenance) for rule in unit.rules if rule.record in records]
+    return _table(("レコード", "内容", "出典"), rows) if rows else _el("p", "ありません。")
+
+
+def _disclosure(selection: Selection, unit: Unit, records: Sequence[str]) -> list[etree._Element]:
+    """What the consumer does not get, by purpose; a unit without such a table says that rights.toml decides."""
+    if unit.disclosure is None:
+        return [
+            _el(
+                "p", "この業務の開示の表はまだありません。渡さない項目は、権限表（rights.toml の withhold）で決めます。"
+            )
+        ]
+    found = [
+        row
+        for row in unit.disclosure
+        if row.record in records and (not selection.consumer or selection.consumer in row.consumers)
+    ]
+    rows = (
+        (
+            row.record,
+            "、".join(row.consumers),
+            "、".join(row.purposes),
+            "、".join(item.name_ja for item in unit.records[row.record].items if item.name not in row.items) or "なし",
+            row.basis_ja,
+        )
+        for row in found
+    )
+    words = "表にない業務と利用目的には渡しません。"
+    return (
+        [_el("p", words), _table(("レコード", "渡す相手", "利用目的", "渡さない項目", "根拠"), rows)]
+        if found
+        else [_el("p", words)]
+    )
+
+
+def _ending() -> list[etree._Element]:
+    blank = _el("table", _el("tbody", _el("tr", _el("td"))), attributes={"class": "blank"})
+    head = ("立場", "組織名", "氏名・署名", "合意日")
+    signs = _table(head, ((who, "", "", "　　　年　　月　　日") for who in SIGNERS))
+    signs.set("class", "sign")
+    agreed = "上の操作・項目・コード・開示の範囲で連携することに合意します。"
+    return [
+        _el("h2", "7　特記事項（運用時間・頻度・接続先・件数など）"),
+        blank,
+        _el("h2", "8　合意"),
+        _el("p", agreed),
+        signs,
+    ]
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[etree._Element | str]]) -> etree._Element:
+    lines = (_el("tr", *(_el("td", cell) for cell in row)) for row in rows)
+    return _el("table", _el("thead", _el("tr", *(_el("th", name) for name in head))), _el("tbody", *lines))
+
+
+def _el(name: str, *children: etree._Element | str, attributes: Mapping[str, str] | None = None) -> etree._Element:
+    """An element with texts and elements in it; lxml escapes what it writes."""
+    made = etree.Element(name, dict(attributes or {}))
+    for child in children:
+        if isinstance(child, str):
+            if len(made):
+                made[-1].tail = (made[-1].tail or "") + child
+            else:
+                made.text = (made.text or "") + child
+        else:
+            made.append(child)
+    return made
