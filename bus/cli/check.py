@@ -10,6 +10,7 @@ import typer
 from bus.cli.options import JsonOption, SiteOption
 from bus.cli.output import ExitCode, Output, finding_text, print_problem
 from bus.cli.security import site_findings
+from bus.core.clock import SystemClock
 from bus.core.config import load_site
 from bus.core.errors import ChiikibusError, ConfigurationError
 from bus.core.settings import Site
@@ -38,6 +39,16 @@ def contributed_findings(site: Site) -> list[Finding]:
     return found
 
 
+def _tls(site: Site) -> tuple[list[Finding], list[Finding]]:
+    """Problems and warnings of the certificates of TLS; a site without any does not load the library."""
+    callers = any(endpoint.caller.certificates or endpoint.tls for endpoint in site.endpoints)
+    if not (site.front.tls or site.outgoing or callers or any(adapter.tls for adapter in site.adapters)):
+        return [], []
+    from bus.ops.tls_check import tls_findings
+
+    return tls_findings(site, SystemClock().now())
+
+
 @app.command()
 def check(site: SiteOption, json: JsonOption = False, secrets: bool = True) -> int:
     """設定フォルダーの誤りをすべて挙げる。 / Name every problem of a site folder."""
@@ -47,6 +58,8 @@ def check(site: SiteOption, json: JsonOption = False, secrets: bool = True) -> i
     try:
         loaded = load_site(site, need_secrets=secrets)
         findings, warnings = site_findings(loaded)
+        problems, soon = _tls(loaded)
+        findings, warnings = findings + problems, warnings + soon
         findings += contributed_findings(loaded)
     except ConfigurationError as error:
         if error.code != "CB7001":

@@ -72,13 +72,15 @@ class Binding:
     """Which certificate stands for an endpoint: every field that is not empty must agree.
 
     ``sha256`` is the fingerprint of one certificate; ``subject`` with ``issuer`` outlive a renewal by the same
-    authority; ``name`` is an alternative name as in ``Certificate.names``.
+    authority; ``name`` is an alternative name as in ``Certificate.names``. ``file`` is where the fingerprint was read
+    from, relative to the site folder, empty where it was not.
     """
 
     sha256: str = ""
     subject: str = ""
     issuer: str = ""
     name: str = ""
+    file: str = field(default="", compare=False)
 
     def fits(self, certificate: Certificate) -> bool:
         """Whether this is the certificate meant; a binding that says nothing fits none."""

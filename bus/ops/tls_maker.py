@@ -31,7 +31,8 @@ HERE: Final = ("dns:localhost", "ip:127.0.0.1", "ip:::1")
 class MadeTls:
     """Files that were written and that were there already (relative to the site), and the settings that use them.
 
-    ``site_toml`` is also in a file, to be put at the end of ``site.toml``. ``endpoints_toml`` holds a line for each endpoint, ``adapters_toml`` a table for each that an adapter stands for.
+    ``site_toml`` is also in a file, to be put at the end of ``site.toml``. ``endpoints_toml`` holds a line for each
+    endpoint, ``adapters_toml`` a table for each that an adapter stands for.
     """
 
     files: tuple[str, ...]
@@ -140,7 +141,8 @@ def _site_toml() -> str:
     certificate, key = _pair(BUS)
     own, own_key = _pair(BUS_CLIENT)
     return (
-        f'\n# 試験用 / test only\n[front.tls]\nlisten = "127.0.0.1:8443"\ncertificate = "{certificate}"\nkey = "{key}"\n'
+        '\n# 試験用 / test only\n[front.tls]\nlisten = "127.0.0.1:8443"\n'
+        f'certificate = "{certificate}"\nkey = "{key}"\n'
         f'client_ca = "{CA}"\nclient_certificates = "optional"\ncrl = ["{LIST}"]\n\n'
         f'[delivery.tls]\nca = "{CA}"\ncertificate = "{own}"\nkey = "{own_key}"\n'
     )

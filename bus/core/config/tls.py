@@ -195,7 +195,7 @@ def _binding(table: Table, folder: Path) -> Binding | None:
             sha256 = certificates.read_certificates(content)[0].sha256 if content else ""
         except ConfigurationError as error:
             _pass_on(table, error, ("file",))
-        return Binding(sha256=sha256) if sha256 else None
+        return Binding(sha256=sha256, file=file) if sha256 else None
     if sha256:
         return Binding(sha256=sha256)
     if not names["issuer"] or not (names["subject"] or name):
