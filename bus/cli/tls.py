@@ -139,7 +139,7 @@ def _judge(output: Output, site: Site, caller: str, certificate: FileOption) -> 
 
     endpoint = find_endpoint(site, caller, "--from")
     if site.front.tls is None:
-        raise ConfigurationError("CB7001", [Finding("CB7013", place="site.toml", path="front.tls", expected="listen")])
+        raise ConfigurationError("CB7001", [Finding("CB7013", path="site.toml: front.tls", expected="listen")])
     shows = _read("--certificate", certificate) if certificate else b""
     found = judge(site.front, site.front.tls, endpoint, shows, SystemClock().now())
     cause = CAUSES[found.cause]

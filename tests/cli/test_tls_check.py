@@ -37,9 +37,7 @@ def front(made: Made | None = None, **more: Any) -> TlsServer:
 def found(site: Site, now: float = NOW) -> tuple[list[Where], list[Where]]:
     """Code and place of problems and of warnings."""
     problems, warnings = tls_findings(site, now)
-    return [(each.code, f"{each.place}: {each.path}") for each in problems], [
-        (each.code, f"{each.place}: {each.path}") for each in warnings
-    ]
+    return [(each.code, each.path) for each in problems], [(each.code, each.path) for each in warnings]
 
 
 def listening(site: Site, tls: TlsServer) -> Site:
@@ -170,7 +168,7 @@ def test_check_shows_them(cli: Cli, folder: Path) -> None:
         assert checked.code == code
         where = checked.document["findings" if code else "warnings"]
         assert [(each["code"], each["path"]) for each in where] == [
-            ("CB7044" if code else "CB7047", "delivery.tls.certificate")
+            ("CB7044" if code else "CB7047", "site.toml: delivery.tls.certificate")
         ]
         text = cli("check", "--site", folder)
         assert where[0]["code"] in text.out + text.err

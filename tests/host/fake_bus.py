@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -11,6 +12,7 @@ from lxml import etree
 
 from adapters.transports.rest import HttpSite
 from bus.core.basic import read_basic
+from bus.core.certificates import certificate_of
 from bus.core.errors import AdapterError, ChiikibusError
 from bus.wire import envelope, safe_xml
 from bus.wire.envelope import Envelope
@@ -49,7 +51,10 @@ Behaviour = Callable[[Taken], Awaitable[web.Response | None]]
 
 @dataclass(slots=True)
 class FakeBus:
-    """``refusals`` maps an atenabango to the code it is refused with; ``behaviour`` may answer in its own way."""
+    """``refusals`` maps an atenabango to the code it is refused with; ``behaviour`` may answer in its own way.
+
+    With ``tls`` it asks for a certificate; ``callers`` are the fingerprints of those that it was shown.
+    """
 
     edition: Edition
     taken: list[Taken] = field(default_factory=list)
@@ -58,6 +63,8 @@ class FakeBus:
     refusals: Mapping[str, str] = field(default_factory=dict)
     behaviour: Behaviour | None = None
     port: int = 0
+    tls: ssl.SSLContext | None = None
+    callers: list[str] = field(default_factory=list)
     _site: HttpSite | None = None
     _digests: dict[str, str] = field(default_factory=dict)
 
@@ -65,7 +72,7 @@ class FakeBus:
         """Listen, at a later start on the same port."""
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_post("/{municipality}/{endpoint}/{unit}", self._take)
-        self._site = HttpSite(app, port=self.port, drain_s=0.1)
+        self._site = HttpSite(app, port=self.port, drain_s=0.1, tls=self.tls)
         await self._site.start()
         self.port = self._site.port
 
@@ -78,7 +85,7 @@ class FakeBus:
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'http' if self.tls is None else 'https'}://127.0.0.1:{self.port}"
 
     def of(self, operation: str) -> list[Taken]:
         """What was taken of one operation, in order."""
@@ -86,6 +93,9 @@ class FakeBus:
 
     async def _take(self, request: web.Request) -> web.Response:
         raw = await request.read()
+        protection = request.transport.get_extra_info("ssl_object") if request.transport else None
+        if protection is not None:
+            self.callers.append(certificate_of(protection.getpeercert(binary_form=True)).sha256)
         read = envelope.read(safe_xml.parse(raw, request.headers["Content-Type"]))
         credential = read_basic(request.headers.get("Authorization", ""))
         assert credential is not None

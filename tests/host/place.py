@@ -37,6 +37,7 @@ unit = "{unit}"
 municipality = "990019"
 endpoint = "{endpoint}"
 listen = "127.0.0.1:{port}"
+{tls}
 [adapter.settings]
 bus = "{bus}"
 {settings}
@@ -63,7 +64,7 @@ EXAMPLE = Path(__file__).parents[2] / "deploy" / "examples" / "tax-juki" / "site
 
 @dataclass(slots=True)
 class Place:
-    """A site folder and its fake bus. ``settings`` of an adapter may be changed before it starts."""
+    """A site folder and its fake bus. ``settings`` of one adapter and ``tls`` of all may be changed before a start."""
 
     folder: Path
     edition: Edition
@@ -71,6 +72,7 @@ class Place:
     settings: dict[str, dict[str, str]] = field(default_factory=lambda: {k: dict(v) for k, v in SETTINGS.items()})
     rights: str = "right = []\n"
     routes: str = "route = []\n"
+    tls: str = ""
     ports: dict[str, int] = field(default_factory=lambda: {"a-juki": 8491, "a-tax": 8492, "b-tax": 8493})
 
     def write(self) -> None:
@@ -85,6 +87,7 @@ class Place:
             settings = "\n".join(f'{key} = "{value}"' for key, value in self.settings[name].items())
             text += ADAPTER.format(
                 port=self.ports[name],
+                tls=self.tls,
                 id=name,
                 vendor=vendor,
                 unit=unit,
