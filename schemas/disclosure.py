@@ -171,7 +171,7 @@ def read_exemptions(reader: Rows, path: Path) -> tuple[Exemption, ...]:
 def left_invalid(rule: Rule, withheld: frozenset[str]) -> bool:
     """Whether a rule may ask for an item that is withheld, because what triggers it is not withheld."""
     triggered = all(one.needs_no_item or not withheld.issuperset(one.items) for one in rule.when)
-    return triggered and any(not one.needs_no_item and not withheld.isdisjoint(one.items) for one in rule.then)
+    return triggered and any(one.hurt_by(withheld) for one in rule.then)
 
 
 def _record(reader: Rows, path: Path, line: int, name: str, shelf: Shelf) -> RecordType | None:

@@ -19,7 +19,7 @@ from bus.core.basic import BUS_USER, read_basic, same_secret
 from bus.core.errors import ChiikibusError, DuplicateError, EnvironmentFault, JournalError, RightsError, WireError
 from bus.core.ports import Clock, Ids
 from bus.core.types import Addressing, Endpoint, Finding
-from bus.wire import envelope, fault, http, safe_xml
+from bus.wire import envelope, fault, http, safe_xml, withheld
 from bus.wire.addressing import NO_ADDRESSING
 from bus.wire.addressing_fault import answer
 from bus.wire.contract import UnitContract
@@ -202,6 +202,7 @@ class Face:
             purpose=headers.get("Chiikibus-Purpose", "") or read.context.purpose,
             sender=headers.get("Chiikibus-Sender", ""),
             files=posted.files,
+            withheld=bool(withheld.read(read.headers)),
         )
 
     async def _answer(self, request: Request, digest: str) -> Answered:

@@ -37,7 +37,7 @@ from adapters.host.flows.rest_to_bus import RestToBus
 from adapters.host.guard import guard_of
 from adapters.host.protection import calling_context, face_context
 from adapters.host.sender import Sender
-from adapters.host.site_watch import SiteWatch, withheld
+from adapters.host.site_watch import SiteWatch
 from adapters.host.store import Store, inbox, outbox
 from adapters.host.store.outbox import Waiting
 from adapters.host.store.schema import lock
@@ -155,7 +155,6 @@ class Host:
             ids=ids,
             translators=translators,
             posted=self.sender.wake,
-            withheld=withheld(site, endpoint),
         )
         composer = Composer(endpoint, self.edition, clock, url)
         self.flows = [FLOWS[flow.kind](flow, self._environment, composer) for flow in definition.flows]
@@ -246,7 +245,7 @@ class Host:
 
     async def _work(self, stop: asyncio.Event) -> None:
         releasing = [one for one in self.flows if isinstance(one, FileToBus | FileToBulk | BusToFile | BusToRest)]
-        watch = SiteWatch(self.site, self._endpoint(), self._environment, releasing)
+        watch = SiteWatch(self._environment, releasing)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self.sender.run(stop)), group.create_task(watch.run(stop))]
             tasks += [group.create_task(flow.run(stop)) for flow in self.flows]

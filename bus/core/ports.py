@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from bus.core.sequences import Sequences
 from bus.core.states import State
-from bus.core.types import Endpoint, Known, Mode, OnPark, Package
+from bus.core.types import Endpoint, Finding, Known, Mode, OnPark, Package
 from bus.core.values import value
 
 
@@ -365,8 +365,10 @@ class Outgoing(Protocol):
 
     def request(
         self, consignment: Consignment, endpoint: Endpoint, blocks: Sequence[Any] = ()
-    ) -> tuple[bytes, Sequence[tuple[str, str]]]:
-        """Body and HTTP headers; the received bytes unless a right withholds items. Errors: any coded error parks.
+    ) -> tuple[bytes, Sequence[tuple[str, str]], Finding | None]:
+        """Body and HTTP headers; the received bytes unless items are withheld, and then the record of that.
+
+        Errors: any coded error parks.
 
         ``consignment`` has its bytes, and its ``attempt`` is the one about to be made. ``blocks`` are the header blocks
         (lxml) of its place in a sequence.

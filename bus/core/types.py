@@ -71,6 +71,13 @@ class Outbound(StrEnum):
     ENCRYPTED = "signed+encrypted"
 
 
+class Reduced(StrEnum):
+    """What becomes of a signed message from which items are withheld: its signature cannot hold."""
+
+    RESIGN = "resign"
+    REFUSE = "refuse"
+
+
 @dataclass(frozen=True, slots=True)
 class EndpointSecurity:
     """The message security of one endpoint; times in seconds.
@@ -79,6 +86,7 @@ class EndpointSecurity:
     ``encrypt_to`` is a certificate file. ``expires_s`` is how long a signature of the bus counts. ``passwords`` are the
     kinds of password a UsernameToken may hold; ``open_channel`` allows its digest where others could listen.
     ``resign`` puts the bus's signature in the place of the sender's, for receivers that know the bus alone.
+    ``reduced`` says whether a signed message may come without the items that are withheld, and without its signature.
     """
 
     inbound: Inbound = Inbound.PLAIN
@@ -93,6 +101,7 @@ class EndpointSecurity:
     open_channel: bool = False
     legacy_oaep: bool = False
     resign: bool = False
+    reduced: Reduced = Reduced.RESIGN
     password: str = field(default="", repr=False)
 
 
@@ -140,7 +149,11 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where an operation goes in one municipality; ``targets`` are endpoint ids of that municipality."""
+    """Where an operation goes in one municipality; ``targets`` are endpoint ids of that municipality.
+
+    ``unfiltered`` is the reason why content that the bus does not look into (opaque, attachments) may go to a receiver
+    from whom items are withheld; without one it does not.
+    """
 
     municipality: str
     operation: str
@@ -152,6 +165,7 @@ class Route:
     opaque: bool = False
     senders: tuple[str, ...] = ()
     attachments: bool = False
+    unfiltered: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +332,7 @@ class Exchange:
     ``reason`` the code of a refusal that its sender is not told. ``verified`` says that the message passed what its
     sender's policy asks for: before that nothing it says of where answers go counts.
     ``reliable`` is there for what has to do with sequences (``bus.pipeline.sequence.Passage``).
+    ``reduced`` are the records of messages that were written anew without withheld items, for the journal.
     """
 
     id: str
@@ -344,3 +359,4 @@ class Exchange:
     reason: str = ""
     verified: bool = False
     reliable: Any = None
+    reduced: tuple[Finding, ...] = ()

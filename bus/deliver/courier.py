@@ -47,8 +47,9 @@ class Courier:
         raw = consignment.raw or self._journal.body(consignment.exchange_id)
         sending = consignment.carrying(raw, attempt)
         request_out = 0.0
+        reduced: Finding | None = None
         try:
-            body, headers = self.request(sending, endpoint)
+            body, headers, reduced = self.request(sending, endpoint)
             request_out = self._clock.now()
             if is_multipart(sending.content_type):
                 reply = await self._post_package(sending, endpoint, headers)
@@ -61,13 +62,15 @@ class Courier:
             elif isinstance(error, DeliveryError):
                 breaker.success()
             state = State.RETRY_WAIT if error.entry.retryable else State.PARKED
-            verdict = Verdict(state, error.code, _detail(error), float(error.retry_after_s))
+            verdict = Verdict(state, error.code, _detail(error.findings, reduced), float(error.retry_after_s))
             return self._transition(sending, settings, verdict, request_out, 0.0)
         except Exception as error:
             # A defect of ours must not leave a delivery in limbo: it is parked where an operator sees it.
             finding = Finding("CB9001", path="courier", got=type(error).__name__)
             verdict = Verdict(State.PARKED, "CB9001", json.dumps([finding.as_dict()]))
             return self._transition(sending, settings, verdict, request_out, 0.0)
+        if reduced is not None:
+            verdict = _with(verdict, reduced)
         if reply.status == 503 or verdict.code == "CB5008":
             breaker.failure()
         else:
@@ -75,8 +78,10 @@ class Courier:
         response_in = reply.answered_at or self._clock.now()
         return self._transition(sending, settings, verdict, reply.sent_at or request_out, response_in)
 
-    def request(self, sending: Consignment, endpoint: Endpoint) -> tuple[bytes, Sequence[tuple[str, str]]]:
-        """Body and headers of this attempt. Errors: any coded error."""
+    def request(
+        self, sending: Consignment, endpoint: Endpoint
+    ) -> tuple[bytes, Sequence[tuple[str, str]], Finding | None]:
+        """Body and headers of this attempt, and the record of what was withheld. Errors: any coded error."""
         return self._outgoing.request(sending, endpoint)
 
     async def judge(self, sending: Consignment, reply: HttpReply) -> Verdict:
@@ -125,6 +130,13 @@ class Courier:
         )
 
 
-def _detail(error: ChiikibusError) -> str:
+def _detail(findings: Sequence[Finding], reduced: Finding | None = None) -> str:
     """The findings as JSON; they never hold personal data."""
-    return json.dumps([finding.as_dict() for finding in error.findings], ensure_ascii=False) if error.findings else ""
+    told = [finding.as_dict() for finding in (*findings, *((reduced,) if reduced is not None else ()))]
+    return json.dumps(told, ensure_ascii=False) if told else ""
+
+
+def _with(verdict: Verdict, reduced: Finding) -> Verdict:
+    """The verdict with the record that the message was sent without some items: both digests, no value."""
+    told = [*(json.loads(verdict.detail) if verdict.detail else ()), reduced.as_dict()]
+    return replace(verdict, detail=json.dumps(told, ensure_ascii=False))

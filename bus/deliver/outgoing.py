@@ -9,7 +9,7 @@ from typing import Any
 from bus.core.errors import RightsError
 from bus.core.ports import Consignment, HttpReply, Verdict
 from bus.core.states import State
-from bus.core.types import Endpoint, OnPark
+from bus.core.types import Endpoint, Finding, OnPark
 from bus.pipeline.answer import REFUSED, judge_delivery
 from bus.pipeline.at_once import settle
 from bus.pipeline.attachments import unchanged
@@ -33,13 +33,13 @@ class HouseOutgoing:
 
     def request(
         self, consignment: Consignment, endpoint: Endpoint, blocks: Sequence[Any] = ()
-    ) -> tuple[bytes, Sequence[tuple[str, str]]]:
-        """The received bytes without what is withheld from this endpoint, and all headers."""
+    ) -> tuple[bytes, Sequence[tuple[str, str]], Finding | None]:
+        """The received bytes without what is withheld from this endpoint, all headers, and the record of that."""
         house = self._house()
         opener = house.tables.opener
         raw = consignment.raw if opener is None else opener.opened(consignment.raw)
         media_type = consignment.content_type if raw is consignment.raw else XML
-        body = outgoing_body(house.tables, consignment, raw, media_type)
+        body, reduced = outgoing_body(house.tables, consignment, raw, media_type)
         if body is not raw:
             media_type = XML
         if blocks:
@@ -50,7 +50,8 @@ class HouseOutgoing:
             media_type = media_type if body is plain else XML
         if is_multipart(consignment.content_type):
             unchanged(body, consignment.raw)
-        return body, outgoing_headers(consignment, endpoint, rewritten=media_type is not consignment.content_type)
+        headers = outgoing_headers(consignment, endpoint, rewritten=media_type is not consignment.content_type)
+        return body, headers, reduced
 
     def protocol(self, endpoint: Endpoint, raw: bytes, action: str) -> tuple[bytes, Sequence[tuple[str, str]]]:
         """A message of the bus itself, signed where the endpoint's policy says so, with its HTTP headers."""

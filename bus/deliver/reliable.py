@@ -17,7 +17,7 @@ from bus.core.ports import Consignment, HttpReply, Transition, Verdict
 from bus.core.sequences import SequenceState
 from bus.core.settings import DeliverySettings
 from bus.core.states import State
-from bus.core.types import Endpoint
+from bus.core.types import Endpoint, Finding
 from bus.deliver.breaker import Breaker, BreakerState
 from bus.deliver.courier import Courier
 from bus.deliver.retry import wait_s
@@ -42,7 +42,7 @@ class ReliableCourier(Courier):
         super().__init__(kit.journal, kit.sender, kit.outgoing, kit.breakers, kit.clock, kit.random)
         self._sequence = sequence
 
-    def request(self, sending: Consignment, endpoint: Endpoint) -> tuple[bytes, Headers]:
+    def request(self, sending: Consignment, endpoint: Endpoint) -> tuple[bytes, Headers, Finding | None]:
         """With its place in the sequence; attachments go outside of it. Errors: CB3021."""
         if is_multipart(sending.content_type):
             return super().request(sending, endpoint)

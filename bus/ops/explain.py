@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from bus.core.settings import Site
 from bus.core.types import Endpoint, Right, Route
 from bus.pipeline.tables import PreparedRoute, Tables, build_tables
+from bus.pipeline.veil import Veil
 from schemas.model import Edition
 
 
@@ -61,6 +62,8 @@ def explain_tables(site: Site, tables: Tables, sender: Endpoint, operation: str,
     code = ""
     if right is None:
         code = "CB2003" if (sender.key, operation) in tables.known_rights else "CB2002"
+        if (sender.key, operation, purpose) in tables.views.void:
+            code = "CB2051"
     elif prepared is None:
         code = "CB2005"
     elif prepared.denied:
@@ -81,7 +84,7 @@ def explain_tables(site: Site, tables: Tables, sender: Endpoint, operation: str,
         deadline_s=route.deadline_s if route else 0.0,
         expires_s=route.expires_s if route else 0.0,
         targets=targets,
-        withheld=tuple(sorted(right.withhold)) if right else (),
+        withheld=_items(tables.views.answers.get((sender.key, operation, purpose))),
         address=f"/{sender.key}/{operation.partition('.')[0]}",
         other_purposes=tuple(sorted(others)),
     )
@@ -100,11 +103,16 @@ def _targets(
             adapter=target.adapter,
             paused=target.paused,
             rule=_right_name(site, target, operation, target.purpose),
-            withheld=tuple(sorted(tables.withheld.get((target.key, operation), ()))),
+            withheld=_items(tables.views.deliveries.get((target.key, operation))),
             code="CB2002" if target.key in prepared.denied else "",
         )
         for target in prepared.targets
     )
+
+
+def _items(veil: Veil | None) -> tuple[str, ...]:
+    """What never passes a veil."""
+    return tuple(sorted(veil.items)) if veil is not None else ()
 
 
 def _rights_of(site: Site, endpoint: Endpoint, operation: str) -> list[Right]:

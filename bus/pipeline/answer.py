@@ -15,7 +15,7 @@ from bus.core.states import State
 from bus.core.types import Exchange, Finding, Package
 from bus.core.values import value
 from bus.pipeline import attachments
-from bus.pipeline.disclosure import withhold
+from bus.pipeline.disclosure import reduced, seen_by_caller
 from bus.pipeline.house import House
 from bus.pipeline.late import LATE, has_answer
 from bus.pipeline.parse import LARGE
@@ -51,7 +51,7 @@ async def judge(house: House, exchange: Exchange, reply: HttpReply) -> Answer:
 
     Errors: CB1017 the answer is not of the standard, CB5008 the credential was refused.
     """
-    operation, right = exchange.operation, exchange.right
+    operation = exchange.operation
     assert operation is not None
     if reply.status in REFUSED or reply.status // 100 == REDIRECT:
         raise _sent_away(exchange, reply.status)
@@ -82,9 +82,18 @@ async def judge(house: House, exchange: Exchange, reply: HttpReply) -> Answer:
         findings = await asyncio.to_thread(inspect, read.body)
     if findings:
         raise DeliveryError("CB1017", findings)
-    if right is not None and right.withhold and withhold(read.body, right.withhold):
-        return Answer(State.REPLIED, 200, XML, envelope.serialise(read.body))
-    return Answer(State.REPLIED, 200, reply.content_type, reply.body, "", reply.package)
+    return _as_seen(house, exchange, reply, read)
+
+
+def _as_seen(house: House, exchange: Exchange, reply: HttpReply, read: envelope.Envelope) -> Answer:
+    """The answer without what its caller may not see. Errors: CB2052."""
+    veil = seen_by_caller(house.tables, exchange)
+    if veil is None or reply.package is not None:
+        return Answer(State.REPLIED, 200, reply.content_type, reply.body, "", reply.package)
+    body, record = reduced(read.body, veil, reply.body, exchange.sender)
+    if record is not None:
+        exchange.reduced += (record,)
+    return Answer(State.REPLIED, 200, reply.content_type if body is reply.body else XML, body)
 
 
 def _follow(house: House, exchange: Exchange, reply: HttpReply, read: envelope.Envelope) -> None:

@@ -61,7 +61,7 @@ async def settle(house: House, consignment: Consignment, operation: Operation, r
         late.route(house, exchange)
         if exchange.mode is Mode.QUEUED and package is None and not read.addressing.relates_to:
             exchange.message = _addressed(house, exchange, operation, reply.body)
-        body, content_type, is_fault = late.visible(exchange)
+        body, content_type, is_fault = late.visible(house, exchange)
         if exchange.mode is Mode.QUEUED and await accept(house, exchange) is None:
             hand_over(house, exchange)
         if package is not None:
@@ -71,7 +71,12 @@ async def settle(house: House, consignment: Consignment, operation: Operation, r
     except ChiikibusError as error:
         return State.PARKED, error.code, error.findings, None
     code, status = (late.CB5004, 500) if is_fault else ("", 200)
-    return State.REPLIED, code, (), HttpReply(status, content_type, body, reply.sent_at, reply.answered_at, package)
+    return (
+        State.REPLIED,
+        code,
+        exchange.reduced,
+        HttpReply(status, content_type, body, reply.sent_at, reply.answered_at, package),
+    )
 
 
 def _addressed(house: House, exchange: Exchange, operation: Operation, reply: bytes) -> Message:

@@ -10,6 +10,7 @@ from lxml import etree
 from bus.core.errors import JournalError, WireError
 from bus.core.ports import HttpReply
 from bus.core.types import Exchange, Finding, Package
+from bus.pipeline.disclosure import may_go_unread, seen_by_caller
 from bus.pipeline.house import House
 from bus.wire.attachments.references import follow
 
@@ -24,7 +25,7 @@ def admit(house: House, exchange: Exchange) -> None:
     if not _carries(house, exchange):
         finding = Finding("CB1050", path="routes.toml", expected=f"attachments = true for {operation.key}")
         raise WireError("CB1050", [finding])
-    _nothing_withheld(exchange)
+    _nothing_withheld(house, exchange)
     if exchange.reliable is not None:
         # Its blocks are for the bus and would be taken out, which the bytes of a segment do not let.
         raise WireError("CB1050", [Finding("CB1050", path="wsrm:Sequence", expected="no attachments in a sequence")])
@@ -40,7 +41,7 @@ def admit_reply(house: House, exchange: Exchange, reply: HttpReply, payload: etr
     if exchange.route is None or not exchange.route.attachments:
         finding = Finding("CB1050", path="routes.toml", expected=f"attachments = true for {operation.key}")
         raise WireError("CB1050", [finding])
-    _nothing_withheld(exchange)
+    _nothing_withheld(house, exchange)
     follow(payload, package, house.tables.contracts[operation.unit].places, judged=not exchange.opaque)
 
 
@@ -64,9 +65,15 @@ def _carries(house: House, exchange: Exchange) -> bool:
     return prepared is None or prepared.route.attachments
 
 
-def _nothing_withheld(exchange: Exchange) -> None:
-    """Items cannot be taken out of an attachment, so nobody gets one from whom items are withheld. Errors: CB1050."""
-    if exchange.right is not None and exchange.right.withhold:
+def _nothing_withheld(house: House, exchange: Exchange) -> None:
+    """Items cannot be taken out of an attachment: nobody gets one from whom items are withheld. Errors: CB1050."""
+    right, operation = exchange.right, exchange.operation
+    assert operation is not None
+    if right is None:
+        return
+    asked = house.tables.endpoints.get((right.municipality, right.endpoint), exchange.sender)
+    prepared = house.tables.route_for(asked, operation.key)
+    if not may_go_unread(seen_by_caller(house.tables, exchange), None if prepared is None else prepared.route):
         raise WireError("CB1050", [Finding("CB1050", path="rights.toml withhold", expected="none")])
 
 

@@ -9,7 +9,9 @@ from bus.pipeline.house import House
 
 
 def authorise(house: House, exchange: Exchange) -> None:
-    """Errors: CB2002 no right, CB2003 purpose, CB2004 another municipality, CB2007 a foreign identity, CB1012."""
+    """Errors: CB2002 no right, CB2003 purpose, CB2051 nothing is disclosed for it, CB2004 another municipality,
+    CB2007 a foreign identity, CB1012.
+    """
     message = exchange.message
     assert message is not None
     if message.context.sender_municipality:
@@ -24,6 +26,8 @@ def authorise(house: House, exchange: Exchange) -> None:
     right = tables.rights.get((sender.key, operation.key, purpose))
     if right is None:
         code = "CB2003" if (sender.key, operation.key) in tables.known_rights else "CB2002"
+        if (sender.key, operation.key, purpose) in tables.views.void:
+            code = "CB2051"
         got = f"{sender.key} {operation.key} {purpose or '-'}"
         raise RightsError(code, [Finding(code, path="rights.toml", expected="right", got=got)])
     exchange.purpose = purpose

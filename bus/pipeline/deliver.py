@@ -46,7 +46,11 @@ async def call(house: House, exchange: Exchange) -> HttpReply:
         purpose=exchange.purpose,
     )
     raw, media_type = (exchange.opened, XML) if exchange.opened else (message.raw, message.content_type)
-    body = raw if exchange.opaque else outgoing_body(house.tables, consignment, raw, media_type)
+    body = raw
+    if not exchange.opaque:
+        body, reduced = outgoing_body(house.tables, consignment, raw, media_type)
+        if reduced is not None:
+            exchange.reduced += (reduced,)
     if target.security is not None:
         body = protected(house, target, body, media_type if body is raw else XML)
     headers = outgoing_headers(consignment, target, rewritten=body is not message.raw)

@@ -1,46 +1,167 @@
-"""The disclosure rules: items that a right withholds are taken out; only then is a message written anew."""
+"""The disclosure rules: what its receiver may not see is taken out of a message; only then is it written anew.
+
+The receiver learns from a header block (``bus.wire.withheld``) which items it does not get and for what class of
+reason. What is said there depends on the tables and on the flags that the receiver gets anyway, never on a value.
+"""
 
 from __future__ import annotations
 
+import json
+from hashlib import sha256
+from typing import Final
+
 from lxml import etree
 
-from bus.core.errors import WireError
+from bus.core.errors import RightsError, WireError
 from bus.core.ports import Consignment
-from bus.core.types import Finding
+from bus.core.types import Endpoint, Exchange, Finding, Reduced, Route
 from bus.pipeline.tables import ANSWER_SUFFIX, Tables
+from bus.pipeline.veil import HOGO, KAIJI, KENGEN, Veil
 from bus.wire import envelope, safe_xml
 from bus.wire.attachments.media import is_multipart
-from bus.wire.envelope import without_security
+from bus.wire.envelope import own_security, without_security
+from bus.wire.withheld import announce
+
+WITHHELD: Final = "CB2050"
+SIGNED: Final = "CB2052"
+
+Withheld = dict[str, frozenset[str]]
+"""Item names by the class of the reason."""
 
 
-def outgoing_body(tables: Tables, consignment: Consignment, raw: bytes, media_type: str = "") -> bytes:
-    """The bytes for the consignment's target: ``raw`` itself unless an item has to be withheld from it.
+def outgoing_body(
+    tables: Tables, consignment: Consignment, raw: bytes, media_type: str = ""
+) -> tuple[bytes, Finding | None]:
+    """The bytes for the consignment's target, ``raw`` itself unless an item is withheld, and then what was done.
 
     ``media_type`` is that of ``raw`` where it is no longer the received one.
-    Errors: WireError when ``raw`` cannot be read, which cannot be since it was accepted, and CB1050 for a message with
-    attachments, from which nothing can be withheld.
+    Errors: WireError when ``raw`` cannot be read, which cannot be since it was accepted; CB1050 for a message with
+    attachments, from which nothing can be withheld; CB2002 when the target has no right any more; CB2052 for a signed
+    one whose receiver wants it whole or not at all.
     """
-    operation = consignment.operation.removesuffix(ANSWER_SUFFIX)
-    items = tables.withheld.get((f"{consignment.municipality}/{consignment.target}", operation))
-    if not items:
-        return raw
-    if is_multipart(consignment.content_type):
+    veil = veil_of_delivery(tables, consignment)
+    if veil is None:
+        return raw, None
+    route = _route(tables, consignment)
+    if is_multipart(consignment.content_type) or (route is not None and route.opaque):
+        if may_go_unread(veil, route):
+            return raw, None
         # The rights have changed since it was accepted: what cannot be looked into is not sent.
         raise WireError("CB1050", [Finding("CB1050", path="rights.toml withhold", expected="none")])
     read = envelope.read(safe_xml.parse(raw, media_type or consignment.content_type))
-    return envelope.serialise(read.body) if withhold(read.body, items) else raw
+    if read.is_fault:
+        return raw, None
+    target = tables.endpoints.get((consignment.municipality, consignment.target))
+    return reduced(read.body, veil, raw, target)
 
 
-def withhold(payload: etree._Element, items: frozenset[str]) -> bool:
-    """Take every element of these local names out of the payload; whether there was any.
+def veil_of_delivery(tables: Tables, consignment: Consignment) -> Veil | None:
+    """The veil before a target: for an answer that of the purpose it was asked for, else that of the endpoint.
 
-    A signature goes with them: over what is left it would not hold.
+    Errors: CB2002 when the target lost its right while the message waited.
     """
-    found = list(payload.iter(*(f"{{*}}{item}" for item in items)))
-    if found:
-        without_security(payload.getroottree().getroot())
-    for element in found:
-        parent = element.getparent()
-        if parent is not None and element is not payload:
-            parent.remove(element)
-    return bool(found)
+    key = f"{consignment.municipality}/{consignment.target}"
+    operation = consignment.operation
+    if operation.endswith(ANSWER_SUFFIX):
+        operation = operation.removesuffix(ANSWER_SUFFIX)
+        if (key, operation, consignment.purpose) in tables.rights:
+            return tables.views.answers.get((key, operation, consignment.purpose))
+    veil = tables.views.deliveries.get((key, operation))
+    if veil is None and (key, operation) not in tables.known_rights and _foreign(tables, consignment, operation):
+        raise RightsError("CB2002", [Finding("CB2002", path="rights.toml", expected=f"{key} {operation}")])
+    return veil
+
+
+def seen_by_caller(tables: Tables, exchange: Exchange) -> Veil | None:
+    """The veil before who asked."""
+    right = exchange.right
+    if right is None:
+        return None
+    return tables.views.answers.get((f"{right.municipality}/{right.endpoint}", right.operation, exchange.purpose))
+
+
+def may_go_unread(veil: Veil | None, route: Route | None) -> bool:
+    """Whether content that the bus does not look into may pass a veil: where the route says why, and no right of the
+    site withholds anything.
+    """
+    return veil is None or (route is not None and bool(route.unfiltered) and not veil.by_right)
+
+
+def _foreign(tables: Tables, consignment: Consignment, operation: str) -> bool:
+    """Whether the target is a known endpoint outside the providing unit."""
+    target = tables.endpoints.get((consignment.municipality, consignment.target))
+    known = tables.operations.get(operation)
+    return target is not None and known is not None and target.unit != known.provider
+
+
+def reduced(payload: etree._Element, veil: Veil, raw: bytes, receiver: Endpoint | None) -> tuple[bytes, Finding | None]:
+    """``raw`` where nothing of ``payload`` (its body, parsed) has to go, else the message written anew, and the record
+    of that for the journal: both digests and the classes of reason.
+
+    Errors: CB2052.
+    """
+    taken = withhold(payload, veil)
+    if not taken:
+        return raw, None
+    root = payload.getroottree().getroot()
+    if own_security(root) is not None:
+        _signature(receiver)
+        without_security(root)
+    announce(root, taken)
+    body = envelope.serialise(payload)
+    reasons = " ".join(f"{reason}:{len(names)}" for reason, names in taken.items())
+    return body, Finding(
+        WITHHELD, path=reasons, expected=sha256(raw).hexdigest(), got=sha256(body).hexdigest(), name_ja="非開示"
+    )
+
+
+def withhold(payload: etree._Element, veil: Veil) -> Withheld:
+    """Take out what the veil covers. Empty where nothing was there; else every item that the receiver never gets, and
+    what the flags of these records protect.
+    """
+    gone = False
+    if veil.tags:
+        for element in list(payload.iter(*veil.tags)):
+            parent = element.getparent()
+            inside = parent is not None and parent.tag == veil.record
+            if parent is not None and element is not payload and (inside or _name(element) in veil.loose):
+                parent.remove(element)
+                gone = True
+    protected: set[str] = set()
+    if veil.shields:
+        for record in payload.iter(veil.record):
+            for shield in veil.shields:
+                flag = next(record.iterchildren(shield.flag), None)
+                if shield.row.holds(None if flag is None else flag.text or ""):
+                    for element in list(record.iterchildren(*shield.tags)):
+                        record.remove(element)
+                        protected |= shield.row.items
+    if not gone and not protected:
+        return {}
+    reasons = {KAIJI: veil.by_standard, KENGEN: veil.by_right, HOGO: frozenset(protected) - veil.items}
+    return {reason: names for reason, names in reasons.items() if names}
+
+
+def told(exchange: Exchange) -> str:
+    """What was withheld on the way there and back, as JSON for the journal: digests and counts, no value."""
+    return json.dumps([one.as_dict() for one in exchange.reduced], ensure_ascii=False) if exchange.reduced else ""
+
+
+def _name(element: etree._Element) -> str:
+    return str(element.tag).rpartition("}")[2]
+
+
+def _signature(receiver: Endpoint | None) -> None:
+    """A signature does not survive. The bus signs where the receiver's policy says so; errors: CB2052."""
+    if receiver is not None and receiver.security is not None and receiver.security.reduced is Reduced.REFUSE:
+        finding = Finding(SIGNED, path="security.toml reduced", expected="resign", got=receiver.security.reduced.value)
+        raise RightsError(SIGNED, [finding])
+
+
+def _route(tables: Tables, consignment: Consignment) -> Route | None:
+    """The route of the message as it is today; that of the request for an answer is not looked for."""
+    sender = tables.endpoints.get((consignment.municipality, consignment.sender))
+    if sender is None:
+        return None
+    prepared = tables.route_for(sender, consignment.operation.removesuffix(ANSWER_SUFFIX))
+    return prepared.route if prepared is not None else None

@@ -15,7 +15,7 @@ from bus.core.states import State
 from bus.core.types import Addressing, Endpoint, Exchange, Finding, Known, Mode
 from bus.pipeline import relay
 from bus.pipeline.deduplicate import MAX_CALLS
-from bus.pipeline.disclosure import withhold
+from bus.pipeline.disclosure import reduced, seen_by_caller, told
 from bus.pipeline.house import House
 from bus.wire import envelope, safe_xml
 from bus.wire.addressing import NO_ADDRESSING, is_addressed
@@ -133,7 +133,7 @@ async def _record(house: House, exchange: Exchange, own: list[Transition]) -> No
     """The request's delivery becomes REPLIED with the answer as its requester may see it."""
     message = exchange.message
     assert message is not None
-    raw, content_type, is_fault = visible(exchange)
+    raw, content_type, is_fault = visible(house, exchange)
     known = exchange.answers
     for attempt in range(1, ATTEMPTS + 1):
         if known is None or known.state not in _BEFORE_REPLIED:
@@ -145,6 +145,7 @@ async def _record(house: House, exchange: Exchange, own: list[Transition]) -> No
             state=State.REPLIED,
             at=house.clock.now(),
             code=CB5004 if is_fault else "",
+            detail=told(exchange),
             response_in=exchange.received_at,
             reply=raw,
             reply_status=500 if is_fault else 200,
@@ -167,16 +168,26 @@ def _transition(delivery_id: str, state: State, house: House) -> Transition:
     return Transition(delivery_id=delivery_id, state=state, at=house.clock.now())
 
 
-def visible(exchange: Exchange) -> tuple[bytes, str, bool]:
-    """The answer's bytes without what the requester's right withholds, their type, and whether it is a fault."""
-    message, right = exchange.message, exchange.right
+def visible(house: House, exchange: Exchange) -> tuple[bytes, str, bool]:
+    """The answer's bytes without what its requester may not see, their type, and whether it is a fault.
+
+    Errors: CB2052.
+    """
+    message = exchange.message
     assert message is not None
     raw, media = message.raw, message.content_type if message.package is None else message.package.root_type
     if exchange.opened:
         raw, media = exchange.opened, XML
     read = envelope.read(safe_xml.parse(raw, media))
-    if right is not None and right.withhold and withhold(read.body, right.withhold):
-        return envelope.serialise(read.body), XML, read.is_fault
+    veil = seen_by_caller(house.tables, exchange)
+    if veil is not None and message.package is None and not read.is_fault:
+        right = exchange.right
+        assert right is not None
+        requester = house.tables.endpoints.get((right.municipality, right.endpoint))
+        body, record = reduced(read.body, veil, raw, requester)
+        if record is not None:
+            exchange.reduced = (record,)
+            return body, XML, False
     return raw, XML if exchange.opened else message.content_type, read.is_fault
 
 

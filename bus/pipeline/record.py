@@ -10,6 +10,7 @@ from bus.core.states import State
 from bus.core.types import Exchange
 from bus.pipeline.answer import Answer
 from bus.pipeline.attachments import held
+from bus.pipeline.disclosure import told
 from bus.pipeline.house import House
 from bus.wire.http import Response
 
@@ -29,6 +30,7 @@ async def replied(house: House, exchange: Exchange, reply: HttpReply, answer: An
         at=house.clock.now(),
         attempt=1,
         code=answer.code,
+        detail=told(exchange),
         request_out=reply.sent_at,
         response_in=reply.answered_at,
         reply=answer.body if keep else b"",

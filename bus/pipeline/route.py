@@ -7,6 +7,7 @@ from lxml import etree
 from bus.core.errors import RightsError, WireError
 from bus.core.types import Exchange, Finding, Mode, Problem
 from bus.pipeline import late
+from bus.pipeline.disclosure import may_go_unread, seen_by_caller
 from bus.pipeline.house import House
 from bus.pipeline.tables import Lane, Tables
 from bus.wire.addressing import is_addressed, required
@@ -90,11 +91,14 @@ def _check_reply_address(tables: Tables, exchange: Exchange) -> None:
 
 
 def _check_unread(tables: Tables, exchange: Exchange) -> None:
-    """Items cannot be withheld from a body that is not read, nor from attachments. Errors: CB2002."""
+    """Items cannot be withheld from a body that is not read, nor from attachments, unless the route says why they may
+    go. Errors: CB2002.
+    """
     assert exchange.operation is not None
+    assert exchange.route is not None
     key = exchange.operation.key
-    if (exchange.right is not None and exchange.right.withhold) or any(
-        (target.key, key) in tables.withheld for target in exchange.targets
-    ):
+    veils = [seen_by_caller(tables, exchange)]
+    veils += [tables.views.deliveries.get((target.key, key)) for target in exchange.targets]
+    if not all(may_go_unread(veil, exchange.route) for veil in veils):
         expected = "a route that is not opaque" if exchange.opaque else "no attachments"
         raise RightsError("CB2002", [Finding("CB2002", path="rights.toml withhold", expected=expected)])

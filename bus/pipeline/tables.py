@@ -13,6 +13,7 @@ from bus.core.basic import basic_header
 from bus.core.channel import Caller, Certificate, Revocation
 from bus.core.settings import FrontSettings, ReliableSettings, Site
 from bus.core.types import Endpoint, Finding, Right, Route
+from bus.pipeline.veil import Views, views
 from bus.wire.attachments.binary import Places
 from schemas.model import Edition, Operation, Unit
 
@@ -92,11 +93,11 @@ class UnitTable:
 class Tables:
     """Everything that a site folder and an edition say, by the keys the steps ask with.
 
-    ``rights`` is keyed by (endpoint key, operation key, purpose), ``known_rights`` by (endpoint key, operation key),
-    ``withheld`` by (endpoint key, operation key) for what is delivered to an endpoint, ``routes`` by
-    (municipality, operation key), ``opaque`` by (municipality, unit), ``addresses`` by (municipality, URL),
-    ``gates`` by endpoint key for those endpoints whose messages are signed, encrypted or carry a UsernameToken;
-    ``with_attachments`` holds the (municipality, unit) of every route that carries them.
+    ``rights`` is keyed by (endpoint key, operation key, purpose), ``known_rights`` by (endpoint key, operation key);
+    ``views`` hold what receivers do not see; ``routes`` is keyed by (municipality, operation key), ``opaque`` by
+    (municipality, unit), ``addresses`` by (municipality, URL), ``gates`` by endpoint key for those endpoints whose
+    messages are signed, encrypted or carry a UsernameToken; ``with_attachments`` holds the (municipality, unit) of
+    every route that carries them.
     """
 
     edition: Edition
@@ -109,7 +110,7 @@ class Tables:
     addresses: Mapping[tuple[str, str], Endpoint]
     rights: Mapping[tuple[str, str, str], Right]
     known_rights: frozenset[tuple[str, str]]
-    withheld: Mapping[tuple[str, str], frozenset[str]]
+    views: Views
     routes: Mapping[tuple[str, str], tuple[PreparedRoute, ...]]
     opaque: Mapping[tuple[str, str], tuple[PreparedRoute, ...]]
     front: FrontSettings
@@ -136,12 +137,12 @@ def build_tables(site: Site, edition: Edition, contracts: Mapping[str, Contract]
     """The tables of a checked site; ``contracts`` are those of the edition by unit."""
     operations = {op.key: op for unit in edition.units.values() for op in unit.operations.values()}
     endpoints = {(endpoint.municipality, endpoint.id): endpoint for endpoint in site.endpoints}
-    rights, known, withheld = _rights(site, endpoints)
+    seen = views(site, edition, endpoints)
     routes: dict[tuple[str, str], tuple[PreparedRoute, ...]] = {}
     opaque: dict[tuple[str, str], tuple[PreparedRoute, ...]] = {}
     for route in site.routes:
         operation = operations[route.operation]
-        prepared = _prepare(route, operation, endpoints, known)
+        prepared = _prepare(route, operation, endpoints, seen.known)
         key = (route.municipality, route.operation)
         routes[key] = (*routes.get(key, ()), prepared)
         if route.opaque:
@@ -156,9 +157,9 @@ def build_tables(site: Site, edition: Edition, contracts: Mapping[str, Contract]
         endpoints=MappingProxyType(endpoints),
         doors=MappingProxyType(_doors(site, edition)),
         addresses=MappingProxyType({(e.municipality, e.address): e for e in site.endpoints if e.address}),
-        rights=MappingProxyType(rights),
-        known_rights=known,
-        withheld=MappingProxyType(withheld),
+        rights=MappingProxyType(dict(seen.rights)),
+        known_rights=seen.known,
+        views=seen,
         routes=MappingProxyType(routes),
         opaque=MappingProxyType(opaque),
         gates=_gates(site),
@@ -202,40 +203,6 @@ def _doors(site: Site, edition: Edition) -> dict[str, Door]:
         for unit in edition.units:
             doors[f"/{endpoint.key}/{unit}"] = Door(endpoint, unit, expected, caller)
     return doors
-
-
-def _rights(
-    site: Site, endpoints: Mapping[tuple[str, str], Endpoint]
-) -> tuple[dict[tuple[str, str, str], Right], frozenset[tuple[str, str]], dict[tuple[str, str], frozenset[str]]]:
-    """Rights by purpose, which (endpoint, operation) have any, and what is withheld from an endpoint as receiver.
-
-    Two rows for the same purpose withhold what both withhold: nothing is disclosed that one row keeps back.
-    """
-    by_purpose: dict[tuple[str, str, str], Right] = {}
-    as_receiver: dict[tuple[str, str], list[Right]] = {}
-    for right in site.rights:
-        key = f"{right.municipality}/{right.endpoint}"
-        as_receiver.setdefault((key, right.operation), []).append(right)
-        for purpose in right.purposes:
-            before = by_purpose.get((key, right.operation, purpose))
-            if before is not None:
-                right = Right(  # noqa: PLW2901 - the row as widened by an earlier one
-                    right.municipality,
-                    right.endpoint,
-                    right.operation,
-                    right.purposes,
-                    right.withhold | before.withhold,
-                )
-            by_purpose[key, right.operation, purpose] = right
-    withheld = {}
-    for (key, operation), held in as_receiver.items():
-        municipality, _, endpoint_id = key.partition("/")
-        endpoint = endpoints.get((municipality, endpoint_id))
-        own = [right for right in held if endpoint is not None and endpoint.purpose in right.purposes]
-        items = frozenset().union(*(right.withhold for right in own or held))
-        if items:
-            withheld[key, operation] = items
-    return by_purpose, frozenset(as_receiver), withheld
 
 
 def _prepare(

@@ -62,9 +62,9 @@ uvloop.run(main())
 class PlainOutgoing:
     """Bytes as they are; any answer is a receipt."""
 
-    def request(self, consignment: Consignment, endpoint: Endpoint) -> tuple[bytes, Sequence[tuple[str, str]]]:
+    def request(self, consignment: Consignment, endpoint: Endpoint) -> tuple[bytes, Sequence[tuple[str, str]], None]:
         """Body and headers as the pipeline sends them."""
-        return consignment.raw, outgoing_headers(consignment, endpoint)
+        return consignment.raw, outgoing_headers(consignment, endpoint), None
 
     async def judge(self, consignment: Consignment, reply: HttpReply) -> Verdict:
         """Delivered."""

@@ -84,8 +84,17 @@ class Schemas:
         )
         note = self._note("連携コンテキスト（SOAPヘッダー）", "Context header block; may be left out by plain clients")
         root.append(xs.element(note, xs.complexType(block), name="Context"))
+        root.append(self._withheld())
         root.append(self._fault())
         return root
+
+    def _withheld(self) -> etree._Element:
+        """``Hikaiji``: item names by the class of the reason, as ``bus.wire.withheld`` writes them."""
+        xs = self.xs
+        named = xs.extension(xs.attribute(name="riyu", type="xs:NMTOKEN", use="required"), base="xs:NMTOKENS")
+        item = xs.element(xs.complexType(xs.simpleContent(named)), name="komoku", maxOccurs="unbounded")
+        note = self._note("非開示（SOAPヘッダー）", "Header block of the bus: items that are withheld, by reason")
+        return xs.element(note, xs.complexType(xs.sequence(item)), name="Hikaiji")
 
     def unit(self, unit: Unit) -> etree._Element:
         """``<unit>.xsd``: code types, record types and the payload elements of every operation."""

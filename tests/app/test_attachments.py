@@ -34,8 +34,10 @@ pytestmark = pytest.mark.parametrize("town", [pytest.param(1, id="one process"),
 @pytest.fixture
 async def open_town(town: Town) -> Town:
     """Its routes carry attachments."""
-    change(town.folder / "routes.toml", 'mode = "queued" }', 'mode = "queued", attachments = true }')
-    change(town.folder / "routes.toml", "deadline_s = 2 }", "deadline_s = 2, attachments = true }")
+    change(
+        town.folder / "routes.toml", 'mode = "queued" }', 'mode = "queued", attachments = true, unfiltered = "試験" }'
+    )
+    change(town.folder / "routes.toml", "deadline_s = 2 }", 'deadline_s = 2, attachments = true, unfiltered = "試験" }')
     await town.reload()
     return town
 
@@ -156,7 +158,9 @@ async def test_a_route_that_does_not_say_so_carries_no_attachments(town: Town) -
 @pytest.mark.slow
 async def test_an_operation_beside_one_with_attachments_carries_none(town: Town) -> None:
     """The unit has a route with attachments, this operation's has not: refused when the envelope has shown it."""
-    change(town.folder / "routes.toml", 'mode = "queued" }', 'mode = "queued", attachments = true }')
+    change(
+        town.folder / "routes.toml", 'mode = "queued" }', 'mode = "queued", attachments = true, unfiltered = "試験" }'
+    )
     await town.reload()
     status, raw = await inquire(town, part("form@tax", b"form"))
     assert (status, findings_of(raw)[0]) == (500, "CB1050")

@@ -128,11 +128,11 @@ async def test_what_waits_is_delivered_by_the_next_process(town: Town) -> None:
 async def test_a_reload_takes_over_rights_and_keeps_the_queue(town: Town) -> None:
     """A right taken away is refused at once, a paused endpoint waits, a new one is known; nothing is lost."""
     change(town.folder / "endpoints.toml", 'id = "kokuho", ', 'id = "kokuho", paused = true, ')
-    change(town.folder / "rights.toml", 'purposes = ["kazei"] },\n  { municipality = "990019", endpoint = "juki"',
-           'purposes = ["shuno"] },\n  { municipality = "990019", endpoint = "juki"')  # fmt: skip
+    row = 'endpoint = "tax", operation = "juki.jumin_shokai", purposes = ["kazei"]'
+    change(town.folder / "rights.toml", row, row.replace('"tax"', '"kokuho"').replace("kazei", "kokuho"))
     await town.reload()
     status, raw = await inquire(town)
-    assert (status, code_of(raw)) == (500, "CB2003")
+    assert (status, code_of(raw)) == (500, "CB2002")
     await town.notify()
     await until_async(lambda: len(town.tax.received) == 1, what="the active subscriber")
     assert town.kokuho.received == []

@@ -33,8 +33,8 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 def allow(town: RunningTown) -> None:
     """Its routes carry attachments from now on."""
     routes = town.folder / "routes.toml"
-    change(routes, 'mode = "queued" }', 'mode = "queued", attachments = true }')
-    change(routes, "deadline_s = 2 }", "deadline_s = 2, attachments = true }")
+    change(routes, 'mode = "queued" }', 'mode = "queued", attachments = true, unfiltered = "試験" }')
+    change(routes, "deadline_s = 2 }", 'deadline_s = 2, attachments = true, unfiltered = "試験" }')
     town.reload()
 
 

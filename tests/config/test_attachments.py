@@ -45,7 +45,7 @@ def test_without_a_word_nothing_carries_attachments(folder: Path) -> None:
 def test_everything_can_be_said(folder: Path) -> None:
     """Folder, sizes, numbers and rate; a relative folder is one of the site's."""
     add(folder, 'folder = "store"\nmax_size = 2048\nmax_parts = 3\nmax_in_flight = 4096\nmin_free = 0\nmin_rate = 7')
-    change(folder / "routes.toml", 'mode = "queued" }', 'mode = "queued", attachments = true }')
+    change(folder / "routes.toml", 'mode = "queued" }', 'mode = "queued", attachments = true, unfiltered = "試験" }')
     site = load_site(folder, EDITION)
     found = site.attachments
     assert (found.folder, found.max_size, found.max_parts) == (folder / "store", 2048, 3)
@@ -72,7 +72,7 @@ def test_a_wrong_value_is_one_finding_at_its_place(folder: Path, lines: str, cod
 
 def test_a_right_that_withholds_items_contradicts_a_route_with_attachments(folder: Path) -> None:
     """Nobody can take an item out of an attachment."""
-    change(folder / "routes.toml", 'mode = "queued" }', 'mode = "queued", attachments = true }')
+    change(folder / "routes.toml", 'mode = "queued" }', 'mode = "queued", attachments = true, unfiltered = "試験" }')
     change(folder / "rights.toml", 'purposes = ["jumin"]', 'purposes = ["jumin"], withhold = ["juminhyokodo"]')
     finding = only(folder)
     assert (finding.code, finding.path) == ("CB7024", "routes.toml: route[1].attachments")

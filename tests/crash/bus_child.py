@@ -131,9 +131,9 @@ class FusedSender(PooledSender):
 class PlainOutgoing:
     """Bytes as they are; 200 is a success."""
 
-    def request(self, consignment: Consignment, endpoint: Endpoint) -> tuple[bytes, Sequence[tuple[str, str]]]:
+    def request(self, consignment: Consignment, endpoint: Endpoint) -> tuple[bytes, Sequence[tuple[str, str]], None]:
         """The body and its message id."""
-        return consignment.raw, [("Chiikibus-Message-Id", consignment.message_id)]
+        return consignment.raw, [("Chiikibus-Message-Id", consignment.message_id)], None
 
     async def judge(self, consignment: Consignment, reply: HttpReply) -> Verdict:
         """By status."""

@@ -93,9 +93,11 @@ async def town(tmp_path: Path) -> AsyncIterator[Town]:
     ports = [await provider.start() for provider in (juki, tax)]
     folder = write_site(tmp_path / "site", juki=ports[0], tax=ports[1])
     change(
-        folder / "routes.toml", '["tax", "kokuho"], mode = "queued" }', '["tax"], mode = "queued", attachments = true }'
+        folder / "routes.toml",
+        '["tax", "kokuho"], mode = "queued" }',
+        '["tax"], mode = "queued", attachments = true, unfiltered = "試験" }',
     )
-    change(folder / "routes.toml", "deadline_s = 2 }", "deadline_s = 2, attachments = true }")
+    change(folder / "routes.toml", "deadline_s = 2 }", 'deadline_s = 2, attachments = true, unfiltered = "試験" }')
     yield Town(edition, folder, juki, tax)
     for provider in (juki, tax):
         await provider.stop()

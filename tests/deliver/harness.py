@@ -74,11 +74,11 @@ class PlainOutgoing:
     deaf: int = 0
     gave_up: list[tuple[str, str]] = field(default_factory=list)
 
-    def request(self, consignment: Consignment, endpoint: Endpoint) -> tuple[bytes, Sequence[tuple[str, str]]]:
+    def request(self, consignment: Consignment, endpoint: Endpoint) -> tuple[bytes, Sequence[tuple[str, str]], None]:
         """The body and the one header that the scripted sender looks at."""
         if consignment.raw == b"defect":
             raise RuntimeError("a defect of the pipeline")
-        return consignment.raw, [("Chiikibus-Attempt", str(consignment.attempt))]
+        return consignment.raw, [("Chiikibus-Attempt", str(consignment.attempt))], None
 
     async def judge(self, consignment: Consignment, reply: HttpReply) -> Verdict:
         """By status only."""

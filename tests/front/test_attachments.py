@@ -42,7 +42,7 @@ async def town(
     caller: Caller | None = None,
 ) -> AsyncIterator[tuple[World, Server, Segments]]:
     """A front whose routes carry attachments; nothing withholds anything where they go."""
-    routes = tuple(replace(route, attachments=not limited) for route in ROUTES)
+    routes = tuple(replace(route, attachments=not limited, unfiltered="試験") for route in ROUTES)
     rights = tuple(replace(right, withhold=frozenset()) for right in site().rights)
     endpoints = tuple(replace(one, caller=caller) if caller and one.id == "tax" else one for one in ENDPOINTS)
     made = world(site(endpoints=endpoints, routes=routes, rights=rights))
@@ -166,7 +166,7 @@ async def test_a_route_without_attachments_refuses_by_the_head(tmp_path: Path) -
 
 async def test_where_items_are_withheld_attachments_are_refused(tmp_path: Path) -> None:
     """Nobody can look into them and take an item out."""
-    routes = tuple(replace(route, attachments=True) for route in ROUTES)
+    routes = tuple(replace(route, attachments=True, unfiltered="試験") for route in ROUTES)
     async with town(tmp_path) as (made, server, segments), connected(server) as line:
         made.with_site(site(routes=routes))
         line.send(post(BODY, more=MEDIA))

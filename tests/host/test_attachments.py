@@ -143,7 +143,11 @@ async def test_the_client_of_an_adapter_sends_a_file_through_a_real_bus(
     """Read from the disk while it is sent; the receiver gets exactly these bytes."""
     folder = write_site(tmp_path / "site", tax=receiver.port)
     routes = folder / "routes.toml"
-    change(routes, '["tax", "kokuho"], mode = "queued" }', '["tax"], mode = "queued", attachments = true }')
+    change(
+        routes,
+        '["tax", "kokuho"], mode = "queued" }',
+        '["tax"], mode = "queued", attachments = true, unfiltered = "試験" }',
+    )
     app = build(load_site(folder, edition, need_secrets=True), edition)
     await app.start()
     client = BusClient(f"http://127.0.0.1:{app.addresses[0][1]}", "990019", "juki", "secret-of-juki")

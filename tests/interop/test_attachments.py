@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 FILE = bytes(range(256)) * 3000 + "架空　花子\r\n--MIME\r\n".encode()
 DIGEST = hashlib.sha256(FILE).hexdigest()
-FIRST, SECOND = "deadline_s = 2 }", "deadline_s = 2, opaque = true, attachments = true }"
+FIRST, SECOND = "deadline_s = 2 }", 'deadline_s = 2, opaque = true, attachments = true, unfiltered = "試験" }'
 
 
 @pytest.fixture(scope="module")

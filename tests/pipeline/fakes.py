@@ -269,7 +269,7 @@ RIGHTS = (
     Right(TOWN, "kokuho", "juki.jumin_shokai", ("kokuho",)),
     Right(TOWN, "juki", "juki.ido_tsuchi", ("jumin",)),
     Right(TOWN, "tax", "juki.ido_tsuchi", ("kazei",)),
-    Right(TOWN, "kokuho", "juki.ido_tsuchi", ("kokuho",), frozenset({"juminhyokodo"})),
+    Right(TOWN, "kokuho", "juki.ido_tsuchi", ("kokuho",), frozenset({"juminhyokodo", "todokedebango"})),
     Right(TOWN, "kokuho", "kojinjuminzei.shotoku_shokai", ("kokuho",)),
     Right(TOWN, "tax", "juki.setai_shokai", ("kazei",)),
 )

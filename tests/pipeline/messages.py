@@ -50,7 +50,6 @@ RESIDENT = {
     "setaibango": "000000000067890",
     "juminshubetsu": "1",
     "juminjotai": "1",
-    "juminhyokodo": "12345678901",
     "jumintonattanengappi": "2023-04-01",
     "ido_nengappi": "2023-04-01",
     "ido_jiyu": "01",
@@ -68,6 +67,13 @@ def resident_values() -> dict[str, str]:
         elif item.mandatory:
             values[item.name] = _some_value(item.type, item.digits, item.code, item.name)
     return values
+
+
+def in_order(values: Mapping[str, str]) -> dict[str, str]:
+    """The values of a resident in the order of the standard; those it does not know come last."""
+    names = [item.name for item in edition().units["juki"].records["jumin"].items]
+    known = {name: values[name] for name in names if name in values}
+    return known | dict(values)
 
 
 def _some_value(kind: str, digits: int, code: str, name: str) -> str:
@@ -95,7 +101,7 @@ def inquiry(atenabango: str = "000000000012345", base_date: str = "2023-01-01") 
 def notice(**changed: str) -> etree._Element:
     """The payload of a 異動通知."""
     payload = etree.Element(f"{{{JUKI}}}ido_tsuchi", nsmap={"j": JUKI})
-    record(payload, JUKI, "jumin", {**resident_values(), **changed})
+    record(payload, JUKI, "jumin", in_order({**resident_values(), **changed}))
     return payload
 
 
@@ -120,7 +126,7 @@ def tax_answer() -> etree._Element:
 def resident_reply(*, relates_to: str = "", **changed: str) -> bytes:
     """The whole answer to a resident inquiry."""
     payload = etree.Element(f"{{{JUKI}}}jumin_shokai_kaito", nsmap={"j": JUKI})
-    record(payload, JUKI, "jumin", {**resident_values(), **changed})
+    record(payload, JUKI, "jumin", in_order({**resident_values(), **changed}))
     headers = Addressing(relates_to=relates_to, action=f"{JUKI}/jumin_shokai_kaito") if relates_to else None
     return envelope.build(payload, addressing=headers)
 

@@ -39,7 +39,7 @@ def package(name: str = "a", *, digest: str = "e" * 64) -> Package:
 
 def carrying(*, rights: tuple[object, ...] = FREE, opaque: bool = False) -> tuple[World, list[Package]]:
     """A town whose routes carry attachments, and the packages whose segments were let go."""
-    routes = tuple(replace(route, attachments=True, opaque=opaque) for route in ROUTES)
+    routes = tuple(replace(route, attachments=True, opaque=opaque, unfiltered="試験") for route in ROUTES)
     town = world(site(routes=routes, rights=rights))
     gone: list[Package] = []
     town.house = replace(town.house, discard=lambda each: None if each.kept else gone.append(each))
@@ -191,7 +191,7 @@ async def test_a_right_that_withholds_since_keeps_a_stored_message_from_going() 
     """An envelope written anew cannot go with attachments that nobody looked into."""
     town, _ = carrying()
     await process(town.house, with_package(NOTICE, package(), "juki"))
-    routes = tuple(replace(route, attachments=True) for route in ROUTES)
+    routes = tuple(replace(route, attachments=True, unfiltered="試験") for route in ROUTES)
     town.with_site(site(routes=routes))
     kokuho = town.house.tables.endpoints["990019", "kokuho"]
     to_kokuho = next(each for each in town.outbox.handed if each.target == "kokuho")
@@ -222,7 +222,7 @@ async def test_a_body_that_found_no_room_is_not_counted() -> None:
 
 async def test_a_message_in_a_sequence_carries_no_attachments(tmp_path: Path) -> None:
     """The blocks of its sequence would go on to the receiver with the bytes of the segment."""
-    routes = tuple(replace(route, attachments=True) for route in ROUTES)
+    routes = tuple(replace(route, attachments=True, unfiltered="試験") for route in ROUTES)
     async with reliable_town(tmp_path, site(routes=routes, rights=FREE)) as town:
         source = Source(town)
         sequence = await source.create()
@@ -235,7 +235,7 @@ async def test_a_message_in_a_sequence_carries_no_attachments(tmp_path: Path) ->
 
 async def test_a_late_answer_brings_its_attachments_to_who_asked() -> None:
     """Its segment belongs to the forwarded message and to the answered request."""
-    late = Route(TOWN, LATE, ("tax",), Mode.DIRECT, deadline_s=5.0, attachments=True)
+    late = Route(TOWN, LATE, ("tax",), Mode.DIRECT, deadline_s=5.0, attachments=True, unfiltered="試験")
     town = world(site(routes=(*ROUTES[:2], late), rights=FREE))
     exchange_id = await asked(town)
     given = package()
@@ -254,7 +254,7 @@ async def test_a_late_answer_brings_its_attachments_to_who_asked() -> None:
 
 async def test_an_answer_at_once_brings_its_attachments_too() -> None:
     """The provider of a queued request answers in the connection: kept, forwarded, and not let go."""
-    late = Route(TOWN, LATE, ("tax",), Mode.DIRECT, deadline_s=5.0, attachments=True)
+    late = Route(TOWN, LATE, ("tax",), Mode.DIRECT, deadline_s=5.0, attachments=True, unfiltered="試験")
     town = world(site(routes=(*ROUTES[:2], late), rights=FREE))
     gone: list[Package] = []
     town.house = replace(town.house, discard=lambda each: None if each.kept else gone.append(each))

@@ -227,7 +227,7 @@ async def test_what_the_requesters_right_withholds_is_left_out_of_the_stored_and
     await asked(town)
     await give(town, answer())
     (forwarded,) = town.outbox.handed
-    assert outgoing_body(town.house.tables, forwarded, forwarded.raw) == answer()
+    assert outgoing_body(town.house.tables, forwarded, forwarded.raw) == (answer(), None)
 
 
 async def test_an_unregistered_reply_address_is_refused() -> None:

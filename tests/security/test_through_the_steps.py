@@ -350,22 +350,24 @@ async def test_where_items_are_withheld_the_signature_goes_and_the_bus_signs(fol
     """kokuho may not see the resident record code: what it gets is not what the register signed."""
     juki = replace(SIGNED, certificates=("file:tax-ec.crt",))
     town = secured(folder, juki=juki, kokuho=EndpointSecurity(outbound=Outbound.SIGNED))
-    raw = signed(ring().tax_ec, raw=envelope.build(notice(), addressing=addressing("urn:uuid:n", f"{JUKI}/ido_tsuchi")))
+    told = envelope.build(notice(todokedebango="77"), addressing=addressing("urn:uuid:n", f"{JUKI}/ido_tsuchi"))
+    raw = signed(ring().tax_ec, raw=told)
     assert (await town.post(raw, caller="juki")).status == 200
     outgoing = HouseOutgoing(lambda: town.world.house)
     bodies = {}
     for each in town.world.outbox.handed:
         endpoint = town.world.house.tables.endpoints[each.municipality, each.target]
-        bodies[each.target], _ = outgoing.request(each.carrying(each.raw or raw, 1), endpoint)
+        bodies[each.target], _, _ = outgoing.request(each.carrying(each.raw or raw, 1), endpoint)
     assert bodies["tax"] == raw
-    assert b"juminhyokodo" not in bodies["kokuho"]
+    assert b"todokedebango>" in raw
+    assert b"todokedebango>" not in bodies["kokuho"]
     accept(bodies["kokuho"], gate(settings(), ring().bus), NOW + 2)
 
 
 async def test_what_is_encrypted_for_the_receiver_passes_an_opaque_route_untouched(folder: Path) -> None:
     """The bus verifies the signature over what is encrypted and cannot read it."""
     town = secured(folder, tax=replace(SIGNED, inbound=Inbound.ENCRYPTED))
-    routes = tuple(replace(each, opaque=each.operation == "juki.jumin_shokai") for each in ROUTES)
+    routes = tuple(replace(each, opaque=each.operation == "juki.jumin_shokai", unfiltered="試験") for each in ROUTES)
     rights = tuple(replace(each, withhold=frozenset()) for each in RIGHTS)
     now = town.world.house.tables
     endpoints = tuple(now.endpoints.values())

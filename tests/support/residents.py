@@ -30,6 +30,7 @@ RESIDENT: Mapping[str, str] = {
     "jusho_todofuken": "架空県",
     "jusho_shikugunchosonmei": "地域市",
     "jusho_choaza": "架空町一丁目",
+    "shiensochi_kubun": "0",
 }
 
 

@@ -32,7 +32,10 @@ from schemas.model import Edition, Operation
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A message from the bus, parsed and valid. ``files`` go when it is answered, but those moved elsewhere before."""
+    """A message from the bus, parsed and valid. ``files`` go when it is answered, but those moved elsewhere before.
+
+    ``withheld`` says that the bus took items out of it that this endpoint may not see.
+    """
 
     message_id: str
     operation: Operation
@@ -42,6 +45,7 @@ class Request:
     purpose: str = ""
     sender: str = ""
     files: tuple[ReceivedFile, ...] = ()
+    withheld: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,6 @@ class Releasing(Protocol):
 class Environment:
     """What a flow may use of its process.
 
-    ``withheld`` are the items that the site's rights keep from this endpoint, by operation.
     ``posted`` tells the sender that the outbox has something new; ``web`` collects handlers of the process's own
     HTTP face as (method, path, handler) before it starts.
     """
@@ -110,7 +113,6 @@ class Environment:
     ids: Ids
     translators: Translators
     posted: Callable[[], None]
-    withheld: dict[str, frozenset[str]] = field(default_factory=dict)
     web: list[tuple[str, str, Callable[[web.Request], Awaitable[web.StreamResponse]]]] = field(default_factory=list)
 
     @property

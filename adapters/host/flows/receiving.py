@@ -48,6 +48,7 @@ class _Part:
     lines: list[tuple[str, str]] = field(repr=False)
     held: list[Setback]
     last: Totals | None
+    withheld: bool = False
 
 
 @dataclass(slots=True)
@@ -150,11 +151,10 @@ class Receiving:
                 held.append(Setback(index, error.code, error.findings, HELD, raw, context))
         last = None
         if values["saishufuragu"] == LAST:
-            # what the rights withhold from this receiver is missing in its content, but not in the sender's digest
-            withheld = self.environment.withheld.get(request.operation.key)
-            content = "" if withheld else values.get("naiyodaijesuto", "")
+            content = values.get("naiyodaijesuto", "")
             last = Totals(int(values.get("sokensu", "0")), values.get("kagidaijesuto", ""), content)
-        part = _Part(request.operation, ikkatsuid, values["ikkatsu_shubetsu"], number, lines, held, last)
+        shubetsu = values["ikkatsu_shubetsu"]
+        part = _Part(request.operation, ikkatsuid, shubetsu, number, lines, held, last, request.withheld)
         return part, rows
 
     def _store_part(
@@ -172,6 +172,7 @@ class Receiving:
             len(part.held),
             part.last,
             now,
+            withheld=part.withheld,
         )
         if not new:
             received.count(database, f"{flow}.duplicate", len(part.lines))

@@ -15,6 +15,8 @@ QUEUED = "queued"
 RECEIVING = "receiving"
 AGREED = "agreed"
 DIFFERS = "differs"
+WITHHELD = '[{"code": "CB2050"}]'
+"""``detail`` of a transfer from which the bus took items out that are not for this receiver."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +174,13 @@ def take_part(
     held: int,
     last: Totals | None,
     now: float,
+    *,
+    withheld: bool = False,
 ) -> bool:
     """Note a received part with its canonical lines; ``False`` when this part is known already.
 
-    ``last`` are the sender's totals, on the last part only.
+    ``last`` are the sender's totals, on the last part only. ``withheld``: items were taken out on the way, so that the
+    content cannot be compared with the sender's digest, only keys and count.
     """
     database.execute(
         "INSERT INTO bulk (unit, ikkatsuid, direction, shubetsu, flow, state, created_at) VALUES (?,?,?,?,?,?,?)"
@@ -202,6 +207,11 @@ def take_part(
         "UPDATE bulk SET records = records + ?, held = held + ? WHERE unit = ? AND ikkatsuid = ? AND direction = ?",
         (len(lines), held, unit, ikkatsuid, IN),
     )
+    if withheld:
+        database.execute(
+            "UPDATE bulk SET detail = ? WHERE unit = ? AND ikkatsuid = ? AND direction = ?",
+            (WITHHELD, unit, ikkatsuid, IN),
+        )
     if last is not None:
         expected = json.dumps({"parts": part, "records": last.records, "keys": last.keys, "content": last.content})
         database.execute(
@@ -214,7 +224,8 @@ def take_part(
 def expected_if_whole(database: sqlite3.Connection, unit: str, ikkatsuid: str) -> Totals | None:
     """The sender's totals when every part has come, else ``None``."""
     row = database.execute(
-        "SELECT expected, state FROM bulk WHERE unit = ? AND ikkatsuid = ? AND direction = ?", (unit, ikkatsuid, IN)
+        "SELECT expected, state, detail FROM bulk WHERE unit = ? AND ikkatsuid = ? AND direction = ?",
+        (unit, ikkatsuid, IN),
     ).fetchone()
     if row is None or not row["expected"] or row["state"] != RECEIVING:
         return None
@@ -222,7 +233,8 @@ def expected_if_whole(database: sqlite3.Connection, unit: str, ikkatsuid: str) -
     parts = database.execute(
         "SELECT COUNT(*) AS n FROM bulk_parts WHERE unit = ? AND ikkatsuid = ?", (unit, ikkatsuid)
     ).fetchone()["n"]
-    return Totals(expected["records"], expected["keys"], expected["content"]) if parts >= expected["parts"] else None
+    content = "" if row["detail"] == WITHHELD else expected["content"]
+    return Totals(expected["records"], expected["keys"], content) if parts >= expected["parts"] else None
 
 
 def lines(database: sqlite3.Connection, unit: str, ikkatsuid: str) -> list[tuple[str, str]]:

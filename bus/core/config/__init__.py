@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from bus.core.config.checks import Parts, check_all
+from bus.core.config.checks import check_all
 from bus.core.config.files import (
     adapter_address,
     read_adapters,
@@ -15,6 +15,7 @@ from bus.core.config.files import (
     read_site,
     secret_path,
 )
+from bus.core.config.parts import Parts
 from bus.core.config.reader import Document
 from bus.core.config.security import password_path, read_security, secured
 from bus.core.errors import ConfigurationError

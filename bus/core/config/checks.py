@@ -5,41 +5,16 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
-from bus.core.config.files import Entry, SiteFile, secret_path
+from bus.core.config import disclosed
+from bus.core.config.files import secret_path
+from bus.core.config.parts import Parts
 from bus.core.config.reader import CONTRADICTION, TWICE, UNKNOWN_NAME, WRONG_VALUE, Table, one_of
-from bus.core.settings import AdapterSpec
-from bus.core.types import Endpoint, Mode, Right, Route
-from schemas.model import Edition, Operation, Rule
+from bus.core.types import Mode, Right, Route
+from schemas.model import Edition, Operation
 
 NO_RIGHT, NO_ROUTE, NO_TARGET, NO_ADDRESS = "CB7017", "CB7018", "CB7019", "CB7020"
 BAD_PURPOSE, NO_SECRET, NOT_WRITABLE, OPEN_SECRET = "CB7021", "CB7022", "CB7023", "CB7025"
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """All files of a site folder as read."""
-
-    folder: Path
-    edition: Edition
-    site: SiteFile
-    adapters: tuple[Entry[AdapterSpec], ...]
-    endpoints: tuple[Entry[Endpoint], ...]
-    routes: tuple[Entry[Route], ...]
-    rights: tuple[Entry[Right], ...]
-
-    def endpoint_ids(self, municipality: str) -> list[str]:
-        """The endpoint ids of a municipality."""
-        return [entry.value.id for entry in self.endpoints if entry.value.municipality == municipality]
-
-    def endpoint(self, municipality: str, endpoint_id: str) -> Endpoint | None:
-        """An endpoint by municipality and id."""
-        for entry in self.endpoints:
-            if entry.value.municipality == municipality and entry.value.id == endpoint_id:
-                return entry.value
-        return None
 
 
 def check_all(parts: Parts, *, need_secrets: bool) -> None:
@@ -166,8 +141,8 @@ def _routes(parts: Parts) -> None:
             _receivers(parts, table, route, operation)
         for number, sender in enumerate(route.senders):
             _endpoint_name(parts, table, ("from", number), route.municipality, sender)
-        if route.attachments:
-            _nothing_withheld(parts, table, route)
+        if operation and (route.attachments or route.opaque):
+            disclosed.unread(parts, table, route, operation)
         if operation and (route.municipality, route.operation) not in allowed:
             table.report(NO_RIGHT, "operation", expected=f"right for {route.operation}", got="none")
         for sender in route.senders or ("",):
@@ -175,15 +150,6 @@ def _routes(parts: Parts) -> None:
             if key in seen:
                 table.report(TWICE, "operation", expected=f"once; see line {seen[key]}", got=route.operation)
             seen[key] = table.document.lines.get(table.path, 0)
-
-
-def _nothing_withheld(parts: Parts, table: Table, route: Route) -> None:
-    """Items cannot be taken out of an attachment: where a right withholds some, no route carries attachments."""
-    for entry in parts.rights:
-        right = entry.value
-        if right.withhold and (right.municipality, right.operation) == (route.municipality, route.operation):
-            expected = f"no withhold in the right of {right.endpoint}"
-            table.report(CONTRADICTION, "attachments", expected=expected, got=" ".join(sorted(right.withhold)))
 
 
 def _endpoint_name(parts: Parts, table: Table, key: tuple[str, int], municipality: str, name: str) -> None:
@@ -249,7 +215,7 @@ def _rights(parts: Parts) -> None:
         if (right.municipality, operation.unit) not in routed:
             table.report(NO_ROUTE, "operation", expected=f"route for {operation.unit}", got="none")
         _purposes(table, right, operation)
-        _withheld(parts, table, right, operation)
+        disclosed.right(parts, table, right, operation)
 
 
 def _purposes(table: Table, right: Right, operation: Operation) -> None:
@@ -257,29 +223,6 @@ def _purposes(table: Table, right: Right, operation: Operation) -> None:
         if purpose == "*" or (operation.purposes and purpose not in operation.purposes):
             expected = one_of(purpose, operation.purposes, "purpose of the operation")
             table.document.report(BAD_PURPOSE, (*table.path, "purposes", number), expected=expected, got=purpose)
-
-
-def _withheld(parts: Parts, table: Table, right: Right, operation: Operation) -> None:
-    """What is left after withholding must still be a message of the standard: the receiver validates it too."""
-    unit = parts.edition.units[operation.unit]
-    records = [unit.records.get(name) for name in (operation.record, operation.request_record)]
-    items = {item.name: item for record in records if record for item in record.items}
-    names = {record.name for record in records if record}
-    for name in sorted(right.withhold):
-        if name not in items:
-            table.report(UNKNOWN_NAME, "withhold", expected=one_of(name, items, "item of the record"), got=name)
-        elif items[name].mandatory:
-            table.report(CONTRADICTION, "withhold", expected="an item that is not mandatory", got=name)
-    for rule in unit.rules:
-        if rule.record in names and _needs(rule, right.withhold):
-            expected = f"{rule.name}: {rule.text_ja} / {rule.text_en}"
-            table.report(CONTRADICTION, "withhold", expected=expected, got=" ".join(sorted(right.withhold)))
-
-
-def _needs(rule: Rule, withheld: frozenset[str]) -> bool:
-    """Whether the rule may ask for an item that is withheld, because what triggers it is not withheld."""
-    triggered = all(one.needs_no_item or not withheld.issuperset(one.items) for one in rule.when)
-    return triggered and any(one.hurt_by(withheld) for one in rule.then)
 
 
 def _listens(parts: Parts) -> None:

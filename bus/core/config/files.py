@@ -377,6 +377,7 @@ def read_routes(root: Table, edition: Edition) -> tuple[Entry[Route], ...]:
             opaque=table.flag("opaque", default=False),
             senders=table.texts("from"),
             attachments=table.flag("attachments", default=False),
+            unfiltered=table.text("unfiltered"),
         )
         table.finish()
         found.append(Entry(table, route))

@@ -11,7 +11,7 @@ from typing import Final
 from bus.core.config.files import Entry, read_secret
 from bus.core.config.reader import CONTRADICTION, MISSING, TWICE, UNKNOWN_NAME, WRONG_VALUE, Table, one_of
 from bus.core.settings import SecuritySettings
-from bus.core.types import Endpoint, EndpointSecurity, Inbound, Outbound
+from bus.core.types import Endpoint, EndpointSecurity, Inbound, Outbound, Reduced
 
 KINDS: Final = ("file", "sha256", "subject")
 DIGESTS: Final = ("sha256", "sha384", "sha512")
@@ -47,10 +47,11 @@ def read_security(
 
 def secured(endpoints: Sequence[Endpoint], policies: Mapping[str, EndpointSecurity]) -> tuple[Endpoint, ...]:
     """The endpoints with their policies; a policy that asks for nothing either way is none."""
-    nothing = (Inbound.PLAIN, Outbound.PLAIN)
+    nothing = (Inbound.PLAIN, Outbound.PLAIN, Reduced.RESIGN)
     return tuple(
         replace(endpoint, security=policy)
-        if (policy := policies.get(endpoint.key)) is not None and (policy.inbound, policy.outbound) != nothing
+        if (policy := policies.get(endpoint.key)) is not None
+        and (policy.inbound, policy.outbound, policy.reduced) != nothing
         else endpoint
         for endpoint in endpoints
     )
@@ -111,6 +112,7 @@ def _policy(table: Table, settings: SecuritySettings) -> EndpointSecurity:
         passwords=_some(table, "passwords", PASSWORDS, base.passwords),
         open_channel=table.flag("open_channel", default=base.open_channel),
         resign=table.flag("resign", default=base.resign),
+        reduced=Reduced(table.choice("reduced", [each.value for each in Reduced], base.reduced.value)),
         legacy_oaep=table.flag("legacy_oaep", default=base.legacy_oaep),
     )
     _certificates(table, policy)

@@ -35,7 +35,7 @@ ENDPOINTS = """
 endpoint = [
   {{ id = "caller",   municipality = "{municipality}", unit = "kojinjuminzei", purpose = "kazei" }},
   {{ id = "register", municipality = "{municipality}", unit = "juki", purpose = "jumin", address = "{target}" }},
-  {{ id = "receiver", municipality = "{municipality}", unit = "kojinjuminzei", address = "{target}" }},
+{{ id = "receiver", municipality = "{municipality}", unit = "kojinjuminzei", purpose = "kazei", address = "{target}" }},
 ]
 """
 ROUTES = """
@@ -50,7 +50,7 @@ right = [
   {{ municipality = "{municipality}", endpoint = "caller", operation = "juki.jumin_shokai", purposes = ["kazei"] }},
   {{ municipality = "{municipality}", endpoint = "caller", operation = "juki.setai_shokai", purposes = ["kazei"] }},
   {{ municipality = "{municipality}", endpoint = "register", operation = "juki.ido_tsuchi", purposes = ["jumin"] }},
-  {{ municipality = "{municipality}", endpoint = "receiver", operation = "juki.ido_tsuchi", purposes = ["jumin"] }},
+  {{ municipality = "{municipality}", endpoint = "receiver", operation = "juki.ido_tsuchi", purposes = ["kazei"] }},
 ]
 """
 
@@ -60,13 +60,14 @@ def write_site(
 ) -> dict[str, str]:
     """Write a site folder whose provider and receiver is ``target``; returns the endpoints' secrets."""
     (folder / "secrets").mkdir(parents=True, exist_ok=True)
-    attached = ", attachments = true" if attachments else ""
+    attached = ', attachments = true, unfiltered = "性能測定"' if attachments else ""
+    unread = ", opaque = true" + ("" if attachments else ', unfiltered = "性能測定"') if opaque else ""
     fields = {
         "municipality": MUNICIPALITY,
         "port": port,
         "processes": processes,
         "target": target,
-        "flags": (", opaque = true" if opaque else "") + attached,
+        "flags": unread + attached,
         "attachments": attached,
     }
     texts = {"site": SITE, "endpoints": ENDPOINTS, "routes": ROUTES, "rights": RIGHTS, "adapters": ""}

@@ -13,6 +13,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from schemas.catalog import load_edition
+from schemas.model import Protection
+
 VENDORS = Path(__file__).resolve().parents[3] / "adapters" / "vendors"
 ERAS = {"M": 1867, "T": 1911, "S": 1925, "H": 1988, "R": 2018}
 ERA_CODES = {"M": "1", "T": "2", "S": "3", "H": "4", "R": "5"}
@@ -232,6 +235,12 @@ def readers() -> dict[str, tuple[Read, Read]]:
     return found
 
 
+def as_disclosed(person: Row, rows: Iterable[Protection]) -> Row:
+    """What the tax may see of a person of the register: not what a flag of the person protects."""
+    gone = {item for row in rows if row.holds(person.get(row.flag) or None) for item in row.items}
+    return {name: value for name, value in person.items() if name not in gone}
+
+
 def ungaiji(row: Row, table: Mapping[str, str]) -> dict[str, str]:
     """A row of A with its private-use characters replaced by what the register says they are."""
     return {name: PRIVATE.sub(lambda m: table[m[0]], value) for name, value in row.items()}
@@ -243,7 +252,9 @@ def compare(
     """Compare what is given: each ledger with the register, and both ledgers with each other."""
     result = Comparison()
     table = gaiji_table(gaiji_a)
-    known = {row["atenabango"]: row for row in truth}
+    unit = load_edition().units["juki"]
+    protections = [row for row in unit.protections if row.record == "jumin" and row.effect == "withhold"]
+    known = {row["atenabango"]: as_disclosed(row, protections) for row in truth}
     sides = {
         "a": None if ledger_a is None else {row["宛名番号"]: ungaiji(row, table) for row in ledger_a},
         "b": None if ledger_b is None else {row["宛名番号"]: row for row in ledger_b},
