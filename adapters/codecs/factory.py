@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import cast
 
 from adapters.characters.charset import charset
-from adapters.characters.register import EMPTY, GaijiRegister
+from adapters.characters.register import EMPTY, Gaiji, GaijiRegister
 from adapters.codecs.delimited import DelimitedCodec
 from adapters.codecs.fixed import FixedCodec
+from adapters.codecs.grouped import GroupedCodec
 from adapters.codecs.json_record import JsonCodec
+from adapters.codecs.multi import MultiCodec
+from adapters.codecs.totals import TotalsCodec
 from adapters.sdk.layout import Layout
 from adapters.sdk.protocols import Codec
 from bus.core.errors import ConfigurationError
@@ -37,6 +40,22 @@ def make_codec(layout: Layout, register: GaijiRegister = EMPTY, tables: Path | N
 
     ``tables`` is the folder of the vendors' own host tables, where the site has them.
     """
+    if layout.group is not None:
+        inner = layout.inner
+        assert inner is not None
+
+        def scout(more: tuple[Gaiji, ...]) -> Codec:
+            return make_codec(inner, GaijiRegister((*register.rows, *more)), tables)
+
+        return GroupedCodec(layout, make_codec(inner, register, tables), scout)
+    if layout.members:
+        return MultiCodec(layout, [(one, make_codec(one.layout, register, tables)) for one in layout.members])
+    made = _plain(layout, register, tables)
+    return TotalsCodec(made) if layout.totals else made
+
+
+def _plain(layout: Layout, register: GaijiRegister, tables: Path | None) -> Codec:
+    """The codec of records of one kind, each standing for itself."""
     characters = charset(layout.encoding, register, gaiji=layout.gaiji, tables=tables)
     if layout.kind == "fixed":
         return FixedCodec(layout, characters)

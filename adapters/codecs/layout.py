@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.characters.charset import ENCODINGS
+from adapters.codecs.layout_shapes import grouped, is_multi, load_multi, totals
 from adapters.sdk.item_table import with_fields
 from adapters.sdk.layout import Layout, LayoutField
 from adapters.sdk.problems import Problems
@@ -47,6 +48,7 @@ _FIELD_KEYS = {
     "value": str,
     "note": str,
 }
+_TABLES = ("layout", "records", "header", "field", "trailer", "group")
 _RECORD_KEYS = ("type_field", "header", "data", "trailer", "count_field")
 _TYPES = ("X", "N", "9")
 _PADS = ("right-space", "left-zero", "right-wide-space")
@@ -70,9 +72,11 @@ def _load(path: Path, problems: Problems) -> Layout | None:
     if file is None:
         return None
     file = with_fields(file, problems)
+    if is_multi(file):
+        return load_multi(file, problems, load_layout)
     for key in file.data:
-        if key not in ("layout", "records", "header", "field", "trailer"):
-            problems.unknown(path, key, key, ("layout", "records", "header", "field", "trailer"), line=file.line(key))
+        if key not in _TABLES:
+            problems.unknown(path, key, key, _TABLES, line=file.line(key))
     head = _table(file, "layout", _LAYOUT_KEYS, problems)
     kind = str(head.get("kind", ""))
     foreign = bool(kind) and kind not in _KINDS
@@ -105,6 +109,7 @@ def _load(path: Path, problems: Problems) -> Layout | None:
             data_mark=marks.get("data", ""),
             trailer_mark=marks.get("trailer", ""),
             count_field=count,
+            totals=totals(file, fields, trailer, problems),
             path=path,
         )
         if head.get("id") and kind
@@ -112,7 +117,7 @@ def _load(path: Path, problems: Problems) -> Layout | None:
     )
     if layout is not None and not foreign:
         _check(file, layout, problems)
-    return layout
+    return grouped(file, layout, problems) if layout is not None and "group" in file.data else layout
 
 
 def _table(file: TomlFile, name: str, keys: dict[str, type], problems: Problems) -> dict[str, Any]:
@@ -142,6 +147,7 @@ def _records(file: TomlFile, problems: Problems) -> dict[str, str]:
     if not isinstance(found, dict):
         problems.add(file.path, "records", line=file.line("records"), expected="[records]", got="another shape")
         return {}
+    found = {key: value for key, value in found.items() if key != "totals"}
     good = _typed(file, "records", file.line("records"), found, dict.fromkeys(_RECORD_KEYS, str), problems)
     if found and not good.get("type_field"):
         problems.add(file.path, "records.type_field", line=file.line("records"), expected="a field name", got="")

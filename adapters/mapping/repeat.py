@@ -6,13 +6,12 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from adapters.sdk.numbered import FormError, numbered
 from adapters.sdk.problems import Problems
 from adapters.sdk.toml import TomlFile
 
 MOST = 200
 _RANGE = re.compile(r"([0-9]{1,3})\.\.([0-9]{1,3})\Z")
-_PLACE = re.compile(r"\{n(?:([+-])([0-9]{1,3}))?(?::([^{}]*))?\}")
-_WIDE = str.maketrans("0123456789", "０１２３４５６７８９")
 _TABLES = ("item", "unmapped", "constant", "derived")
 
 
@@ -55,7 +54,11 @@ def _written_out(file: TomlFile, name: str, blocks: list[Any], problems: Problem
 def _filled(value: Any, number: int, file: TomlFile, line: int, problems: Problems) -> Any:
     """The value with every ``{n}`` in its texts and keys filled in."""
     if isinstance(value, str):
-        return _PLACE.sub(lambda match: _number(match, number, file, line, problems), value)
+        try:
+            return numbered(value, number)
+        except FormError as error:
+            problems.add(file.path, "repeat", line=line, expected="{n}, {n:02} or {n:wide}", got=str(error))
+            return value
     if isinstance(value, list):
         return [_filled(one, number, file, line, problems) for one in value]
     if isinstance(value, dict):
@@ -64,15 +67,3 @@ def _filled(value: Any, number: int, file: TomlFile, line: int, problems: Proble
             for key, one in value.items()
         }
     return value
-
-
-def _number(match: re.Match[str], number: int, file: TomlFile, line: int, problems: Problems) -> str:
-    if match[1]:
-        number += int(match[2]) * (1 if match[1] == "+" else -1)
-    form = match[3] or ""
-    if form == "wide":
-        return str(number).translate(_WIDE)
-    if form and not (form[0] == "0" and form.isdigit() and form.isascii()):
-        problems.add(file.path, "repeat", line=line, expected="{n}, {n:02} or {n:wide}", got=match[0])
-        return match[0]
-    return str(number).rjust(int(form or "0"), "0")

@@ -28,8 +28,45 @@ class LayoutField:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """Repeated columns of one vendor record that stand for one record each.
+
+    ``items`` are the columns by their common name, each with its physical name per occurrence; ``number`` names an
+    item that holds the number of the occurrence (``""``: none). An occurrence is there when one of its columns holds
+    something other than one of ``blank``. On writing, records in a row whose ``key`` items agree become one vendor
+    record. ``none`` says what a vendor record without any occurrence is: refuse or skip.
+    """
+
+    times: int
+    items: tuple[tuple[str, tuple[str, ...]], ...]
+    key: tuple[str, ...]
+    number: str = ""
+    blank: tuple[str, ...] = ()
+    none: str = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One kind of record in a file of several: its ``role``, the mark in its first field and its own layout.
+
+    ``role`` is header, parent, detail, trailer, end or other. ``counts`` are fields of a trailer or end record by
+    what they count (detail, parent or all), ``totals`` its fields by the field of the details that they add up.
+    """
+
+    role: str
+    mark: str
+    layout: Layout
+    counts: tuple[tuple[str, str], ...] = ()
+    totals: tuple[tuple[str, str], ...] = ()
+    alone: str = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
-    """One record layout. ``items`` are the fields a mapping must speak of: structure and fillers left out."""
+    """One record layout. ``items`` are the fields a mapping must speak of: structure and fillers left out.
+
+    ``totals`` are fields of the trailer by the data field that they add up. With ``group`` or ``members`` this is the
+    layout of the records that a mapping sees; ``inner`` is that of the repeated columns as they stand in the file."""
 
     id: str
     kind: str
@@ -49,6 +86,10 @@ class Layout:
     data_mark: str = ""
     trailer_mark: str = ""
     count_field: str = ""
+    totals: tuple[tuple[str, str], ...] = ()
+    group: Group | None = None
+    members: tuple[Member, ...] = ()
+    inner: Layout | None = None
     header: tuple[LayoutField, ...] = ()
     trailer: tuple[LayoutField, ...] = ()
     path: Path = Path()

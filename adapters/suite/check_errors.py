@@ -201,7 +201,7 @@ def _never_replaced(bench: _Bench) -> Verdict:
     record = bench.good[0]
     place = _wide_place(bench, record)
     if place is not None:
-        start = record.origin.byte_offset
+        start = record.origin.byte_offset - (len(record.raw) - record.origin.byte_length)
         _, at, _ = place
         for byte in range(256):
             raw = bytearray(record.raw)

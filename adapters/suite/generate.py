@@ -10,6 +10,7 @@ from random import Random
 from adapters.mapping import Mapping
 from adapters.mapping.conversions.base import ConversionError
 from adapters.mapping.rules import ConstantRule, ItemRule
+from adapters.sdk.layout import Layout
 from adapters.sdk.protocols import Codec
 from adapters.suite.candidates import candidates
 from bus.core.errors import AdapterError
@@ -32,6 +33,7 @@ def carried(mapping: Mapping, codec: Codec, rule: ItemRule, random: Random) -> C
     pools = [candidates(mapping.checks[name].item, mapping.unit, random) for name in rule.standard]
     if len(rule.standard) > 1:
         pools = [["", *pool] for pool in pools]
+    beside = _beside(codec.layout)
     kept: list[tuple[str, ...]] = []
     refused = silent = 0
     for values in itertools.islice(itertools.product(*pools), TRIES):
@@ -39,7 +41,7 @@ def carried(mapping: Mapping, codec: Codec, rule: ItemRule, random: Random) -> C
             continue
         try:
             vendor = rule.conversion.to_vendor(values)
-            raw = codec.encode_record(dict(zip(rule.vendor, vendor, strict=True)))
+            raw = codec.encode_record({**beside, **dict(zip(rule.vendor, vendor, strict=True))})
             back = codec.decode_record(raw).values
             again = rule.conversion.to_standard(tuple(back[name] for name in rule.vendor))
         except (ConversionError, AdapterError):
@@ -52,6 +54,15 @@ def carried(mapping: Mapping, codec: Codec, rule: ItemRule, random: Random) -> C
         else:
             silent += 1
     return Carried(rule, tuple(kept), refused, silent)
+
+
+def _beside(layout: Layout) -> dict[str, str]:
+    """What a record must hold beside a rule's items so that it can be written: an occurrence of repeated items."""
+    if layout.group is None:
+        return {}
+    first = layout.group.items[0][0]
+    number = {layout.group.number: "1"} if layout.group.number else {}
+    return {**number, first: "2" * min(layout.field(first).bytes or 1, 2)}
 
 
 def all_carried(mapping: Mapping, codec: Codec, seed: int) -> list[Carried]:
@@ -72,13 +83,17 @@ def _reported(mapping: Mapping, rule: ItemRule, values: tuple[str, ...]) -> bool
 
 def records(mapping: Mapping, rules: list[Carried], random: Random, count: int) -> Iterator[dict[str, str]]:
     """``count`` records: mandatory items always, others two times in three, constants as they are."""
+    group = mapping.layout.group
+    repeated = {name for name, _ in group.items} if group else set[str]()
     for _ in range(count):
         values: dict[str, str] = {}
         for rule in mapping.rules:
             if isinstance(rule, ConstantRule) and rule.side == "standard":
                 values[rule.item] = rule.value
         for one in rules:
-            must = any(mapping.checks[name].item.mandatory for name in one.rule.standard)
+            must = any(mapping.checks[name].item.mandatory for name in one.rule.standard) or repeated & {
+                *one.rule.vendor
+            }
             if one.values and (must or random.random() < 0.67):
                 chosen = random.choice(one.values)
                 values.update({name: value for name, value in zip(one.rule.standard, chosen, strict=True) if value})
