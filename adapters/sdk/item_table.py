@@ -8,6 +8,8 @@ Columns (``vendor``, ``standard``, ``conversion`` and ``reason`` always, the oth
 ``conversion`` ``options`` ``loss``            as in ``[[item]]``; options are ``name=value`` separated by ``;``
 ``constant``    the value that the only named side always has
 ``reason``      why an item stands alone (``[[unmapped]]``, ``[[constant]]``), or a note to a pair
+
+What a line cannot say (cases, steps, defaults, repeated blocks) stands in the mapping's TOML beside the table.
 """
 
 from __future__ import annotations
@@ -70,11 +72,15 @@ def with_fields(file: TomlFile, problems: Problems) -> TomlFile:
 
 
 def with_rules(file: TomlFile, problems: Problems) -> TomlFile:
-    """The file of a mapping with the ``[[item]]``, ``[[unmapped]]`` and ``[[constant]]`` tables of its item table."""
+    """The file of a mapping with the rules of its item table, if it names one, before those that it has itself."""
     found = _Tables()
-    path, rows = _table(file, "mapping", ("item", "unmapped", "constant"), problems)
+    path, rows = _table(file, "mapping", (), problems)
     for line, row in rows:
         _rule(path or file.path, line, row, found, problems)
+    for name in ("item", "unmapped", "constant") if path is not None else ():
+        blocks = file.data.get(name, [])
+        for index, block in enumerate(blocks if isinstance(blocks, list) else ()):
+            found.add(name, file.line(name, index), block)
     return _joined(file, "mapping", path, found)
 
 

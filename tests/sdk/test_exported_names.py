@@ -14,7 +14,8 @@ import adapters.sdk
 SURFACE = {
     "adapters.sdk.errors": {"adapter_error", "code_points", "describe", "finding"},
     "adapters.sdk.item_table": {"COLUMNS", "KEY", "NEEDED", "with_fields", "with_rules"},
-    "adapters.sdk.layout": {"Layout", "LayoutField"},
+    "adapters.sdk.layout": {"Group", "Layout", "LayoutField", "Member"},
+    "adapters.sdk.numbered": {"FormError", "numbered"},
     "adapters.sdk.problems": {"Problems"},
     "adapters.sdk.protocols": {"Codec", "Reading"},
     "adapters.sdk.toml": {"TomlFile", "read_toml"},
