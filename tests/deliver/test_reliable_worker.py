@@ -129,6 +129,14 @@ def _after_creation(fates: Sequence[str]) -> list[str]:
 
 
 @pytest.mark.slow
+async def test_after_a_restart_what_has_a_number_goes_though_the_window_is_full(tmp_path: Path) -> None:
+    """It needs no room: it has its number, and everything else waits for it."""
+    destination, many = Destination(_after_creation(["restart", "restart", "lost", "restart"])), notices(3)
+    await deliver(tmp_path, destination, many, window=1)
+    judge(destination, many, 1)
+
+
+@pytest.mark.slow
 async def test_a_retransmission_asks_for_an_acknowledgement(tmp_path: Path) -> None:
     """The same number under the same id, with AckRequested; the first time nothing is asked."""
     destination, many = Destination(_after_creation(["unanswered"])), notices(1)
