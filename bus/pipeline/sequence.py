@@ -22,9 +22,10 @@ from bus.wire import safe_xml, splice
 from bus.wire.envelope import BODY, Envelope
 from bus.wire.reliable import names
 from bus.wire.reliable.faults import FAULTS
-from bus.wire.reliable.headers import ReliableHeaders, read_headers
+from bus.wire.reliable.headers import ReliableHeaders, identifier_of, read_headers
 from bus.wire.reliable.ranges import Ranges
 
+ROLLOVER: Final = "CB3014"
 MAX_WAIT_S: Final = 10.0
 """So long, and never longer than half its deadline, a call waits for earlier numbers of its sequence."""
 
@@ -61,12 +62,24 @@ def begin(house: House, exchange: Exchange, envelope: Envelope) -> bytes:
     Errors: CB3010, CB3014, CB1009; ``OwnerDecides`` in a worker process.
     """
     house.journal.owner_only()
-    passage = exchange.reliable = Passage(read_headers(envelope.headers))
+    try:
+        passage = exchange.reliable = Passage(read_headers(envelope.headers))
+    except ReliableError as error:
+        if error.code == ROLLOVER:
+            # The fault names the sequence, whose block is otherwise as it should be.
+            exchange.reliable = Passage(fault_of=_named(envelope))
+        raise
     place = passage.headers.place
     if place is not None:
         passage.key, passage.number = destination(exchange, place.identifier), place.number
     raw: bytes = exchange.request.body
     return splice.without(raw, lambda tag: tag.startswith(names.PREFIX))
+
+
+def _named(envelope: Envelope) -> str:
+    """The identifier in the message's Sequence block."""
+    blocks = [block for block in envelope.headers if block.tag == names.SEQUENCE]
+    return identifier_of(blocks[0][0], blocks[0]) if blocks and len(blocks[0]) else ""
 
 
 def is_protocol(tag: str) -> bool:

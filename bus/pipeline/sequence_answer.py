@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from lxml import etree
 
@@ -21,6 +22,9 @@ from bus.wire.http import XML, Response
 from bus.wire.reliable import faults, names
 from bus.wire.reliable.headers import acknowledgement_block, sequence_block
 from bus.wire.reliable.ranges import Ranges
+
+ENDED: Final = frozenset({"CB3012", "CB3013"})
+"""Faults of a sequence that takes no more: with them the source learns for the last time what was taken."""
 
 
 def bound(response: Response, error: ChiikibusError) -> Response:
@@ -51,7 +55,7 @@ async def acknowledge(house: House, exchange: Exchange, response: Response) -> R
     Errors: CB4001 when the place could not be stored.
     """
     passage: Passage = exchange.reliable
-    if passage.key is not None and (passage.used or not passage.fault_of):
+    if passage.key is not None and (passage.used or not passage.fault_of or passage.error in ENDED):
         passage.tell.add(passage.key.identifier)
     blocks = _acknowledgements(house, exchange, passage)
     if response.content_type not in {"", XML} and not response.content_type.startswith("text/xml"):
