@@ -183,7 +183,7 @@ class Town:
                 continue
             inet, unix = INET.search(line), UNIX.search(line)
             assert inet or unix, line
-            found.add(f"{inet[2]}:{inet[1]}" if inet else unix[1])  # type: ignore[index]
+            found.add(f"{inet[2]}:{inet[1]}" if inet else unix[1])
         return found
 
 
