@@ -6,7 +6,7 @@ import re
 from functools import cache
 
 from adapters.characters.problem import CharacterError, CharacterLoss
-from adapters.characters.register import EMPTY, GaijiRegister
+from adapters.characters.register import CP932_USER_AREA, EMPTY, GaijiRegister
 from adapters.characters.units import units
 
 # Python's codec writes these six as the bytes of a look-alike (wave dash, minus ...); which of the two a vendor means
@@ -48,7 +48,7 @@ class Cp932:
     name = "cp932"
 
     def __init__(self, register: GaijiRegister = EMPTY, *, gaiji: bool = True) -> None:
-        register = register.of_kind(private_use=False)
+        register = register.of_codes(lambda code: CP932_USER_AREA.match(code) is not None)
         self._register = register
         self._gaiji = gaiji
         registered = re.escape(register.first_characters)

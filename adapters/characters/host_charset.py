@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from adapters.characters.coding import CodeTable, HostCoding, Step
@@ -32,9 +33,14 @@ class HostCharset:
         self.name = name
         self.coding: HostCoding = host_coding(name, tables)
         self._arguments = (register, gaiji, tables)
-        register = register.of_kind(private_use=False) if gaiji else EMPTY
+        register = register.of_kind(private_use=False).of_codes(self._is_open) if gaiji else EMPTY
         self._register = register
         self.watch = re.compile(f"[{_CONTROLS}{re.escape(register.first_characters)}]")
+
+    def _is_open(self, code: str) -> bool:
+        """Whether a decision may stand for a code: one that the set does not read by itself."""
+        wide = self.coding.wide
+        return wide is not None and int(code, 16) not in wide.to_text
 
     @property
     def single(self) -> HostCharset | None:
@@ -74,8 +80,10 @@ class HostCharset:
         """The text and every place whose bytes would be written differently."""
         pieces: list[str] = []
         losses: list[CharacterLoss] = []
-        for step in self.coding.walk(raw):
-            pieces.append(self._text(step))
+        for step in self.steps(raw):
+            if step.error:
+                raise step.failure()
+            pieces.append(step.text)
             if step.loss:
                 losses.append(CharacterLoss(step.offset, step.code.hex().upper(), step.loss))
         text = "".join(pieces)
@@ -83,14 +91,11 @@ class HostCharset:
             losses.extend(self._difference(text, raw))
         return text, tuple(losses)
 
-    def _text(self, step: Step) -> str:
-        if step.error and len(step.code) == 2:
-            sequence = self._register.sequence(step.code.hex().upper())
-            if sequence:
-                return sequence
-        if step.error:
-            raise step.failure()
-        return step.text
+    def steps(self, raw: bytes) -> Iterator[Step]:
+        """Every code of ``raw`` with its offset, read through the register; goes on after a wrong one."""
+        for step in self.coding.walk(raw):
+            sequence = self._register.sequence(step.code.hex().upper()) if step.error and len(step.code) == 2 else ""
+            yield Step(step.offset, step.code, sequence) if sequence else step
 
     def _difference(self, text: str, raw: bytes) -> list[CharacterLoss]:
         """Where ``text`` would be written otherwise although each code by itself would not."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -14,7 +14,12 @@ from adapters.sdk.problems import Problems
 
 COLUMNS = ("code", "ucs", "mj", "class", "evidence", "decided_by", "decided_at", "valid_from")
 CLASSES = ("字形一致", "デザイン差", "類似文字", "同定不可能")
-_CP932_CODE = re.compile(r"F[0-9](?:[4-6][0-9A-F]|7[0-9A-E]|[89A-E][0-9A-F]|F[0-9A-C])\Z")
+# two bytes of CP932, JEF, KEIS, JIPS or IBM host code; a seven-bit lead byte has any printable second byte
+_VENDOR_CODE = re.compile(
+    r"(?:[89A-F][0-9A-F](?:[4-6][0-9A-F]|7[0-9A-E]|[89A-E][0-9A-F]|F[0-9A-E])|[2-7][0-9A-F](?:[2-9A-E][0-9A-F]|F[0-9A-E]))\Z"
+)
+CP932_USER_AREA = re.compile(r"F[0-9](?:[4-6][0-9A-F]|7[0-9A-E]|[89A-E][0-9A-F]|F[0-9A-C])\Z")
+"""The 1,880 codes F040-F9FC."""
 _UCS_CODE = re.compile(r"U\+(?:E[0-9A-F]{3}|F[0-8][0-9A-F]{2}|F[0-9A-F]{4}|10[0-9A-F]{4})\Z")
 _SEQUENCE = re.compile(r"U\+[0-9A-F]{4,6}(?: U\+[0-9A-F]{4,6})?\Z")
 _MJ = re.compile(r"MJ[0-9]{6}\Z")
@@ -24,7 +29,7 @@ _MAX_CODE_POINT = 0x10FFFF
 
 @dataclass(frozen=True, slots=True)
 class Gaiji:
-    """One decision. ``code`` is the vendor's code in hexadecimal (``F040``) or a private-use ``U+E000``.
+    """One decision. ``code`` is the vendor's code in hexadecimal (``F040``, ``80A1``) or a private-use ``U+E000``.
 
     ``sequence`` is the Unicode text that stands for it (one character, or base and selector); empty when the
     character could not be identified, and then it is as unknown as an unregistered one.
@@ -73,8 +78,12 @@ class GaijiRegister:
         return self.to_code.get(sequence, "")
 
     def of_kind(self, *, private_use: bool) -> GaijiRegister:
-        """Only the rows whose code is a private-use ``U+…``, or only those that are CP932 codes."""
+        """Only the rows whose code is a private-use ``U+…``, or only those that are vendor codes."""
         return GaijiRegister(tuple(row for row in self.rows if row.code.startswith("U+") == private_use))
+
+    def of_codes(self, wanted: Callable[[str], bool]) -> GaijiRegister:
+        """Only the rows whose vendor code is wanted: one system may write files in several character sets."""
+        return GaijiRegister(tuple(row for row in self.rows if wanted(row.code)))
 
     @property
     def first_characters(self) -> str:
@@ -101,6 +110,11 @@ def save_register(register: GaijiRegister, path: Path) -> None:
     temporary = path.with_name(path.name + ".new")
     temporary.write_text(register.dump(), encoding="utf-8", newline="")
     temporary.replace(path)
+
+
+def read_row(cells: list[str], problems: Problems, path: Path, line: int = 0) -> Gaiji | None:
+    """One row of COLUMNS; what is wrong with it is noted."""
+    return _row(path, cells, line, problems)
 
 
 def load_register(path: Path, *, on: str = "9999-12-31") -> GaijiRegister:
@@ -150,8 +164,8 @@ def _row(path: Path, cells: list[str], line: int, problems: Problems) -> Gaiji |
         problems.add(path, "", line=line, expected=f"{len(COLUMNS)} columns", got=str(len(cells)))
         return None
     code, ucs, mj, class_, evidence, decided_by, decided_at, valid_from = cells
-    if not (_CP932_CODE.match(code) or _UCS_CODE.match(code)):
-        problems.add(path, "code", line=line, expected="F040-F9FC or a private-use U+…", got=code)
+    if not (_VENDOR_CODE.match(code) or _UCS_CODE.match(code)):
+        problems.add(path, "code", line=line, expected="F040-F9FC, a host code or a private-use U+…", got=code)
     sequence = _sequence(path, ucs, line, problems)
     if mj and not _MJ.match(mj):
         problems.add(path, "mj", line=line, expected="MJ and six digits", got=mj)

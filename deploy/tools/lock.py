@@ -22,7 +22,8 @@ def direct_requirements(setup_cfg: Path) -> list[Requirement]:
     """The run-time and development requirements of ``setup.cfg``, and setuptools to build the project itself."""
     parser = configparser.ConfigParser()
     parser.read(setup_cfg, encoding="utf-8")
-    lines = parser["options"]["install_requires"] + "\n" + parser["options.extras_require"]["dev"]
+    extras = parser["options.extras_require"]
+    lines = "\n".join((parser["options"]["install_requires"], extras["dev"], extras["pictures"]))
     return [Requirement(line) for line in lines.split("\n") if line.strip()] + [Requirement("setuptools")]
 
 
