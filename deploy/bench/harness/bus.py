@@ -7,7 +7,7 @@ import secrets
 import shutil
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -91,15 +91,19 @@ def serve(
     processes: int = 1,
     attachments: bool = False,
     like: Path | None = None,
+    change: Callable[[Path], None] | None = None,
 ) -> Iterator[Server]:
     """Run the bus; the yielded server's URL is where ``sender`` calls the service juki.
 
-    ``like`` is a folder whose keys, trust and message security the site takes over.
+    ``like`` is a folder whose keys, trust and message security the site takes over; ``change`` alters the site folder
+    before the start.
     """
     port = free_port()
     if like is not None:
         shutil.copytree(like, folder)
     keys = write_site(folder, port=port, target=target.url, opaque=opaque, processes=processes, attachments=attachments)
+    if change is not None:
+        change(folder)
     command = [Path(sys.executable).with_name("chiikibus"), "serve", "--json", "--site", folder]
     credential = base64.b64encode(f"{sender}:{keys[sender]}".encode()).decode("ascii")
     with child(command, port, folder / "output.log") as pid:

@@ -76,7 +76,8 @@ class Server:
 
 
 @contextmanager
-def _nginx(name: str, folder: Path, workers: int, content: str, **fields: object) -> Iterator[Server]:
+def nginx(name: str, folder: Path, workers: int, content: str, **fields: object) -> Iterator[Server]:
+    """nginx with this content of its ``http`` part, whose ``{port}`` and ``{folder}`` are filled in."""
     folder.mkdir()
     port = free_port()
     user = "user root;\n" if os.geteuid() == 0 else ""
@@ -91,7 +92,7 @@ def _nginx(name: str, folder: Path, workers: int, content: str, **fields: object
 @contextmanager
 def backend(folder: Path, pair: Pair) -> Iterator[Server]:
     """A server that answers every request with the pair's reply; the same for all contestants."""
-    with _nginx("backend", folder, 1, BACKEND) as server:
+    with nginx("backend", folder, 1, BACKEND) as server:
         (folder / "reply.xml").write_bytes(pair.reply)
         yield server
 
@@ -100,7 +101,7 @@ def backend(folder: Path, pair: Pair) -> Iterator[Server]:
 def proxy(folder: Path, target: Server) -> Iterator[Server]:
     """nginx as a reverse proxy with kept connections, one worker per core."""
     port = target.url.rsplit(":", 1)[1].strip("/")
-    with _nginx("nginx", folder, os.cpu_count() or 1, PROXY, backend=port) as server:
+    with nginx("nginx", folder, os.cpu_count() or 1, PROXY, backend=port) as server:
         yield server
 
 
