@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,11 @@ from hypothesis import strategies as st
 
 from bus.wire.rules import compile_rule
 from conformance.lexical import keeps
-from schemas.catalog import HOME, CatalogError, load_edition
+from schemas.catalog import CatalogError, load_edition
 from schemas.model import Condition, Rule, Side
+from tests.schemas.test_catalog import edition
+
+__all__ = ["edition"]
 
 TOTAL = Condition(("a", "b", "c", "d"), "==", left=Side(("a",)), right=Side(("b", "c"), ("d",)))
 ORDER = Condition(("a", "b"), "<=", ("text",), left=Side(("a",)), right=Side(("b",)))
@@ -91,12 +93,6 @@ def test_taking_out_an_addend_hurts_a_total_and_taking_out_a_whole_side_does_not
 ) -> None:
     """What may be withheld of a right record without making it wrong."""
     assert TOTAL.hurt_by(frozenset(withheld)) == hurt
-
-
-@pytest.fixture
-def edition(tmp_path: Path) -> Path:
-    """A copy of the shipped edition to break."""
-    return Path(shutil.copytree(HOME / "standard" / "1.0", tmp_path / "1.0"))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from tests.schemas.test_catalog import change, edition, problems
 
 __all__ = ["edition"]
 
-JUKI = load_edition().units["juki"]
+EDITION = load_edition()
+JUKI = EDITION.units["juki"]
 JUMIN = JUKI.records["jumin"]
 ADDRESSES = {item.name for item in JUMIN.items if item.sensitivity == "address"}
 
@@ -65,8 +66,12 @@ def test_unknown_protection_withholds_every_address_of_every_unit() -> None:
 
     Only what a rule of the record asks for may stay, since what is left is still a message of the standard.
     """
-    for unit in load_edition().units.values():
-        flagged = {row.record for row in unit.protections}
+    for unit in EDITION.units.values():
+        for row in unit.protections:
+            if row.effect == "none":  # there is no flag to ask: then nobody sees the address at all
+                addresses = {item.name for item in unit.records[row.record].items if item.sensitivity == "address"}
+                assert not any(addresses & one.items for one in unit.disclosure or () if one.record == row.record)
+        flagged = {row.record for row in unit.protections if row.effect != "none"}
         for name in flagged:
             record = unit.records[name]
             addresses = {item.name for item in record.items if item.sensitivity == "address" and not item.mandatory}
@@ -114,3 +119,59 @@ def test_a_mistake_in_a_table_of_personal_data_is_named(
     change(edition / file, old, new)
     found = problems(edition)
     assert any(text in problem and file.rpartition("/")[2] in problem for problem in found), found
+
+
+def test_every_unit_says_who_may_see_it() -> None:
+    """No unit of the shipped edition leaves it to the rights of a site, and whoever a flow names sees something.
+
+    What carries an address says what protects it.
+    """
+    for unit in EDITION.units.values():
+        assert unit.disclosure is not None, unit.key
+        for operation in unit.operations.values():
+            others = set(operation.consumers) - {unit.key}
+            if not operation.record or not others:
+                continue
+            rows = [row for row in unit.disclosure if row.record == operation.record]
+            told = {consumer for row in rows for consumer in row.consumers}
+            if unit.key != "juki":  # not every unit has a need to see residents
+                wanted = set(EDITION.units) - {unit.key} if "*" in others else others
+                assert wanted <= told, (operation.key, wanted - told)
+            record = unit.records[operation.record]
+            if any(item.sensitivity == "address" for item in record.items):
+                assert any(row.record == record.name for row in unit.protections), operation.key
+
+
+ARREARS = {"sashiosae_nengappi", "sashiosae_zaisan", "tainoshobun_kubun", "haitogaku"}
+
+
+@pytest.mark.parametrize(
+    ("unit", "record", "consumer", "purpose", "sees", "never"),
+    [
+        (
+            "shutaino",
+            "shunojokyo",
+            "kokuho",
+            "kokuho",
+            {"minogaku", "bunno_kaisu"},
+            {"kozabango", "kojinbango"} | ARREARS,
+        ),
+        ("shutaino", "shunojokyo", "koteishisanzei", "kazei", {"minogaku"}, {"kozabango", "bunno_kaisu"} | ARREARS),
+        ("shutaino", "kanpu", "kokuho", "kokuho", {"kanpugaku"}, {"juto_zeimoku", "kozabango"}),
+        ("koteishisanzei", "nayose", "kokuho", "kokuho", {"shisanwari_kisogaku"}, {"tochi_hyokagaku", "kojinbango"}),
+        ("koteishisanzei", "kaoku", "seikatsuhogo", "seikatsuhogo", {"shozai_choaza", "hyokagaku"}, {"sosashaid"}),
+        ("kenkokanri", "kenshin_umu", "kokuho", "kokuho", {"juken_umu"}, set()),
+        ("seikatsuhogo", "hogo", "shugaku", "shugaku", {"kyoikufujo_umu"}, {"iryofujo_umu", "kaigofujo_umu"}),
+        ("shogaifukushi", "techo", "keijidoshazei", "kazei", {"keiji_genmen_kubun"}, {"shogai_nenkin_tokyu"}),
+        ("jutogai", "jutogai", "bunshokanri", "bunsho", {"shimei"}, {"jusho_choaza", "kojinbango", "denwabango"}),
+        ("bunshokanri", "bunsho", "zaimukaikei", "zaimu", {"bunshobango"}, {"sashidashinin", "kiansha_shokuinbango"}),
+        ("zaimukaikei", "denpyo", "bunshokanri", "bunsho", {"kenmei"}, {"kozabango", "saishu_mei"}),
+    ],
+)
+def test_what_each_consumer_sees_is_what_its_task_needs(
+    unit: str, record: str, consumer: str, purpose: str, sees: set[str], never: set[str]
+) -> None:
+    """Neither accounts nor seizures, other taxes, diagnoses or numbers go where nobody decides by them."""
+    items = seen(consumer, purpose, EDITION.units[unit], record)
+    assert sees <= items
+    assert not never & items

@@ -22,6 +22,15 @@ WSDL = "{http://schemas.xmlsoap.org/wsdl/}"
 SOAP = "{http://schemas.xmlsoap.org/wsdl/soap/}"
 XS = "{http://www.w3.org/2001/XMLSchema}"
 UNITS = pytest.mark.parametrize("unit", EDITION.units.values(), ids=lambda unit: unit.key)
+QUICK = {"juki", "kojinjuminzei", "shutaino"}
+COSTLY = pytest.mark.parametrize(
+    "unit",
+    [
+        pytest.param(unit, id=unit.key, marks=() if unit.key in QUICK else pytest.mark.slow)
+        for unit in EDITION.units.values()
+    ],
+)
+"""For what takes a third of a second a unit: the quick run looks at three."""
 
 
 def test_generating_again_gives_the_same_bytes() -> None:
@@ -51,7 +60,7 @@ def test_the_manifest_notices_a_changed_a_new_and_a_missing_file(tmp_path: Path)
     assert again.count("ours") == 1
 
 
-@UNITS
+@COSTLY
 def test_two_schema_engines_compile_the_contract(unit: Unit) -> None:
     """libxml2 and xmlschema accept the schemas as XML Schema 1.0, by relative imports only."""
     etree.XMLSchema(etree.parse(unit.schemas[0]))
@@ -60,7 +69,7 @@ def test_two_schema_engines_compile_the_contract(unit: Unit) -> None:
         assert all("://" not in node.get("schemaLocation", "") for node in etree.parse(path).iter(f"{XS}import"))
 
 
-@UNITS
+@COSTLY
 def test_zeep_reads_the_description_and_knows_every_operation(unit: Unit) -> None:
     """A client that knows only the WSDL finds each operation with its elements."""
     client = zeep.Client(str(unit.wsdl))
