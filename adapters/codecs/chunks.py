@@ -12,12 +12,16 @@ MAX_LINE_BYTES = 16 << 20  # a longer line is no record of any known vendor; it 
 
 @dataclass(slots=True)
 class Chunk:
-    """The bytes of one record. ``fault`` says why it is no whole record, ``ends_file`` that the file broke off here."""
+    """The bytes of one record. ``fault`` says why it is no whole record, ``ends_file`` that nothing follows it.
+
+    ``code`` is of the error catalogue: CB6001 when the file breaks off, CB6014 for another structure, as a rule.
+    """
 
     offset: int
     raw: bytes
     fault: str = ""
     ends_file: bool = False
+    code: str = ""
 
 
 def lines(stream: BinaryIO, line_end: bytes) -> Iterator[Chunk]:

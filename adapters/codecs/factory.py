@@ -16,6 +16,7 @@ from adapters.codecs.grouped import GroupedCodec
 from adapters.codecs.json_record import JsonCodec
 from adapters.codecs.multi import MultiCodec
 from adapters.codecs.totals import TotalsCodec
+from adapters.codecs.xml_record import XmlCodec
 from adapters.sdk.layout import Layout
 from adapters.sdk.protocols import Codec
 from bus.core.errors import ConfigurationError
@@ -32,7 +33,7 @@ def _foreign_kinds() -> dict[str, CodecMaker]:
 
 def codec_kinds() -> tuple[str, ...]:
     """The kinds a layout may name."""
-    return ("fixed", "delimited", "json", *_foreign_kinds())
+    return ("fixed", "delimited", "json", "xml", *_foreign_kinds())
 
 
 def make_codec(layout: Layout, register: GaijiRegister = EMPTY, tables: Path | None = None) -> Codec:
@@ -63,6 +64,8 @@ def _plain(layout: Layout, register: GaijiRegister, tables: Path | None) -> Code
         return DelimitedCodec(layout, characters)
     if layout.kind == "json":
         return JsonCodec(layout, characters)
+    if layout.kind == "xml":
+        return XmlCodec(layout, characters, charset("utf-8", register, gaiji=layout.gaiji, tables=tables))
     maker = _foreign_kinds().get(layout.kind)
     if maker is None:
         found = Finding("CB6008", path="layout.kind", expected=" | ".join(codec_kinds()), got=layout.kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from adapters.sdk.layout import Layout, LayoutField
 from adapters.sdk.problems import Problems
 from adapters.sdk.toml import TomlFile, read_toml
 
-_KINDS = ("fixed", "delimited", "json")
+_KINDS = ("fixed", "delimited", "json", "xml")
 _CHOICES = {
     "encoding": ENCODINGS,
     "line_end": ("crlf", "lf", "none"),
@@ -34,6 +35,9 @@ _LAYOUT_KEYS = {
     "header_line": bool,
     "form": str,
     "absent": str,
+    "element": str,
+    "root": str,
+    "namespace": str,
     "table": str,
     "note": str,
 }
@@ -51,6 +55,8 @@ _FIELD_KEYS = {
 _TABLES = ("layout", "records", "header", "field", "trailer", "group")
 _RECORD_KEYS = ("type_field", "header", "data", "trailer", "count_field")
 _TYPES = ("X", "N", "9")
+_XML_NAME = re.compile(r"[^\W\d][\w.-]*\Z")
+_NAMESPACE = re.compile(r"[!#-%(-;=?-~]*\Z")
 _PADS = ("right-space", "left-zero", "right-wide-space")
 
 
@@ -83,7 +89,7 @@ def _load(path: Path, problems: Problems) -> Layout | None:
     for key in ("id", "kind"):
         if not head.get(key):
             problems.add(path, f"layout.{key}", line=file.line("layout"), expected="a value", got="nothing")
-    head.setdefault("encoding", "utf-8" if kind == "json" else "cp932")
+    head.setdefault("encoding", "utf-8" if kind in {"json", "xml"} else "cp932")
     for key, choices in _CHOICES.items():
         if key in head and head[key] not in choices:
             problems.unknown(path, f"layout.{key}", str(head[key]), choices, line=file.line("layout"))
@@ -182,19 +188,15 @@ def _check(file: TomlFile, layout: Layout, problems: Problems) -> None:
     if layout.kind == "fixed":
         _check_widths(file, layout, problems)
     if layout.kind == "delimited":
-        for key, value, most in (("delimiter", layout.delimiter, 1), ("quote", layout.quote, 1)):
-            if len(value) > most or not value.isascii() or (key == "delimiter" and not value):
-                problems.add(file.path, f"layout.{key}", line=head, expected="one ASCII character", got=repr(value))
-        if layout.quote == layout.delimiter:
-            problems.add(file.path, "layout.quote", line=head, expected="another than the delimiter", got=layout.quote)
-        if layout.line_end == "none":
-            problems.add(file.path, "layout.line_end", line=head, expected="crlf or lf", got="none")
+        _check_delimited(file, layout, problems)
     if layout.kind == "json" and layout.encoding != "utf-8":
         problems.add(file.path, "layout.encoding", line=head, expected="utf-8", got=layout.encoding)
     if layout.kind == "json":
         _check_paths(file, layout.fields, problems)
+    if layout.kind == "xml":
+        _check_xml(file, layout, problems)
     if layout.type_field:
-        if layout.kind == "json" or layout.header_line:
+        if layout.kind in {"json", "xml"} or layout.header_line:
             problems.add(
                 file.path, "records", line=file.line("records"), expected="fixed, or delimited without header line"
             )
@@ -206,6 +208,36 @@ def _check(file: TomlFile, layout: Layout, problems: Problems) -> None:
             _check_marked(file, layout, table, fields, mark, problems)
     elif layout.header or layout.trailer:
         problems.add(file.path, "records", expected="[records] with type_field", got="header or trailer without it")
+
+
+def _check_delimited(file: TomlFile, layout: Layout, problems: Problems) -> None:
+    head = file.line("layout")
+    for key, value, most in (("delimiter", layout.delimiter, 1), ("quote", layout.quote, 1)):
+        if len(value) > most or not value.isascii() or (key == "delimiter" and not value):
+            problems.add(file.path, f"layout.{key}", line=head, expected="one ASCII character", got=repr(value))
+    if layout.quote == layout.delimiter:
+        problems.add(file.path, "layout.quote", line=head, expected="another than the delimiter", got=layout.quote)
+    if layout.line_end == "none":
+        problems.add(file.path, "layout.line_end", line=head, expected="crlf or lf", got="none")
+
+
+def _check_xml(file: TomlFile, layout: Layout, problems: Problems) -> None:
+    line = file.line("layout")
+    for key, needed in (("element", True), ("root", layout.form == "array")):
+        text = getattr(layout, key)
+        if bool(text) != needed or (text and not _XML_NAME.match(text)):
+            problems.add(
+                file.path, f"layout.{key}", line=line, expected="an element's name" if needed else "nothing", got=text
+            )
+    if layout.form == "lines":
+        problems.add(file.path, "layout.form", line=line, expected="object or array", got="lines")
+    if not _NAMESPACE.match(layout.namespace):
+        problems.add(file.path, "layout.namespace", line=line, expected="an address in ASCII", got=layout.namespace)
+    for one in layout.fields:
+        if not all(_XML_NAME.match(step.removeprefix("@")) for step in one.path) or "@" in "".join(one.path[:-1]):
+            got = ".".join(one.path)
+            problems.add(file.path, f"{one.name}.path", line=one.line, expected="names of elements", got=got)
+    _check_paths(file, layout.fields, problems)
 
 
 def _check_marked(

@@ -159,10 +159,10 @@ class FileReading:
     def _faulty(self, chunk: Chunk) -> BadRecord:
         if chunk.ends_file:
             origin = Origin(self.file, 0, chunk.offset, len(chunk.raw))
-            return self._bad("CB6001", origin, chunk.raw, "file", "a whole record", chunk.fault)
+            return self._bad(chunk.code or "CB6001", origin, chunk.raw, "file", "a whole record", chunk.fault)
         self.count += 1
         origin = Origin(self.file, self.count, chunk.offset, len(chunk.raw))
-        return self._bad("CB6014", origin, chunk.raw, "record", "the declared structure", chunk.fault)
+        return self._bad(chunk.code or "CB6014", origin, chunk.raw, "record", "the declared structure", chunk.fault)
 
     @staticmethod
     def _bad(code: str, origin: Origin, raw: bytes, scope: str, expected: str, got: str) -> BadRecord:

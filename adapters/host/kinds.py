@@ -12,6 +12,9 @@ _FETCH = ("marker", "mark", "after", "after_folder", "poll_s", "settle_s", "stal
 _SEND = ("marker", "mark", "poll_s", "stall_s", "verify", "end_mark")
 _ACCESS = ("auth", "oauth", "scope", "ca")
 _WEB = ("address", "auth", "oauth", "ca")
+_SOAP = ("wsdl", "soap_operation")
+_SERVICE = ("service", "port")
+_RESULT = ("result_at", "result_ok", "result_retry", "result_none")
 _PAGES = ("items", "next", "page_param", "since_param", "cursor")
 _SSH = ("address", "host_key", "key_file", "folder")
 
@@ -64,6 +67,26 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             ("method", *_ACCESS, "deadline_s", "connections"),
             _WEB,
         ),
+        "bus-to-soap": Kind(
+            ("operations", "address", *_SOAP, "layout", "mapping"),
+            (*_ACCESS, *_SERVICE, *_RESULT, "path", "record_at", "constants", "deadline_s", "concurrency"),
+            _WEB,
+        ),
+        "bus-to-soap-query": Kind(
+            ("operation", "address", *_SOAP, "items_at", *_REQUEST),
+            (*_ACCESS, *_SERVICE, *_RESULT, "path", "record_at", "constants", "deadline_s", "connections"),
+            _WEB,
+        ),
+        "soap-to-bus": Kind(
+            ("operation", "path", *_SOAP, "layout", "mapping"),
+            (*_SERVICE, "auth", "record_at", "key_at", "answer"),
+            ("auth",),
+        ),
+        "soap-query-to-bus": Kind(
+            ("operation", "path", *_SOAP, *_REQUEST),
+            (*_SERVICE, "auth", "record_at", "items_at", "result_at", "answer", "deadline_s"),
+            ("auth",),
+        ),
     }
 )
 TRANSPORTS: Mapping[str, Kind] = MappingProxyType(
@@ -91,6 +114,11 @@ KEY_TYPES: Mapping[str, type] = MappingProxyType(
         "operations": list,
         "echo": list,
         "key": list,
+        "result_ok": list,
+        "result_retry": list,
+        "result_none": list,
+        "constants": dict,
+        "answer": dict,
         "header": dict,
         "part_records": int,
         "batch_records": int,

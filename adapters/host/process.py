@@ -29,11 +29,16 @@ from adapters.host.flows.bus_to_file import BusToFile
 from adapters.host.flows.bus_to_file_exchange import BusToFileExchange
 from adapters.host.flows.bus_to_rest import BusToRest
 from adapters.host.flows.bus_to_rest_query import BusToRestQuery
+from adapters.host.flows.bus_to_soap import BusToSoap
+from adapters.host.flows.bus_to_soap_query import BusToSoapQuery
 from adapters.host.flows.bus_to_tcp import BusToTcp
 from adapters.host.flows.file_to_bulk import FileToBulk
 from adapters.host.flows.file_to_bus import FileToBus
+from adapters.host.flows.pushing import PushingFlow
 from adapters.host.flows.request_file_to_bus import RequestFileToBus
 from adapters.host.flows.rest_to_bus import RestToBus
+from adapters.host.flows.soap_query_to_bus import SoapQueryToBus
+from adapters.host.flows.soap_to_bus import SoapToBus
 from adapters.host.guard import guard_of
 from adapters.host.protection import calling_context, face_context
 from adapters.host.sender import Sender
@@ -66,6 +71,10 @@ FLOWS: Mapping[str, Callable[[FlowSpec, Environment, Composer], Flow]] = Mapping
         "rest-to-bus": RestToBus,
         "bus-to-file-exchange": BusToFileExchange,
         "bus-to-rest-query": BusToRestQuery,
+        "bus-to-soap": BusToSoap,
+        "bus-to-soap-query": BusToSoapQuery,
+        "soap-to-bus": SoapToBus,
+        "soap-query-to-bus": SoapQueryToBus,
     }
 )
 CARRIERS: Mapping[str, Callable[[FlowSpec, Environment], Carrier]] = MappingProxyType(
@@ -78,6 +87,9 @@ CARRIERS: Mapping[str, Callable[[FlowSpec, Environment], Carrier]] = MappingProx
         "rest-send": RestSend,
     }
 )
+RELEASING = (FileToBus, FileToBulk, BusToFile, PushingFlow, SoapToBus)
+"""Kinds of flows that hold records until a character is decided."""
+
 INBOX_KEPT_S = 14 * 24 * 3600.0
 """Twice the longest life of a message on the bus: no repeat of an older one can come."""
 
@@ -244,7 +256,7 @@ class Host:
             raise EnvironmentFault("CB9003", [finding]) from error
 
     async def _work(self, stop: asyncio.Event) -> None:
-        releasing = [one for one in self.flows if isinstance(one, FileToBus | FileToBulk | BusToFile | BusToRest)]
+        releasing = [one for one in self.flows if isinstance(one, RELEASING)]
         watch = SiteWatch(self._environment, releasing)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self.sender.run(stop)), group.create_task(watch.run(stop))]

@@ -66,7 +66,9 @@ class Layout:
     """One record layout. ``items`` are the fields a mapping must speak of: structure and fillers left out.
 
     ``totals`` are fields of the trailer by the data field that they add up. With ``group`` or ``members`` this is the
-    layout of the records that a mapping sees; ``inner`` is that of the repeated columns as they stand in the file."""
+    layout of the records that a mapping sees; ``inner`` is that of the repeated columns as they stand in the file.
+    ``element``, ``root`` and ``namespace`` are names of XML.
+    """
 
     id: str
     kind: str
@@ -81,6 +83,9 @@ class Layout:
     header_line: bool = False
     form: str = "object"
     absent: str = "empty"
+    element: str = ""
+    root: str = ""
+    namespace: str = ""
     type_field: str = ""
     header_mark: str = ""
     data_mark: str = ""
@@ -98,6 +103,11 @@ class Layout:
     def items(self) -> tuple[LayoutField, ...]:
         """The data fields that carry values."""
         return tuple(one for one in self.fields if not one.filler and one.name != self.type_field)
+
+    @property
+    def single(self) -> bool:
+        """Whether a file holds exactly one record: a document of its own."""
+        return self.kind in {"json", "xml"} and self.form == "object"
 
     def field(self, name: str) -> LayoutField:
         """The data field ``name`` (KeyError when there is none)."""

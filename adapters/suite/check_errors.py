@@ -61,7 +61,7 @@ def check_errors(subject: Subject, known: Table[str, list[Carried]], seed: int) 
 def _bench(pair: Pair, rules: list[Carried], seed: int) -> _Bench | None:
     codec = pair.codec()
     random = Random(f"{seed} {pair.name}")  # noqa: S311 (test data)
-    count = 1 if pair.layout.kind == "json" and pair.layout.form == "object" else 5
+    count = 1 if pair.layout.single else 5
     try:
         vendor = [pair.mapping.to_vendor(values).values for values in records(pair.mapping, rules, random, count)]
         raw = b"".join(codec.encode(vendor))

@@ -43,7 +43,7 @@ def _inverse(pair: Pair, known: list[Carried]) -> Verdict:
 
 def _round_trip(pair: Pair, known: list[Carried], seed: int, count: int) -> Verdict:
     mapping, codec = pair.mapping, pair.codec()
-    single = pair.layout.kind == "json" and pair.layout.form == "object"
+    single = pair.layout.single
     wanted = list(records(mapping, known, Random(f"{seed} {pair.name}"), count))  # noqa: S311 (test data)
     findings: list[Finding] = []
     try:

@@ -128,13 +128,23 @@ class RestClient:
         data = value if value is None or isinstance(value, bytes) else msgspec.json.encode(value)
         sent = {} if data is None else {"Content-Type": "application/json; charset=utf-8"}
         async with self.stream(method, path, data, sent | dict(headers or {}), self.deadline_s) as answer:
-            return RestReply(answer.status, await self._read(answer), _lower(answer.headers))
+            return RestReply(answer.status, await self.body(answer), _lower(answer.headers))
 
     @asynccontextmanager
     async def stream(
-        self, method: str, path: str, data: Any, headers: Mapping[str, str], deadline_s: float | None
+        self,
+        method: str,
+        path: str,
+        data: Any,
+        headers: Mapping[str, str],
+        deadline_s: float | None,
+        *,
+        faults: bool = False,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """An answer whose body the caller reads. ``deadline_s`` covers all of it; ``None``: only its stalls count."""
+        """An answer whose body the caller reads. ``deadline_s`` covers all of it; ``None``: only its stalls count.
+
+        ``faults``: the body of a 500 says what is wrong and is the caller's to judge.
+        """
         stalls = aiohttp.ClientTimeout(total=None, sock_connect=self.deadline_s, sock_read=self.deadline_s)
         try:
             async with asyncio.timeout(deadline_s):
@@ -151,7 +161,7 @@ class RestClient:
                     ) as answer:
                         if answer.status == 401 and attempt == 1 and own and self._renewed(own):
                             continue
-                        self._judge(answer)
+                        self._judge(answer, faults=faults)
                         yield answer
                         return
         except TimeoutError as error:
@@ -162,14 +172,15 @@ class RestClient:
     def _renewed(self, header: str) -> bool:
         return self.authoriser is not None and self.authoriser.refused(header)
 
-    def _judge(self, answer: aiohttp.ClientResponse) -> None:
+    def _judge(self, answer: aiohttp.ClientResponse, *, faults: bool) -> None:
         wait_s = retry_after(answer.headers, time.time())
         if answer.status == 429:
             raise self._finding("CB6064", f"HTTP {answer.status}", max(wait_s, 1))
-        if answer.status >= 500:
+        if answer.status > 500 or (answer.status == 500 and not faults):
             raise self._finding("CB6009", f"HTTP {answer.status}", wait_s)
 
-    async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
+    async def body(self, answer: aiohttp.ClientResponse) -> bytes:
+        """All of an answer's body; CB6010 when it is too large."""
         body = bytearray()
         async for chunk in answer.content.iter_chunked(65536):
             body += chunk

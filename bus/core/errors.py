@@ -105,7 +105,7 @@ class AdapterError(ChiikibusError):
 class ConfigurationError(ChiikibusError):
     """The site folder, a mapping or a table is wrong; ``findings`` holds every problem at once."""
 
-    prefixes = ("CB7", "CB6008")
+    prefixes = ("CB7", "CB6008", "CB6067")
 
 
 class EnvironmentFault(ChiikibusError):

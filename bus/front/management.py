@@ -18,9 +18,9 @@ from lxml import etree
 
 from bus.core.errors import ChiikibusError, EnvironmentFault, RightsError, WireError
 from bus.core.types import Endpoint, Finding
-from bus.front.spyne_shim import importing
 from bus.wire import envelope, safe_xml
 from bus.wire.http import XML, Request, Response
+from bus.wire.spyne_shim import importing
 
 with importing():
     from spyne import AnyXml, Application, Array, ComplexModel, Fault, Integer, MethodContext, ServiceBase, Unicode, rpc

@@ -14,7 +14,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import zeep
 
-from bus.front.spyne_shim import importing
+from bus.wire.spyne_shim import importing
 from schemas.catalog import load_edition
 
 with importing():

@@ -127,3 +127,33 @@ def layout(folder: Path, text: str) -> Layout:
 def codec(folder: Path, text: str, register: GaijiRegister = EMPTY) -> Codec:
     """The codec of this TOML text."""
     return make_codec(layout(folder, text), register)
+
+
+XML = """
+[layout]
+id = "t.xml"
+kind = "xml"
+encoding = "utf-8"
+form = "array"
+root = "Jumins"
+element = "Jumin"
+namespace = "urn:example:jumin"
+line_end = "lf"
+absent = "omit"
+[[field]]
+name = "版"
+type = "9"
+path = "@ver"
+[[field]]
+name = "番号"
+type = "X"
+path = "Bango"
+[[field]]
+name = "氏名"
+type = "N"
+path = "Shimei.Kanji"
+[[field]]
+name = "カナ"
+type = "N"
+path = "Shimei.Kana"
+"""

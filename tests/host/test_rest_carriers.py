@@ -21,6 +21,8 @@ from adapters.transports.rest import HttpSite, json_reply
 from bus.core.errors import AdapterError, ConfigurationError
 from tests.host.carrying import Ground, names
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass(slots=True)
 class Cloud:

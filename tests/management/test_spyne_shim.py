@@ -7,7 +7,7 @@ import sys
 
 PROBE = """
 import sys
-from bus.front.spyne_shim import importing
+from bus.wire.spyne_shim import importing
 before = sys.modules.get("cgi")
 with importing():
     import spyne, spyne.protocol.soap, spyne.server, spyne.interface.wsdl

@@ -17,6 +17,8 @@ from adapters.transports.sftp import SftpPlace, read_address, read_host_keys, re
 from bus.core.errors import AdapterError, ConfigurationError
 from tests.transports.ssh_server import SshFiles, make_keys, serving, sshd
 
+pytestmark = pytest.mark.slow
+
 KINDS = ["directory", "sftp", pytest.param("sshd", marks=[pytest.mark.system, pytest.mark.slow])]
 
 

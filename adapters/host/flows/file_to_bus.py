@@ -14,33 +14,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from adapters.host.flows.base import WiredFlow
+from adapters.host.flows.notices import Notices, Outcome
 from adapters.host.flows.reading import (
     Good,
     RecordReader,
     VendorFile,
-    again,
     error_list,
     error_list_of,
     list_name,
     log_file,
     put_away,
-    setback,
     take,
 )
-from adapters.host.identity import message_id_of
 from adapters.host.store import files, outbox
-from adapters.host.store.files import DONE, ERROR, HELD, Setback
+from adapters.host.store.files import DONE, ERROR, Setback
 from adapters.host.store.outbox import Letter
 from adapters.host.translate import Translator
-from adapters.sdk.types import Origin
 from adapters.transports.file_drop import FileDrop, watch
 from bus.core import log
-from bus.core.errors import AdapterError, ChiikibusError
+from bus.core.errors import AdapterError
 
 CHUNK = 200
 """Records per durable commit while a file is read."""
-
-Outcome = Letter | Setback
 
 
 @dataclass(slots=True)
@@ -48,9 +43,11 @@ class FileToBus(WiredFlow):
     """One flow of kind ``file-to-bus``."""
 
     drop: FileDrop = field(init=False)
+    _notices: Notices = field(init=False)
 
     def __post_init__(self) -> None:
         self.drop = self.vendor_folder()
+        self._notices = Notices(self.spec, self.environment, self.composer)
 
     def _translator(self) -> Translator:
         return self.environment.translators.get(self.spec.path("layout"), self.spec.path("mapping"))
@@ -92,45 +89,11 @@ class FileToBus(WiredFlow):
 
     def _outcomes(self, reader: RecordReader, source: str) -> Iterator[Outcome]:
         for one in reader:
-            yield self._outcome(one, source) if isinstance(one, Good) else one
-
-    def _outcome(self, record: Good, source: str) -> Outcome:
-        operation = self.environment.operation(self.spec.text("operation"))
-        payload = self.composer.payload(operation, rows=[record.values])
-        try:
-            self.environment.check(operation, payload)
-        except ChiikibusError as error:
-            return setback(record.record_no, record.here(error))
-        message_id = message_id_of(self.environment.spec.municipality, source, str(record.record_no))
-        return self.composer.letter(
-            operation,
-            payload,
-            message_id,
-            flow=self.id,
-            purpose=self.spec.text("purpose"),
-            source=source,
-            record_no=record.record_no,
-        )
+            yield self._notices.outcome(one, source) if isinstance(one, Good) else one
 
     async def release(self) -> None:
         """Try the held records again: the register has changed."""
-        store, now = self.environment.store, self.environment.clock.now()
-        sources: set[str] = set()
-        for one in files.held(store.reader, self.id):
-            named = files.name_of(store.reader, one.source)
-            try:
-                values = again(
-                    self._translator(), one.raw, named[1] if named else "", one.record_no, self.environment.owners
-                )
-                outcome = self._outcome(
-                    Good(one.record_no, values, Origin(named[1] if named else "", one.record_no)), one.source
-                )
-            except AdapterError as error:
-                outcome = setback(one.record_no, error, one.raw)
-            await store.write(_settle, one.id, outcome, now)
-            sources.add(one.source)
-        self.environment.posted()
-        for source in sources:
+        for source in await self._notices.release(self._translator()):
             await self.refresh(source)
 
     async def refresh(self, source: str) -> None:
@@ -148,15 +111,6 @@ def _keep(database: sqlite3.Connection, flow: str, source: str, chunk: list[Outc
     letters = [one for one in chunk if isinstance(one, Letter)]
     files.went_on(database, flow, source, [one.record_no for one in letters])
     outbox.add(database, letters, now)
-
-
-def _settle(database: sqlite3.Connection, held_id: int, outcome: Outcome, now: float) -> None:
-    if isinstance(outcome, Letter):
-        outbox.add(database, [outcome], now)
-        files.released(database, held_id, now)
-    else:
-        final = outcome.state != HELD
-        files.still_held(database, held_id, outcome.code, outcome.findings, final=final, now=now)
 
 
 def _next(outcomes: Iterator[Outcome]) -> list[Outcome]:

@@ -94,6 +94,11 @@ def advance(
         " DO UPDATE SET value = excluded.value, number = excluded.number, at = excluded.at",
         (transport, value, number, now),
     )
+    learn(database, transport, digests)
+
+
+def learn(database: sqlite3.Connection, transport: str, digests: Mapping[str, str]) -> None:
+    """Remember what was read last under each key."""
     database.executemany(
         "INSERT INTO pulled (transport, key, digest) VALUES (?,?,?) ON CONFLICT (transport, key)"
         " DO UPDATE SET digest = excluded.digest",
