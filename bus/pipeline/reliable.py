@@ -43,10 +43,7 @@ async def admit(house: House, exchange: Exchange) -> Response | None:
     passage: Passage | None = exchange.reliable
     if passage is None:
         raise ReliableError("CB3017", [Finding("CB3017", path="wsrm:Sequence", expected="1", got="0")])
-    await _acknowledged(house, exchange, passage)
-    for identifier in passage.headers.asked:
-        owned(house, exchange, destination(exchange, identifier))
-        passage.tell.add(identifier)
+    await _passengers(house, exchange, passage)
     answer = PROTOCOL.get(str(exchange.body.tag))
     if answer is not None:
         _agree(exchange, passage)
@@ -142,6 +139,31 @@ async def _use_for_refusal(house: House, exchange: Exchange, error: ChiikibusErr
 def _for_good(error: ChiikibusError) -> bool:
     """Whether the same message would be refused again: then its number is used up; retries keep theirs."""
     return not error.entry.retryable and not error.code.startswith(_NOT_FOR_GOOD)
+
+
+async def _passengers(house: House, exchange: Exchange, passage: Passage) -> None:
+    """Acknowledgements, and wishes for them. What is wrong with one that rides on another message does not stop that.
+
+    Errors: CB3011, CB3015 in a protocol message or a message of blocks alone.
+    """
+    for take in (_acknowledged, _asked):
+        try:
+            await take(house, exchange, passage)
+        except ReliableError as error:
+            if str(exchange.body.tag) in PROTOCOL:
+                raise
+            # Section 3.2: a fault, but the message that it rides on is processed as if it were not there.
+            passage.beside.append((error.code, passage.fault_of, passage.fault_ranges))
+            passage.fault_of, passage.fault_ranges = "", None
+            key = exchange.sender.key
+            house.log("sequence.block_refused", sender=key, code=error.code, sequence=passage.beside[-1][1])
+
+
+async def _asked(house: House, exchange: Exchange, passage: Passage) -> None:
+    """Sequences whose acknowledgement the caller wants now. Errors: CB3011."""
+    for identifier in passage.headers.asked:
+        owned(house, exchange, destination(exchange, identifier))
+        passage.tell.add(identifier)
 
 
 async def _acknowledged(house: House, exchange: Exchange, passage: Passage) -> None:

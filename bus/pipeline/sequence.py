@@ -36,7 +36,8 @@ class Passage:
 
     ``key`` names the sequence it has a number in. ``used`` says that the number is durably used up, ``again`` that it
     was before; ``tell`` are the sequences whose acknowledgement goes with the answer, ``error`` is the
-    code of a fault, ``fault_of`` and ``fault_ranges`` what it is about.
+    code of a fault, ``fault_of`` and ``fault_ranges`` what it is about; ``beside`` are the same of blocks that rode on
+    the message and were refused without it.
     """
 
     headers: ReliableHeaders = field(default_factory=ReliableHeaders)
@@ -54,6 +55,7 @@ class Passage:
     error: str = ""
     fault_of: str = ""
     fault_ranges: Ranges | None = None
+    beside: list[tuple[str, str, Ranges | None]] = field(default_factory=list)
 
 
 def begin(house: House, exchange: Exchange, envelope: Envelope) -> bytes:
@@ -65,7 +67,7 @@ def begin(house: House, exchange: Exchange, envelope: Envelope) -> bytes:
     try:
         passage = exchange.reliable = Passage(read_headers(envelope.headers))
     except ReliableError as error:
-        if error.code == ROLLOVER:
+        if error.code == ROLLOVER and error.findings[0].path == "wsrm:MessageNumber":
             # The fault names the sequence, whose block is otherwise as it should be.
             exchange.reliable = Passage(fault_of=_named(envelope))
         raise

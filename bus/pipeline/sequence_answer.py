@@ -69,6 +69,9 @@ async def acknowledge(house: House, exchange: Exchange, response: Response) -> R
         if record is not None and record.partner:
             number = await house.journal.number_reply(passage.key, passage.number)
             blocks.append(sequence_block(record.partner, number))
+    for beside in passage.beside if response.body else ():
+        block = faults.sequence_fault_block(*beside)
+        blocks += [] if block is None else [block]
     if not blocks:
         return response
     if not response.body:

@@ -109,6 +109,15 @@ async def test_acknowledgements_only_grow_and_must_be_of_numbers_that_were_given
     assert sequence.untold() == Ranges()
 
 
+async def test_a_nack_takes_nothing_back_and_what_it_names_goes_again(place: Place) -> None:
+    """It says no more than the gap in an acknowledgement: the number is sent until it is acknowledged."""
+    sequence, ids = place.sequence, await place.send(2)
+    sequence.heard(told((1, 1)))
+    assert not sequence.heard(ReliableHeaders(acknowledgements=(Acknowledgement(NAME, nacks=(1, 2)),)))
+    assert [sequence.acknowledged(each) for each in ids] == [True, False]
+    assert [str(each.tag) for each in sequence.blocks(ids[1], again=True)] == [names.SEQUENCE, names.ACK_REQUESTED]
+
+
 @pytest.mark.parametrize("name", ["UnknownSequence", "SequenceTerminated", "SequenceClosed", "MessageNumberRollover"])
 async def test_after_these_faults_another_sequence_takes_over(place: Place, name: str) -> None:
     """About this sequence or about one that is not named; about another one nothing changes here."""

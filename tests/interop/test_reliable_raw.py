@@ -165,26 +165,29 @@ def test_the_whole_protocol_through_a_sudden_end_of_the_bus(town: Town) -> None:
     told = program.ACKNOWLEDGED.format(name="urn:uuid:offered", low=1, high=2)
     assert source.notice(4, blocks=told).ranges == [(1, 4)]
     wrong = program.ACKNOWLEDGED.format(name="urn:uuid:offered", low=1, high=99)
-    assert source.notice(5, blocks=wrong).fault == "InvalidAcknowledgement"
+    beside = source.notice(5, blocks=wrong)
+    assert (beside.status, beside.fault, beside.ranges[0]) == (200, "InvalidAcknowledgement", (1, 5))
+    alone = source.send(f"{program.RM}/SequenceAcknowledgement", "", wrong)
+    assert (alone.status, alone.fault) == (500, "InvalidAcknowledgement")
     assert source.notice(2**63).fault == "MessageNumberRollover"
     assert source.notice(0).code == "CB3010"
     assert source.send("urn:x", "", "<r:Sequence/>").code == "CB3010"
 
-    closed = source.end("Close", 4)
-    assert (closed.action, closed.ranges, closed.final) == (f"{program.RM}/CloseSequenceResponse", [(1, 4)], True)
-    late = source.notice(5)
+    closed = source.end("Close", 5)
+    assert (closed.action, closed.ranges, closed.final) == (f"{program.RM}/CloseSequenceResponse", [(1, 5)], True)
+    late = source.notice(6)
     assert (late.status, late.fault, late.final) == (500, "SequenceClosed", True)
     assert source.notice(4).status == 200
     town.kill()
-    ended = source.end("Terminate", 4)
-    assert (ended.action, ended.ranges) == (f"{program.RM}/TerminateSequenceResponse", [(1, 4)])
-    assert source.notice(5).fault == "UnknownSequence"
+    ended = source.end("Terminate", 5)
+    assert (ended.action, ended.ranges) == (f"{program.RM}/TerminateSequenceResponse", [(1, 5)])
+    assert source.notice(6).fault == "UnknownSequence"
     source.name = "urn:uuid:nobodys"
     assert source.ask().fault == "UnknownSequence"
     refused = source.create("http://127.0.0.1:9/elsewhere")
     assert (refused.code, refused.fault) == ("CB3016", "CreateSequenceRefused")
-    until(lambda: len(town.tax.persons()) == 4, what="the last notice")
-    assert town.tax.persons() == [1, 2, 3, 4]
+    until(lambda: len(town.tax.persons()) == 5, what="the last notice")
+    assert town.tax.persons() == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.slow

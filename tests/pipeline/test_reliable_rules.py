@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,9 +15,10 @@ from bus.wire import addressing as wsa
 from bus.wire import envelope, splice
 from bus.wire.http import XML, Response
 from bus.wire.reliable import messages, names
-from bus.wire.reliable.headers import ask_block, sequence_block
+from bus.wire.reliable.headers import acknowledgement_block, ask_block, sequence_block
+from bus.wire.reliable.ranges import Ranges
 from tests.pipeline.fakes import ENDPOINTS, site
-from tests.pipeline.sequences import Source, read, reliable_town
+from tests.pipeline.sequences import Source, handed, ids, read, reliable_town
 
 
 async def test_a_last_number_below_what_arrived_is_refused(tmp_path: Path) -> None:
@@ -69,6 +71,82 @@ async def test_acknowledgements_go_back_or_to_the_callers_registered_address(
         assert answer.code == code
         if code:
             assert answer.faultcode == "wsrm:CreateSequenceRefused"
+
+
+@pytest.mark.parametrize(
+    ("block", "name"),
+    [
+        (acknowledgement_block("urn:uuid:offered", Ranges.of([(1, 99)])), "InvalidAcknowledgement"),
+        (acknowledgement_block("urn:uuid:nobody", Ranges.of([(1, 1)])), "UnknownSequence"),
+        (ask_block("urn:uuid:nobody"), "UnknownSequence"),
+    ],
+)
+async def test_a_wrong_block_that_rides_on_a_message_does_not_stop_it(
+    tmp_path: Path, block: etree._Element, name: str
+) -> None:
+    """The message is taken, acknowledged and answered; the fault stands beside the answer. Alone it is a fault."""
+    async with reliable_town(tmp_path) as town:
+        source = Source(town)
+        sequence = await source.create(offer="urn:uuid:offered")
+        answer = await source.post(splice.inserted(source.notice(sequence, 1), [copy.deepcopy(block)]))
+        assert (answer.status, answer.spans) == (200, ((1, 1),))
+        assert answer.headers.fault is not None
+        assert answer.headers.fault.name == name
+        assert handed(town) == ids(sequence, [1])
+        alone = await source.blocks(copy.deepcopy(block))
+        assert alone.status == 500
+        assert alone.headers.fault == answer.headers.fault
+
+
+@pytest.mark.parametrize(("asked", "lasts"), [(0.0, 500.0), (100.0, 100.0), (9000.0, 500.0)])
+async def test_a_sequence_lasts_no_longer_than_was_asked_for(tmp_path: Path, asked: float, lasts: float) -> None:
+    """Nor than the site allows; without end is not given to anybody. Nothing acknowledged is ever discarded."""
+    async with reliable_town(tmp_path, expires_s=500.0) as town:
+        answer = await Source(town).wish(messages.CreateSequence(wsa.ANONYMOUS, asked))
+        assert answer.body is not None
+        created = messages.read_create_response(answer.body)
+        assert (created.expires_s, created.behavior, created.accepted_acks_to) == (lasts, "NoDiscard", "")
+
+
+async def test_a_number_beyond_the_largest_is_told_with_its_sequence(tmp_path: Path) -> None:
+    """MessageNumberRollover names the sequence and the largest number; the sequence goes on."""
+    async with reliable_town(tmp_path) as town:
+        source = Source(town)
+        sequence = await source.create()
+        raw = source.notice(sequence, 1).replace(b"MessageNumber>1<", b"MessageNumber>9223372036854775808<")
+        answer = await source.post(raw)
+        assert answer.headers.fault is not None
+        assert (answer.headers.fault.name, answer.headers.fault.identifier) == ("MessageNumberRollover", sequence)
+        assert answer.addressing.action == names.FAULT_ACTION
+        assert b"9223372036854775807" in answer.raw
+        assert (await source.tell(sequence, 1)).status == 200
+
+
+@pytest.mark.parametrize("must", ["0", "1"])
+@pytest.mark.parametrize("name", ["UsesSequenceSTR", "UsesSequenceSSL"])
+async def test_a_sequence_is_not_bound_to_a_security_session(tmp_path: Path, name: str, must: str) -> None:
+    """Whoever insists is refused (mustUnderstand); whoever does not gets a sequence without."""
+    async with reliable_town(tmp_path) as town:
+        source = Source(town)
+        block = etree.Element(f"{names.PREFIX}{name}")
+        block.set("{http://schemas.xmlsoap.org/soap/envelope/}mustUnderstand", must)
+        body = messages.create_body(messages.CreateSequence(wsa.ANONYMOUS))
+        headers = Addressing(message_id="urn:uuid:c", action=names.action(names.CREATE))
+        answer = await source.post(splice.inserted(envelope.build(body, addressing=headers), [block]))
+        assert answer.code == ("CB1009" if must == "1" else "")
+
+
+async def test_nobody_fetches_messages_from_the_bus(tmp_path: Path) -> None:
+    """MakeConnection is not offered: neither its message nor its addresses."""
+    namespace = "http://docs.oasis-open.org/ws-rx/wsmc/200702"
+    async with reliable_town(tmp_path) as town:
+        source = Source(town)
+        mine = f"{namespace}/anonymous?id=550e8400-e29b-11d4-a716-446655440000"
+        refused = await source.wish(messages.CreateSequence(mine))
+        assert (refused.code, refused.faultcode) == ("CB3016", "wsrm:CreateSequenceRefused")
+        body = etree.Element(f"{{{namespace}}}MakeConnection")
+        headers = Addressing(message_id="urn:uuid:mc", action=f"{namespace}/MakeConnection")
+        assert (await source.post(envelope.build(body, addressing=headers))).code == "CB1013"
 
 
 @dataclass(slots=True)
