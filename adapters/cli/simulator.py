@@ -88,3 +88,37 @@ def b_tax(
     adapter_token = adapter_token_file.read_text("utf-8").strip() if adapter_token_file else ""
     system = BTax(folder, municipality, token, port=port, adapter=adapter, adapter_token=adapter_token)
     asyncio.run(until_told(lambda: serve(system, lambda addresses: _announce("b-tax", addresses, as_json))))
+
+
+@app.command("estate")
+def estate(
+    vendor: Annotated[str, typer.Option("--vendor", help="a・b・c / a, b or c")],
+    folder: Folder,
+    units: Annotated[str, typer.Option("--units", help="業務をコンマで区切る / units, separated by commas")],
+    port: Port = 8586,
+    tcp_port: int = 0,
+    token_file: Annotated[Path | None, typer.Option("--token-file", exists=True, dir_okay=False)] = None,
+    adapter_token_file: Annotated[
+        Path | None, typer.Option("--adapter-token-file", exists=True, dir_okay=False)
+    ] = None,
+    adapters: Annotated[
+        str, typer.Option("--adapters", help="業務=URL をコンマで区切る / unit=URL, separated by commas")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """ある会社の複数業務のシステム。 / A vendor's systems of several units, with its own faces."""
+    from adapters.simulators.estate import CloudEstate, Estate, HostEstate, OpenEstate, serve
+    from schemas.catalog import load_edition
+
+    names = tuple(name for name in units.split(",") if name)
+    made: Estate
+    if vendor == "a":
+        made = HostEstate(folder, load_edition(), names, port=port, tcp_port=tcp_port)
+    elif vendor == "c":
+        made = OpenEstate(folder, load_edition(), names, port=port)
+    else:
+        token = token_file.read_text("utf-8").strip() if token_file else ""
+        asked = adapter_token_file.read_text("utf-8").strip() if adapter_token_file else ""
+        places = dict(one.split("=", 1) for one in adapters.split(",") if one)
+        made = CloudEstate(folder, load_edition(), names, port=port, token=token, adapters=places, adapter_token=asked)
+    asyncio.run(until_told(lambda: serve(made, lambda addresses: _announce(f"estate-{vendor}", addresses, as_json))))

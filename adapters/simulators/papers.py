@@ -15,6 +15,10 @@ from typing import Any, Final
 from adapters.simulators.dialects import Column
 
 ENCODING: Final = "cp932"
+NUMBER, RESULT, CODE = "照会番号", "結果", "結果コード"
+"""Columns of inquiry and answer files that are no data items."""
+
+MARKS: Final = (NUMBER, RESULT, CODE)
 
 Row = Mapping[str, str]
 
@@ -74,12 +78,15 @@ def from_document(columns: Sequence[Column], value: Mapping[str, Any]) -> dict[s
     return row
 
 
-def table(columns: Sequence[Column], rows: Iterable[Row], encoding: str = "utf-8") -> bytes:
-    """CSV with a line of names, CRLF."""
+def table(
+    columns: Sequence[Column], rows: Iterable[Row], encoding: str = "utf-8", before: Sequence[str] = ()
+) -> bytes:
+    """CSV with a line of names, CRLF; ``before`` are columns that stand first and are no data items."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow([one.name for one in columns])
-    writer.writerows([row.get(one.name, "") for one in columns] for row in rows)
+    names = [*before, *(one.name for one in columns)]
+    writer.writerow(names)
+    writer.writerows([row.get(name, "") for name in names] for row in rows)
     return out.getvalue().encode(encoding)
 
 

@@ -94,9 +94,12 @@ class Draft:
             self._pair(unit, record, columns, kind)
         return name
 
-    def _table(self, columns: Iterable[Column]) -> str:
+    def _table(self, columns: Iterable[Column], extra: Iterable[tuple[str, int, str]] = ()) -> str:
+        """The item table; ``extra`` fields (name, bytes, what for) stand first and are no items of the standard."""
         head = {"a": "vendor,type,bytes,pad", "b": "vendor,type,path"}.get(self.vendor, "vendor,type")
-        lines = [f"{head},standard,conversion,options,reason"]
+        lines = [f"{head},standard,conversion,options,loss,reason"]
+        place = f",{{}},{','.join([''] * 3)}" if self.vendor == "a" else ",,"
+        lines += [f"{name},X{place.format(width)},,allow,{what}" for name, width, what in extra]
         for one in columns:
             conversion, options = CONVERSIONS.get(one.form, ("code", f"table=codes/{one.item.code}.csv"))
             kind = "N" if one.item.type == "N" and one.form in {"copy", "hira"} else "X"
@@ -106,7 +109,7 @@ class Draft:
                 cells += [str(one.bytes), "left-zero" if one.zeros else ""]
             if self.vendor == "b":
                 cells.append(".".join(one.path))
-            lines.append(",".join([*cells, one.item.name, conversion, options, ""]))
+            lines.append(",".join([*cells, one.item.name, conversion, options, "", ""]))
         return "\n".join(lines) + "\n"
 
     def _codes(self, unit: Unit, table: str) -> None:
@@ -164,6 +167,28 @@ class Draft:
             f'table = "items/{unit.key}.{record.name}.csv"\n'
         )
 
+    def exchange(self, unit: Unit, operation: Operation) -> None:
+        """The inquiry file and answer file of vendors A and C: a running number, and with the answer its result."""
+        number = (ECHO, ECHO_BYTES, "照会ファイルの中の番号。回答に書き戻す")
+        result = [(RESULT, RESULT_BYTES, "00 該当あり 01 該当なし 90 誤り"), (CODE, CODE_BYTES, "誤りのコード")]
+        for record, suffix, extra in (
+            (operation.request_record, "shokai", [number]),
+            (operation.record, "kaito", [number, *result]),
+        ):
+            name = f"{unit.key}.{record}.{suffix}"
+            columns = dialects.columns(self.vendor, unit, unit.records[record])
+            written(self.folder / "items" / f"{name}.csv", self._table(columns, extra))
+            head = self.layout(unit, unit.records[record], name, columns, "fixed" if self.vendor == "a" else "csv")
+            head = head.replace(f"items/{unit.key}.{record}.csv", f"items/{name}.csv")
+            size = papers.size(columns)
+            head = head.replace(f"record_bytes = {size}", f"record_bytes = {size + sum(one[1] for one in extra)}")
+            written(self.folder / "layout" / f"{name}.toml", head)
+            mapping = self.mapping(unit, unit.records[record], name)
+            written(
+                self.folder / "mapping" / f"{name}.toml",
+                mapping.replace(f"items/{unit.key}.{record}.csv", f"items/{name}.csv"),
+            )
+
     def _truth(self, unit: Unit, record: RecordType) -> list[dict[str, str]]:
         names = {item.name for item in record.items}
         rows = []
@@ -196,6 +221,182 @@ def consumed(edition: Edition, unit: str) -> list[Operation]:
     ]
 
 
+def code_of(edition: Edition, operation: Operation) -> str:
+    """The processing code of an inquiry in vendor A's telegrams: number of the unit, number of the operation."""
+    names = [one.name for one in edition.units[operation.unit].operations.values()]
+    return f"{edition.units[operation.unit].number:02d}{names.index(operation.name) + 1:02d}"
+
+
+def flow(**keys: object) -> str:
+    """One ``[[flow]]``."""
+    lines = ["[[flow]]"]
+    for name, value in keys.items():
+        shown = names_of(value) if isinstance(value, list) else str(value) if isinstance(value, int) else f'"{value}"'
+        lines.append(f"{name} = {shown}")
+    return "\n".join(lines) + "\n"
+
+
+def pair_of(name: str, prefix: str = "") -> dict[str, str]:
+    """Layout and mapping of an interface, as keys of a flow."""
+    return {
+        f"{prefix}layout": f"../interfaces/layout/{name}.toml",
+        f"{prefix}mapping": f"../interfaces/mapping/{name}.toml",
+    }
+
+
+def unit_flows(vendor: str, edition: Edition, unit: Unit) -> list[str]:
+    """What the vendor's system of a unit exchanges: its own operations, and those of others that it may use."""
+    make = {"a": host_flows, "b": cloud_flows, "c": open_flows}[vendor]
+    used = consumed(edition, unit.key)
+    flows: list[str] = []
+    for operation in unit.operations.values():
+        flows += make(edition, unit, operation, own=True)
+    received: dict[str, list[Operation]] = {}
+    for operation in used:
+        if operation.record and (operation.pattern == "notice" or operation.name.endswith("ikkatsu_soshin")):
+            received.setdefault(f"{operation.unit}.{operation.record}", []).append(operation)
+        elif operation.pattern in {"inquiry", "late"}:
+            flows += make(edition, unit, operation, own=False)
+    for name, operations in received.items():
+        flows.append(receiving(vendor, edition, unit, name, operations))
+    return flows
+
+
+def names(operation: Operation) -> tuple[str, str, str]:
+    """The names of an operation, of what it carries and of what it is asked with."""
+    unit = operation.unit
+    return operation.key, f"{unit}.{operation.record}", f"{unit}.{operation.request_record}"
+
+
+def receiving(vendor: str, edition: Edition, unit: Unit, name: str, operations: list[Operation]) -> str:
+    """Notices and bulk transfers of one record."""
+    keys = [one.key for one in operations]
+    head = {"id": f"juryo-{name}", "operations": keys}
+    if vendor == "a":
+        return flow(
+            kind="bus-to-file", **head, folder="in", file_name=f"{name}_{{batch:010d}}.DAT", end_mark=".END",
+            batch_records=500, **pair_of(name),
+        )  # fmt: skip
+    if vendor == "c":
+        return flow(
+            kind="bus-to-file", **head, folder="in", file_name=f"{name}_{{batch:010d}}.csv", end_mark=".END",
+            batch_records=500, **pair_of(f"{name}.csv"),
+        )  # fmt: skip
+    provider, _, record = name.partition(".")
+    columns = dialects.columns(vendor, edition.units[provider], edition.units[provider].records[record])
+    path = "/".join(
+        f"{{{one.name}}}"
+        for key in edition.units[provider].records[record].key
+        for one in columns
+        if one.item.name == key
+    )
+    return flow(
+        kind="bus-to-rest", **head, address="rest", auth="rest_token", method="PUT",
+        path=f"/api/v1/{unit.key}/{name}/{path}", **pair_of(f"{name}.json"),
+    )  # fmt: skip
+
+
+def host_flows(edition: Edition, unit: Unit, operation: Operation, *, own: bool) -> list[str]:
+    """Vendor A: files of fixed-length records, telegrams for inquiries."""
+    key, record, request = (
+        operation.key,
+        f"{operation.unit}.{operation.record}",
+        f"{operation.unit}.{operation.request_record}",
+    )
+    purpose = operation.purposes[0] if operation.purposes else ""
+    if operation.pattern in {"inquiry", "late"} and own:
+        return [
+            flow(
+                id=f"kaito-{key}", kind="bus-to-tcp", operation=key, address="tcp",
+                request_code=code_of(edition, operation),
+                **pair_of(request, "request_"), **pair_of(record, "reply_"),
+            )
+        ]  # fmt: skip
+    if operation.pattern in {"inquiry", "late"}:
+        return [
+            flow(
+                id=f"shokai-{key}", kind="request-file-to-bus", operation=key, purpose=purpose, folder="shokai",
+                pattern=f"SHOKAI_{key}_*.DAT", end_mark=".END", reply_folder="kaito", reply_name="KAITO_{rest}",
+                **pair_of(f"{request}.shokai", "request_"), **pair_of(f"{record}.kaito", "reply_"),
+                echo=[ECHO], result_field=RESULT, code_field=CODE,
+            )
+        ]  # fmt: skip
+    return sending(operation, purpose, pair_of(record), "DAT")
+
+
+def sending(operation: Operation, purpose: str, pair: dict[str, str], suffix: str) -> list[str]:
+    """Files of a vendor that become notices or bulk transfers."""
+    if operation.pattern == "notice":
+        return [
+            flow(
+                id=f"soshin-{operation.key}", kind="file-to-bus", operation=operation.key, purpose=purpose,
+                folder="out",
+                pattern=f"{operation.key}_*.{suffix}", end_mark=".END", **pair,
+            )
+        ]  # fmt: skip
+    if not operation.name.endswith("ikkatsu_soshin"):
+        return []
+    return [
+        flow(
+            id=f"{name}-{operation.key}", kind="file-to-bulk", operation=operation.key, purpose=purpose, folder="out",
+            pattern=f"{name.upper()}_{operation.key}_*.{suffix}", end_mark=".END", shubetsu=shubetsu, part_records=100,
+            request_folder="irai", request_name=f"IRAI_{operation.key}_{{ikkatsuid}}.REQ", **pair,
+        )
+        for name, shubetsu in (("zenken", "1"), ("sabun", "2"))
+    ]  # fmt: skip
+
+
+def cloud_flows(edition: Edition, unit: Unit, operation: Operation, *, own: bool) -> list[str]:
+    """Vendor B: REST for inquiries, CSV files for what it sends."""
+    key, record, request = (
+        operation.key,
+        f"{operation.unit}.{operation.record}",
+        f"{operation.unit}.{operation.request_record}",
+    )
+    purpose = operation.purposes[0] if operation.purposes else ""
+    pairs = {**pair_of(f"{request}.json", "request_"), **pair_of(f"{record}.json", "reply_")}
+    if operation.pattern in {"inquiry", "late"} and own:
+        return [
+            flow(
+                id=f"kaito-{key}", kind="bus-to-rest-query", operation=key, address="rest", auth="rest_token",
+                method="POST", path=f"/api/v1/{unit.key}/shokai/{key}", **pairs,
+            )
+        ]  # fmt: skip
+    if operation.pattern in {"inquiry", "late"}:
+        return [
+            flow(
+                id=f"shokai-{key}", kind="rest-to-bus", operation=key, purpose=purpose, path=f"/api/v1/shokai/{key}",
+                auth="face_token", **pairs,
+            )
+        ]  # fmt: skip
+    return sending(operation, purpose, pair_of(f"{record}.csv"), "csv")
+
+
+def open_flows(_edition: Edition, _unit: Unit, operation: Operation, *, own: bool) -> list[str]:
+    """Vendor C: CSV files, questions and answers too."""
+    key, record, request = names(operation)
+    purpose = operation.purposes[0] if operation.purposes else ""
+    pairs = {**pair_of(f"{request}.shokai", "request_"), **pair_of(f"{record}.kaito", "reply_")}
+    if operation.pattern in {"inquiry", "late"} and own:
+        return [
+            flow(
+                id=f"kaito-{key}", kind="bus-to-file-exchange", operation=key, folder="toi",
+                file_name=f"TOI_{key}_{{batch:010d}}.csv", reply_folder="toi_kai",
+                reply_pattern=f"KAI_{key}_*.csv", end_mark=".END", number_field=ECHO, result_field=RESULT,
+                batch_s=0.1, **pairs,
+            )
+        ]  # fmt: skip
+    if operation.pattern in {"inquiry", "late"}:
+        return [
+            flow(
+                id=f"shokai-{key}", kind="request-file-to-bus", operation=key, purpose=purpose, folder="shokai",
+                pattern=f"SHOKAI_{key}_*.csv", end_mark=".END", reply_folder="kaito", reply_name="KAITO_{rest}",
+                **pairs, echo=[ECHO], result_field=RESULT, code_field=CODE,
+            )
+        ]  # fmt: skip
+    return sending(operation, purpose, pair_of(f"{record}.csv"), "csv")
+
+
 def samples_of(folder: Path) -> str:
     """``samples.toml`` of all samples in the folder."""
     lines = ["# 合成データによるサンプルと、標準での正しい読み / synthetic golden pairs\n"]
@@ -221,6 +422,20 @@ def main() -> None:
     for key in arguments.unit or edition.units:
         for record in carried(edition.units[key]).values():
             draft.record(edition.units[key], record)
+            if arguments.vendor in {"a", "c"}:
+                for operation in edition.units[key].operations.values():
+                    if operation.pattern in {"inquiry", "late"}:
+                        draft.exchange(edition.units[key], operation)
+    for key in arguments.unit or edition.units:
+        folder = VENDORS / arguments.vendor / key
+        if not folder.exists():
+            unit, name = edition.units[key], NAMES[arguments.vendor]
+            head = (
+                f"# {name} {unit.name_ja}: 様式は ../interfaces にある連携仕様のとおり\n[adapter]\n"
+                f'vendor = "{arguments.vendor}"\nvendor_ja = "{name}"\nunit = "{key}"\n'
+                f'name_ja = "{name} {unit.name_ja} アダプター"\nedition = "1.0"\n'
+            )
+            written(folder / "adapter.toml", "\n".join([head, *unit_flows(arguments.vendor, edition, unit)]))
     (draft.folder / "samples" / "samples.toml").write_text(samples_of(draft.folder), encoding="utf-8")
 
 
