@@ -47,6 +47,8 @@ _DIGITS: Final[Mapping[str, int]] = {
     "jigyoshobango": 10,
     "edaban2": 2,
     "jukyushashobango10": 10,
+    "yosankamoku": 2,
+    "yosansaisetsu": 3,
 }
 
 
@@ -120,7 +122,14 @@ def _formatted(item: Item, random: Random) -> str:  # noqa: PLR0911 (one format,
             return _name(item, random)
         case "denwabango":
             return f"000-0000-{random.randrange(10**4):04d}"
-        case "ikkatsuid" | "bunshobango" | "rottobango" | "shokuinbango":
+        case "tekikakuseikyusho":
+            rest = f"{random.randrange(10**12):012d}"
+            return f"T{datarules.check_digit_hojinbango(rest)}{rest}"
+        case "tsukihi":
+            return f"{random.randint(1, 12):02d}-{random.randint(1, 28):02d}"
+        case "kaokubango":
+            return f"{random.randint(1, 999)}-{random.randint(1, 99)}"
+        case "ikkatsuid" | "bunshobango" | "rottobango" | "shokuinbango" | "shadaibango" | "denpyobango":
             return f"{random.choice('ABCDEF')}{random.randrange(10**5):05d}"
         case _:
             return _FIXED[kind]
@@ -161,24 +170,35 @@ def _typed(item: Item, random: Random) -> str:  # noqa: PLR0911 (one type, one l
 def _mend(
     unit: Unit, items: Mapping[str, Item], values: dict[str, str], rule: Rule, random: Random, known: Mapping[str, str]
 ) -> None:
-    """Make one condition of the rule hold, or, when all are out of reach, make the rule not apply."""
-    conditions = [one for one in rule.then if not set(one.items) <= set(known)]
-    if conditions and (random.random() < 0.8 or not rule.when):
-        for condition in conditions:
-            _make(unit, items, values, condition, random)
+    """Make the rule hold, or now and then make it not apply by taking an item away that asks for it."""
+    free = [
+        name
+        for one in rule.when
+        if not one.needs_no_item
+        for name in one.items
+        if name in values and name not in known and not items[name].mandatory
+    ]
+    if free and random.random() < 0.3:
+        values.pop(random.choice(free))
         return
-    for condition in rule.when:
-        for name in condition.items:
-            if name in known:
-                continue
-            if items[name].mandatory or condition.op in {"absent", "not in", "unlike"}:
-                values[name] = value(unit, items[name], random)
-            else:
-                values.pop(name, None)
+    for condition in rule.then:
+        _make(unit, items, values, condition, random, known)
 
 
-def _make(unit: Unit, items: Mapping[str, Item], values: dict[str, str], condition: Condition, random: Random) -> None:
+def _make(
+    unit: Unit,
+    items: Mapping[str, Item],
+    values: dict[str, str],
+    condition: Condition,
+    random: Random,
+    known: Mapping[str, str],
+) -> None:
+    if condition.compares:
+        _balance(items, values, condition, random)
+        return
     name = random.choice(condition.items)
+    if name in known:
+        return
     match condition.op:
         case "present":
             values.setdefault(name, value(unit, items[name], random))
@@ -186,9 +206,39 @@ def _make(unit: Unit, items: Mapping[str, Item], values: dict[str, str], conditi
             if values.get(name) not in condition.values:
                 values[name] = random.choice(condition.values)
         case "like":
-            values[name] = value(unit, items[name], random)
+            values[name] = random.choice(("0", value(unit, items[name], random)))
         case _:
             if items[name].mandatory:
                 values[name] = value(unit, items[name], random)
             else:
                 values.pop(name, None)
+
+
+def _balance(items: Mapping[str, Item], values: dict[str, str], condition: Condition, random: Random) -> None:
+    """Make a comparison hold: two moments in order, one addend that evens it out, or nothing but zeros."""
+    here = [name for name in condition.items if name in values]
+    left, right = condition.left, condition.right
+    if not {*here} & {*left.items} or not {*here} & {*right.items}:
+        return
+    if condition.values:
+        pool = sorted(values[name] for name in condition.items)
+        if condition.op == "==" or (condition.op == "<" and pool[0] == pool[-1]):
+            pool = [value_of_moment(items[condition.items[0]], random)] * 2 if condition.op == "==" else pool
+        values.update(zip(condition.items, pool, strict=True))
+        return
+    signs = dict.fromkeys((*left.plus, *right.minus), 1) | dict.fromkeys((*left.minus, *right.plus), -1)
+    whole = [name for name in here if "." not in values[name]]
+    if len(whole) != len(here):
+        values.update(dict.fromkeys(here, "0"))
+        return
+    name = random.choice(here)
+    wanted = -sum(signs[other] * int(values[other]) for other in here if other != name) * signs[name]
+    if (wanted >= 0 or items[name].type == "S9") and len(str(abs(wanted))) <= items[name].digits:
+        values[name] = str(wanted)
+    else:
+        values.update(dict.fromkeys(here, "0"))
+
+
+def value_of_moment(item: Item, random: Random) -> str:
+    """A date, year, month or time."""
+    return _formatted(item, random) if item.format else _typed(item, random)

@@ -20,7 +20,7 @@ from aiohttp import web
 
 from adapters.simulators import papers
 from adapters.simulators.holdings import Holdings, Interface, Row, interface
-from adapters.transports.file_drop import FileDrop, write_file
+from adapters.transports.file_drop import FileDrop, watch, write_file
 from adapters.transports.framed_tcp import FramedServer
 from adapters.transports.rest import HttpSite, RestClient, authorised, bearer, json_object, json_reply
 from bus.core.errors import AdapterError

@@ -78,9 +78,7 @@ def from_document(columns: Sequence[Column], value: Mapping[str, Any]) -> dict[s
     return row
 
 
-def table(
-    columns: Sequence[Column], rows: Iterable[Row], encoding: str = "utf-8", before: Sequence[str] = ()
-) -> bytes:
+def table(columns: Sequence[Column], rows: Iterable[Row], encoding: str = "utf-8", before: Sequence[str] = ()) -> bytes:
     """CSV with a line of names, CRLF; ``before`` are columns that stand first and are no data items."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from random import Random
 
 from adapters.mapping.item_check import item_check
+from adapters.population.records import value
 from bus.core.datarules import (
     check_digit_dantaikodo,
     check_digit_hojinbango,
@@ -52,7 +53,7 @@ def candidates(item: Item, unit: Unit, random: Random, count: int = 24) -> list[
     if item.code in unit.codes:
         found = dict.fromkeys(row.code for row in unit.codes[item.code].rows)
     else:
-        for value in (*_fixed(item), *(_made(item, random) for _ in range(count * 4))):
+        for value in (*_fixed(item), *(_made(item, unit, random) for _ in range(count * 4))):
             if value and check.fault(value) is None:
                 found.setdefault(value)
             if len(found) >= count:
@@ -74,7 +75,7 @@ def _digits(random: Random, count: int) -> str:
     return "".join(random.choices("0123456789", k=count))
 
 
-def _made(item: Item, random: Random) -> str:
+def _made(item: Item, unit: Unit, random: Random) -> str:
     """One random value that fits most items of its kind; the caller checks."""
     makers: dict[str, Callable[[], str]] = {
         "dantaikodo": lambda: (body := _digits(random, 5)) + check_digit_dantaikodo(body),
@@ -90,6 +91,8 @@ def _made(item: Item, random: Random) -> str:
         "X": lambda: _digits(random, item.digits if random.random() < 0.6 else random.randint(1, item.digits)),
         "N": lambda: _text(item, random),
     }
+    if item.format and item.format not in makers:
+        return value(unit, item, random) if random.random() < 0.5 else makers["X"]()
     make = makers.get(item.format) or makers.get(item.type)
     return make() if make else str(random.randint(0, 10 ** random.randint(1, item.digits) - 1))
 

@@ -34,7 +34,7 @@ CONVERSIONS = {
     "flag": ("flag", "on=Y;off=N"),
     "wareki": ("wareki", "open_start=0000000;open_end=9999999"),
     "slash": ("date_slash", ""),
-    "digits": ("date_digits", ""),
+    "digits": ("date_digits", "absent="),
     "month": ("month_digits", ""),
     "time": ("time_digits", ""),
     "half": ("kana_half_full", ""),
@@ -231,7 +231,7 @@ def flow(**keys: object) -> str:
     """One ``[[flow]]``."""
     lines = ["[[flow]]"]
     for name, value in keys.items():
-        shown = names_of(value) if isinstance(value, list) else str(value) if isinstance(value, int) else f'"{value}"'
+        shown = names_of(value) if isinstance(value, list) else str(value) if isinstance(value, int | float) else f'"{value}"'
         lines.append(f"{name} = {shown}")
     return "\n".join(lines) + "\n"
 
