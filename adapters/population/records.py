@@ -194,7 +194,7 @@ def _make(
     known: Mapping[str, str],
 ) -> None:
     if condition.compares:
-        _balance(items, values, condition, random)
+        _balance(items, values, condition, random, known)
         return
     name = random.choice(condition.items)
     if name in known:
@@ -214,29 +214,47 @@ def _make(
                 values.pop(name, None)
 
 
-def _balance(items: Mapping[str, Item], values: dict[str, str], condition: Condition, random: Random) -> None:
+def _balance(
+    items: Mapping[str, Item],
+    values: dict[str, str],
+    condition: Condition,
+    random: Random,
+    known: Mapping[str, str],
+) -> None:
     """Make a comparison hold: two moments in order, one addend that evens it out, or nothing but zeros."""
     here = [name for name in condition.items if name in values]
     left, right = condition.left, condition.right
-    if not {*here} & {*left.items} or not {*here} & {*right.items}:
+    free = [name for name in here if name not in known]
+    if not free or not {*here} & {*left.items} or not {*here} & {*right.items}:
         return
     if condition.values:
-        pool = sorted(values[name] for name in condition.items)
-        if condition.op == "==" or (condition.op == "<" and pool[0] == pool[-1]):
-            pool = [value_of_moment(items[condition.items[0]], random)] * 2 if condition.op == "==" else pool
-        values.update(zip(condition.items, pool, strict=True))
+        _order(items, values, condition, random, free)
         return
     signs = dict.fromkeys((*left.plus, *right.minus), 1) | dict.fromkeys((*left.minus, *right.plus), -1)
-    whole = [name for name in here if "." not in values[name]]
-    if len(whole) != len(here):
-        values.update(dict.fromkeys(here, "0"))
+    name = random.choice(free)
+    if any("." in values[other] for other in here):
+        values.update(dict.fromkeys(free, "0"))
         return
-    name = random.choice(here)
     wanted = -sum(signs[other] * int(values[other]) for other in here if other != name) * signs[name]
     if (wanted >= 0 or items[name].type == "S9") and len(str(abs(wanted))) <= items[name].digits:
         values[name] = str(wanted)
     else:
-        values.update(dict.fromkeys(here, "0"))
+        values.update(dict.fromkeys(free, "0"))
+
+
+def _order(
+    items: Mapping[str, Item], values: dict[str, str], condition: Condition, random: Random, free: list[str]
+) -> None:
+    """Bring two moments into the order that is asked for; what is known stays."""
+    first, second = condition.items
+    if len(free) == 1:
+        (name,) = free
+        other = second if name == first else first
+        values[name] = values[other] if condition.op != "<" else value_of_moment(items[name], random)
+    elif condition.op == "==":
+        values[second] = values[first]
+    else:
+        values[first], values[second] = sorted((values[first], value_of_moment(items[second], random)))
 
 
 def value_of_moment(item: Item, random: Random) -> str:

@@ -231,7 +231,13 @@ def flow(**keys: object) -> str:
     """One ``[[flow]]``."""
     lines = ["[[flow]]"]
     for name, value in keys.items():
-        shown = names_of(value) if isinstance(value, list) else str(value) if isinstance(value, int | float) else f'"{value}"'
+        shown = (
+            names_of(value)
+            if isinstance(value, list)
+            else str(value)
+            if isinstance(value, int | float)
+            else f'"{value}"'
+        )
         lines.append(f"{name} = {shown}")
     return "\n".join(lines) + "\n"
 
