@@ -295,6 +295,13 @@ class Edition:
     codes: Mapping[str, CodeTable] = field(default_factory=dict)
     formats: Mapping[str, Format] = field(default_factory=dict)
 
+    def purposes_for(self, operation: Operation, consumer: str) -> tuple[str, ...]:
+        """The purposes for which a unit may use an operation, the one that shows it most items first."""
+        unit = self.units[operation.unit]
+        shown = {purpose: unit.disclosed(operation.record, consumer, purpose) for purpose in operation.purposes}
+        allowed = [purpose for purpose, items in shown.items() if items is None or items]
+        return tuple(sorted(allowed, key=lambda purpose: -len(shown[purpose] or ())))
+
     def operation(self, key: str) -> Operation | None:
         """The operation ``<unit>.<name>``, or ``None``."""
         unit, _, name = key.partition(".")

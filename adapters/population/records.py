@@ -94,7 +94,7 @@ def value(unit: Unit, item: Item, random: Random) -> str:
     return _typed(item, random)
 
 
-def _formatted(item: Item, random: Random) -> str:  # noqa: PLR0911 (one format, one line)
+def _formatted(item: Item, random: Random) -> str:  # noqa: PLR0911, PLR0912 (one format, one line)
     kind = item.format
     if kind in _DIGITS:
         width = min(_DIGITS[kind], item.digits)

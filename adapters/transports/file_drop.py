@@ -11,6 +11,7 @@ import asyncio
 import fnmatch
 import os
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,8 +104,13 @@ class FileDrop:
             raise _unreachable(self.folder, error) from error
 
     def _list(self) -> list[Path]:
+        times: dict[str, int] = {}
         with os.scandir(self.folder) as entries:
-            times = {e.name: e.stat().st_mtime_ns for e in entries if e.is_file(follow_symlinks=False)}
+            for entry in entries:
+                # a file that is renamed or taken away meanwhile is not there: the folder is
+                with suppress(FileNotFoundError):
+                    if entry.is_file(follow_symlinks=False):
+                        times[entry.name] = entry.stat().st_mtime_ns
         if self.end_mark:
             self._sweep(set(times))
         found = [

@@ -217,7 +217,7 @@ def consumed(edition: Edition, unit: str) -> list[Operation]:
         for other in edition.units.values()
         if other.key != unit
         for operation in other.operations.values()
-        if unit in operation.consumers or "*" in operation.consumers
+        if (unit in operation.consumers or "*" in operation.consumers) and edition.purposes_for(operation, unit)
     ]
 
 
@@ -309,7 +309,7 @@ def host_flows(edition: Edition, unit: Unit, operation: Operation, *, own: bool)
         f"{operation.unit}.{operation.record}",
         f"{operation.unit}.{operation.request_record}",
     )
-    purpose = operation.purposes[0] if operation.purposes else ""
+    purpose = operation.purposes[0] if own else edition.purposes_for(operation, unit.key)[0]
     if operation.pattern in {"inquiry", "late"} and own:
         return [
             flow(
@@ -359,7 +359,7 @@ def cloud_flows(edition: Edition, unit: Unit, operation: Operation, *, own: bool
         f"{operation.unit}.{operation.record}",
         f"{operation.unit}.{operation.request_record}",
     )
-    purpose = operation.purposes[0] if operation.purposes else ""
+    purpose = operation.purposes[0] if own else edition.purposes_for(operation, unit.key)[0]
     pairs = {**pair_of(f"{request}.json", "request_"), **pair_of(f"{record}.json", "reply_")}
     if operation.pattern in {"inquiry", "late"} and own:
         return [
@@ -378,10 +378,10 @@ def cloud_flows(edition: Edition, unit: Unit, operation: Operation, *, own: bool
     return sending(operation, purpose, pair_of(f"{record}.csv"), "csv")
 
 
-def open_flows(_edition: Edition, _unit: Unit, operation: Operation, *, own: bool) -> list[str]:
+def open_flows(edition: Edition, unit: Unit, operation: Operation, *, own: bool) -> list[str]:
     """Vendor C: CSV files, questions and answers too."""
     key, record, request = names(operation)
-    purpose = operation.purposes[0] if operation.purposes else ""
+    purpose = operation.purposes[0] if own else edition.purposes_for(operation, unit.key)[0]
     pairs = {**pair_of(f"{request}.shokai", "request_"), **pair_of(f"{record}.kaito", "reply_")}
     if operation.pattern in {"inquiry", "late"} and own:
         return [

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -80,6 +82,26 @@ def test_an_absurd_file_is_refused_unread(tmp_path: Path) -> None:
     with pytest.raises(AdapterError) as caught:
         drop.read(write_file(tmp_path, "A", b"x" * 11))
     assert caught.value.code == "CB6014"
+
+
+def test_a_file_that_vanishes_while_the_folder_is_listed_is_no_trouble_with_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another program renames its half-written file just then: the others are listed."""
+    write_file(tmp_path, "a.dat", b"a")
+    write_file(tmp_path, "b.dat", b"b")
+    scandir = os.scandir
+
+    @contextmanager
+    def vanishing(folder: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
+        with scandir(folder) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+            (tmp_path / "a.dat").unlink()
+            (tmp_path / "a.dat.END").unlink()
+            yield iter(found)
+
+    monkeypatch.setattr("adapters.transports.file_drop.os.scandir", vanishing)
+    assert [path.name for path in FileDrop(tmp_path, ("*.dat",)).complete()] == ["b.dat"]
 
 
 def test_a_folder_that_cannot_be_used_is_cb6009(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,10 @@ class Link:
 
 
 def links(edition: Edition) -> list[Link]:
-    """Every operation of ``flows.csv`` with every consumer that its row names; each pair once."""
+    """Every operation of ``flows.csv`` with every consumer that its row names; each pair once.
+
+    A consumer to which the standard discloses nothing of it, for no purpose, is left out: it has no right to it.
+    """
     found: dict[tuple[str, str], list[int]] = {}
     with (edition.folder / "flows.csv").open(encoding="utf-8", newline="") as stream:
         for row in csv.DictReader(stream):
@@ -47,7 +51,8 @@ def links(edition: Edition) -> list[Link]:
     for (key, consumer), numbers in found.items():
         operation = edition.operation(key)
         assert operation is not None, key
-        made.append(Link(operation, consumer, tuple(numbers)))
+        if edition.purposes_for(operation, consumer):
+            made.append(Link(operation, consumer, tuple(numbers)))
     return made
 
 
@@ -86,11 +91,6 @@ def crossed(rounds: Iterable[Mapping[str, str]], all_links: Iterable[Link]) -> s
     }
 
 
-def purpose_of(operation: Operation) -> str:
-    """The purpose under which the example uses an operation."""
-    return operation.purposes[0]
-
-
 @dataclass(frozen=True, slots=True)
 class Ports:
     """Where everything listens: the bus, each unit's adapter, each vendor's panel, and vendor A's telegrams."""
@@ -106,7 +106,7 @@ def write_site(folder: Path, edition: Edition, who: Mapping[str, str], all_links
     all_links = list(all_links)
     folder.mkdir(parents=True)
     _write(folder / "site.toml", _site(ports))
-    _write(folder / "endpoints.toml", _endpoints(edition, who))
+    _write(folder / "endpoints.toml", _endpoints(edition, who, all_links))
     _write(folder / "adapters.toml", "\n".join(_adapter(unit, vendor, ports) for unit, vendor in who.items()))
     _write(folder / "routes.toml", _listed("route", _routes(edition, all_links)))
     _write(folder / "rights.toml", _listed("right", _rights(edition, all_links)))
@@ -126,15 +126,18 @@ def _site(ports: Ports) -> str:
     )
 
 
-def _purpose(edition: Edition, unit: str) -> str:
-    """The purpose that an endpoint stands for: that of its own operations."""
-    return next(purpose_of(one) for one in edition.units[unit].operations.values())
+def _purpose(edition: Edition, unit: str, all_links: Iterable[Link]) -> str:
+    """The purpose that an endpoint stands for: the one under which it uses most operations of others."""
+    used = Counter(edition.purposes_for(link.operation, unit)[0] for link in all_links if link.consumer == unit)
+    own = next(one.purposes[0] for one in edition.units[unit].operations.values())
+    return used.most_common(1)[0][0] if used else own
 
 
-def _endpoints(edition: Edition, who: Mapping[str, str]) -> str:
+def _endpoints(edition: Edition, who: Mapping[str, str], all_links: list[Link]) -> str:
     lines = [
         f'  {{ id = "{unit}", municipality = "{MUNICIPALITY}", unit = "{unit}", adapter = "{vendor}-{unit}", '
-        f'purpose = "{_purpose(edition, unit)}", name = "{edition.units[unit].name_ja}（{VENDOR_NAMES[vendor]}）" }},'
+        f'purpose = "{_purpose(edition, unit, all_links)}", '
+        f'name = "{edition.units[unit].name_ja}（{VENDOR_NAMES[vendor]}）" }},'
         for unit, vendor in who.items()
     ]
     return "endpoint = [\n" + "\n".join(lines) + "\n]\n"
@@ -195,7 +198,9 @@ def _rights(edition: Edition, all_links: list[Link]) -> list[str]:
         for endpoint, key in itertools.product((link.provider, link.consumer), keys):
             operation = edition.operation(key)
             assert operation is not None
-            purposes = ", ".join(f'"{name}"' for name in operation.purposes)
+            mine = endpoint == operation.unit or not operation.record
+            names = operation.purposes if mine else edition.purposes_for(operation, endpoint)[:1]
+            purposes = ", ".join(f'"{name}"' for name in names)
             found[endpoint, key] = (
                 f'{{ municipality = "{MUNICIPALITY}", endpoint = "{endpoint}", operation = "{key}", '
                 f"purposes = [{purposes}] }}"

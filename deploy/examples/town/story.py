@@ -179,9 +179,22 @@ class Story:
             self._judge(link, record, truth, found[0])
         self.outcome.links.add((link.operation.key, link.consumer))
 
+    def _visible(self, link: Link, record: RecordType, truth: Values) -> frozenset[str]:
+        """The items that the consumer is to get: what the standard discloses, less what protects the person."""
+        unit = self.edition.units[link.provider]
+        purpose = self.edition.purposes_for(link.operation, link.consumer)[0]
+        shown = unit.disclosed(record.name, link.consumer, purpose)
+        names = frozenset(item.name for item in record.items) if shown is None else shown
+        for row in unit.protections:
+            if row.record == record.name and row.effect == "withhold" and row.holds(truth.get(row.flag)):
+                names -= row.items
+        return names
+
     def _judge(self, link: Link, record: RecordType, truth: Values, got: Values) -> None:
         self.outcome.records += 1
+        seen = self._visible(link, record, truth)
         for item in record.items:
             self.outcome.values += 1
-            if truth.get(item.name, "") != got.get(item.name, ""):
+            wanted = truth.get(item.name, "") if item.name in seen else ""
+            if wanted != got.get(item.name, ""):
                 self.outcome.differences.append(f"{link.operation.key} -> {link.consumer}: {item.name}")
