@@ -58,7 +58,7 @@ async def _until_stopped(loop: asyncio.AbstractEventLoop, site: Site, announce: 
 
 
 def ready_event(app: App) -> dict[str, Any]:
-    """The one line that says where the bus listens."""
+    """The one line that says where the bus listens: ``listen``, and ``listen_tls`` where it listens with TLS."""
     listen = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in app.addresses]
     scheme = "http" if app.site.front.plain else "https"
     event = {

@@ -145,13 +145,15 @@ class Supervisor:
 
     def _ready_event(self, late: Iterable[str]) -> dict[str, Any]:
         addresses = {name: _join(*child.plan.address) for name, child in self._children.items()}
-        return {
+        event = {
             "event": "ready",
             "site": str(self._folder),
             "listen": addresses,
             "not_ready": sorted(late),
             "processes": self._status(),
         }
+        tls = self._site.front.tls
+        return event if tls is None else event | {"listen_tls": _join(tls.host, tls.port)}
 
     async def _ready(self, child: Child) -> None:
         if child.plan.name == BUS:

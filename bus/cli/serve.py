@@ -27,6 +27,8 @@ def serve(site: SiteOption, json: JsonOption = False) -> int:
         output.document(event)
         if event["event"] == "ready":
             output.say(f"起動しました / ready: {event['url']}（{loaded.name_ja}）")
+            if "listen_tls" in event:
+                output.fields({"TLS": event["listen_tls"]})
 
     run(loaded, announce)
     return ExitCode.DONE

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from bus.ops.tls_explain import Explained, Shown, Target
 
 TIMEOUT_S: Final = 10.0
+LISTEN: Final = "127.0.0.1:8443"
+DATE_S: Final = 1.5
+"""The Date of HTTP has whole seconds."""
+
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="TLS と証明書を扱う。 / TLS and certificates.")
 
@@ -50,6 +54,7 @@ def create(
     label: Annotated[
         str, typer.Option("--label", help="2枚目の証明書の名前の末尾 / ends the file names of a second certificate")
     ] = "",
+    listen: Annotated[str, typer.Option("--listen", help="TLS の待受 / where to listen with TLS")] = LISTEN,
     json: JsonOption = False,
 ) -> int:
     """試験用の認証局と証明書を作る（本番には使わない）。 / Make test certificates, never for production."""
@@ -62,8 +67,10 @@ def create(
     for each in name or ():
         if not re.fullmatch(r"[A-Za-z0-9.:*-]{1,253}", each):
             raise _usage("--name", "bus.example | 192.0.2.1", each)
+    if not re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}", listen):
+        raise _usage("--listen", LISTEN, listen)
     chosen = [find_endpoint(loaded, each, "--endpoint") for each in endpoint or ()]
-    made = make_tls(site, chosen, SystemClock().now(), names=name or (), label=label)
+    made = make_tls(site, chosen, SystemClock().now(), names=name or (), label=label, listen=listen)
     output.document(asdict(made))
     output.say("作成 created:")
     for file in made.files:
@@ -236,7 +243,8 @@ def _show(output: Output, found: Explained) -> None:
         output.fields({"HTTP": f"{found.http_status} (HEAD)"})
     if found.skew_s is not None:
         late = " ← 時計を合わせる / set the clocks" if "clock" in found.notes else ""
-        output.say(f"相手との時計の差 clock difference: {found.skew_s:+.0f} s{late}")
+        differs = "1 s 以内 within 1 s" if abs(found.skew_s) <= DATE_S else f"{found.skew_s:+.0f} s"
+        output.say(f"相手との時計の差 clock difference: {differs}{late}")
     for note, text in _NOTES.items():
         if note in found.notes:
             output.say(f"注意 note: {text}")

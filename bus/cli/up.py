@@ -28,6 +28,8 @@ def up(site: SiteOption, json: JsonOption = False) -> int:
         if event["event"] == "ready":
             output.say(f"起動しました / ready: {loaded.name_ja}")
             output.fields(event["listen"])
+            if "listen_tls" in event:
+                output.fields({"bus (TLS)": event["listen_tls"]})
             for name in event["not_ready"]:
                 output.say(f"起動待ち not ready: {name}（記録を確認してください / see the log）")
 

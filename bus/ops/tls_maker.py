@@ -23,6 +23,9 @@ CA, CA_KEY, LIST = (FOLDER / f"test-only-ca.{kind}" for kind in ("pem", "key", "
 SETTINGS: Final = FOLDER / "test-only-site.toml"
 BUS, BUS_CLIENT = "test-only-bus", "test-only-bus-client"
 DAYS: Final = 365
+LISTEN: Final = "127.0.0.1:8443"
+"""This machine only, until somebody decides otherwise."""
+
 HERE: Final = ("dns:localhost", "ip:127.0.0.1", "ip:::1")
 """What programs of this machine call it."""
 
@@ -43,12 +46,19 @@ class MadeTls:
 
 
 def make_tls(
-    folder: Path, endpoints: Sequence[Endpoint], now: float, *, names: Sequence[str] = (), label: str = ""
+    folder: Path,
+    endpoints: Sequence[Endpoint],
+    now: float,
+    *,
+    names: Sequence[str] = (),
+    label: str = "",
+    listen: str = LISTEN,
 ) -> MadeTls:
     """Certificates for the bus, known as ``names`` beside this machine's own, and for ``endpoints``.
 
-    ``label`` ends the names of the endpoints' files: a second certificate beside the first. Errors: CB7015 when there
-    is nothing to make, CB7040 for an authority whose key is gone.
+    ``listen`` is where the settings have the bus listen. ``label`` ends the names of the endpoints' files: a second
+    certificate beside the first. Errors: CB7015 when there is nothing to make, CB7040 for an authority whose key is
+    gone.
     """
     wanted = [CA, CA_KEY, LIST, SETTINGS, *_pair(BUS), *_pair(BUS_CLIENT)]
     wanted += [path for each in endpoints for path in _pair(_name_of(each, label))]
@@ -60,7 +70,7 @@ def make_tls(
         (CA, authority.pem, 0o644),
         (CA_KEY, authority.key_pem, 0o600),
         (LIST, authority.revocation_list(days=DAYS), 0o644),
-        (SETTINGS, _site_toml().encode(), 0o644),
+        (SETTINGS, _site_toml(listen).encode(), 0o644),
         *_files(BUS, authority.issue("chiikibus", names=_names(*HERE, *names), days=DAYS)),
         *_files(BUS_CLIENT, authority.issue("chiikibus", purposes=("client_auth",), days=DAYS)),
     ]
@@ -79,7 +89,7 @@ def make_tls(
     return MadeTls(
         files=tuple(str(path) for path, _, _ in new),
         kept=tuple(str(path) for path in kept),
-        site_toml=_site_toml(),
+        site_toml=_site_toml(listen),
         endpoints_toml="".join(_endpoint_toml(each, label) for each in endpoints),
         adapters_toml="".join(_adapter_toml(each, label) for each in endpoints if each.adapter),
     )
@@ -137,11 +147,11 @@ def _write(path: Path, content: bytes, mode: int) -> None:
         file.write(content)
 
 
-def _site_toml() -> str:
+def _site_toml(listen: str) -> str:
     certificate, key = _pair(BUS)
     own, own_key = _pair(BUS_CLIENT)
     return (
-        '\n# 試験用 / test only\n[front.tls]\nlisten = "127.0.0.1:8443"\n'
+        f'\n# 試験用 / test only\n[front.tls]\nlisten = "{listen}"\n'
         f'certificate = "{certificate}"\nkey = "{key}"\n'
         f'client_ca = "{CA}"\nclient_certificates = "optional"\ncrl = ["{LIST}"]\n\n'
         f'[delivery.tls]\nca = "{CA}"\ncertificate = "{own}"\nkey = "{own_key}"\n'
