@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from typing import BinaryIO
 
 READ_BYTES = 1 << 20
@@ -58,3 +59,44 @@ def slices(stream: BinaryIO, size: int) -> Iterator[Chunk]:
         rest = data[whole:]
     if rest:
         yield Chunk(offset, rest, fault=f"{len(rest)} bytes instead of {size}", ends_file=True)
+
+
+MAX_DESCRIBED = 32_760
+"""Bytes of the largest block that a host writes, its own length included."""
+
+
+def described(stream: BinaryIO, size: int, *, blocked: bool) -> Iterator[Chunk]:
+    """Variable-length records, each behind its length (RDW); ``blocked``: several in a block behind its own (BDW).
+
+    A length counts its own four bytes. One that cannot be ends the file (CB6069): nothing behind it can be trusted.
+    """
+    offset = 0
+    while head := _exactly(stream, 4):
+        if len(head) < 4:
+            yield Chunk(offset, head, fault="the file ends inside a length", ends_file=True)
+            return
+        length = int.from_bytes(head[:2], "big")
+        if head[2:] != b"\0\0" or not 4 < length <= (MAX_DESCRIBED if blocked else size + 4):
+            yield Chunk(offset, head, fault=f"a length of {length}", ends_file=True, code="CB6069")
+            return
+        body = _exactly(stream, length - 4)
+        if len(body) < length - 4:
+            yield Chunk(offset, body, fault=f"{len(body)} bytes instead of {length - 4}", ends_file=True)
+            return
+        if not blocked:
+            yield Chunk(offset + 4, body)
+        else:
+            for chunk in described(BytesIO(body), size, blocked=False):
+                chunk.offset += offset + 4
+                yield Chunk(chunk.offset, chunk.raw, chunk.fault, chunk.ends_file, "CB6069" if chunk.fault else "")
+                if chunk.fault:
+                    return
+        offset += length
+
+
+def _exactly(stream: BinaryIO, size: int) -> bytes:
+    """``size`` bytes, fewer only at the end."""
+    data = stream.read(size)
+    while len(data) < size and (more := stream.read(size - len(data))):
+        data += more
+    return data

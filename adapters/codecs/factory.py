@@ -13,7 +13,9 @@ from adapters.characters.register import EMPTY, Gaiji, GaijiRegister
 from adapters.codecs.delimited import DelimitedCodec
 from adapters.codecs.fixed import FixedCodec
 from adapters.codecs.grouped import GroupedCodec
+from adapters.codecs.host import HostCodec
 from adapters.codecs.json_record import JsonCodec
+from adapters.codecs.layout_host import is_host
 from adapters.codecs.multi import MultiCodec
 from adapters.codecs.totals import TotalsCodec
 from adapters.codecs.xml_record import XmlCodec
@@ -58,6 +60,8 @@ def make_codec(layout: Layout, register: GaijiRegister = EMPTY, tables: Path | N
 def _plain(layout: Layout, register: GaijiRegister, tables: Path | None) -> Codec:
     """The codec of records of one kind, each standing for itself."""
     characters = charset(layout.encoding, register, gaiji=layout.gaiji, tables=tables)
+    if layout.kind == "fixed" and is_host(layout):
+        return HostCodec(layout, characters)
     if layout.kind == "fixed":
         return FixedCodec(layout, characters)
     if layout.kind == "delimited":

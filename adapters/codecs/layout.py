@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from adapters.characters.charset import ENCODINGS
+from adapters.characters.charset import ENCODINGS, HOST_ENCODINGS
+from adapters.codecs.layout_host import FIELD_CHOICES, FIELD_TYPES, RECORD_FORMATS, check_host, is_host, with_digits
 from adapters.codecs.layout_shapes import grouped, is_multi, load_multi, totals
 from adapters.sdk.item_table import with_fields
 from adapters.sdk.layout import Layout, LayoutField
@@ -16,7 +17,8 @@ from adapters.sdk.toml import TomlFile, read_toml
 
 _KINDS = ("fixed", "delimited", "json", "xml")
 _CHOICES = {
-    "encoding": ENCODINGS,
+    "encoding": (*ENCODINGS, *HOST_ENCODINGS),
+    "record_format": RECORD_FORMATS,
     "line_end": ("crlf", "lf", "none"),
     "quoting": ("minimal", "all", "none"),
     "form": ("object", "array", "lines"),
@@ -28,6 +30,7 @@ _LAYOUT_KEYS = {
     "encoding": str,
     "gaiji": bool,
     "record_bytes": int,
+    "record_format": str,
     "line_end": str,
     "delimiter": str,
     "quote": str,
@@ -51,6 +54,7 @@ _FIELD_KEYS = {
     "filler": bool,
     "value": str,
     "note": str,
+    **FIELD_TYPES,
 }
 _TABLES = ("layout", "records", "header", "field", "trailer", "group")
 _RECORD_KEYS = ("type_field", "header", "data", "trailer", "count_field")
@@ -173,13 +177,15 @@ def _fields(file: TomlFile, table: str, kind: str, problems: Problems) -> list[L
         if name in seen:
             problems.add(file.path, where, line=line, expected="each name once", got=f"line {seen[name]} too")
         seen[name] = line
-        for key, choices in (("type", _TYPES), ("pad", _PADS), ("json", ("string", "number"))):
+        for key, choices in (
+            ("type", _TYPES), ("pad", _PADS), ("json", ("string", "number")), *FIELD_CHOICES.items()
+        ):  # fmt: skip
             if key in good and good[key] not in choices:
                 problems.unknown(file.path, f"{where}.{key}", str(good[key]), choices, line=line)
         if kind == "fixed" and good.get("bytes", 0) < 1:
             problems.add(file.path, f"{where}.bytes", line=line, expected="1 or more", got=str(good.get("bytes", 0)))
         good["path"] = tuple(good["path"].split(".")) if good.get("path") else (name,)
-        fields.append(LayoutField(**good, line=line))
+        fields.append(with_digits(LayoutField(**good, line=line)))
     return fields
 
 
@@ -187,6 +193,8 @@ def _check(file: TomlFile, layout: Layout, problems: Problems) -> None:
     head = file.line("layout")
     if layout.kind == "fixed":
         _check_widths(file, layout, problems)
+    if is_host(layout):
+        check_host(file, layout, problems)
     if layout.kind == "delimited":
         _check_delimited(file, layout, problems)
     if layout.kind == "json" and layout.encoding != "utf-8":

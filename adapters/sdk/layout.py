@@ -13,6 +13,10 @@ class LayoutField:
     ``pad`` is right-space, left-zero or right-wide-space. ``path`` is the place in a JSON document, ``json`` the
     JSON type written there (string or number). A ``filler`` holds only spaces. ``value`` is a fixed content of a
     header or trailer field.
+
+    ``usage`` is text, packed, zoned or binary; ``digits``, ``scale``, ``sign``, ``zone``, ``order`` and ``keep_zeros``
+    are those of ``adapters.codecs.host_numbers``. ``wide``: double bytes only, without shifts. ``blank`` says which
+    bytes stand for an absent value: low, high, space or zero.
     """
 
     name: str
@@ -23,6 +27,15 @@ class LayoutField:
     json: str = "string"
     filler: bool = False
     value: str = ""
+    usage: str = "text"
+    digits: int = 0
+    scale: int = 0
+    sign: str = "unsigned"
+    zone: str = ""
+    order: str = "big"
+    keep_zeros: bool = False
+    wide: bool = False
+    blank: str = ""
     note: str = ""
     line: int = 0
 
@@ -67,7 +80,8 @@ class Layout:
 
     ``totals`` are fields of the trailer by the data field that they add up. With ``group`` or ``members`` this is the
     layout of the records that a mapping sees; ``inner`` is that of the repeated columns as they stand in the file.
-    ``element``, ``root`` and ``namespace`` are names of XML.
+    ``element``, ``root`` and ``namespace`` are names of XML. ``record_format`` is fixed, variable (each record behind
+    its length) or blocked.
     """
 
     id: str
@@ -76,6 +90,7 @@ class Layout:
     fields: tuple[LayoutField, ...]
     gaiji: bool = False
     record_bytes: int = 0
+    record_format: str = "fixed"
     line_end: str = "crlf"
     delimiter: str = ","
     quote: str = '"'
