@@ -189,6 +189,17 @@ class SecuritySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class GuardSettings:
+    """The mixing guard beyond the standard's table: ``exempt`` are element names in which it does not look.
+
+    ``resident_code`` names the check of the 住民票コード (``bus.core.numbers``), empty where it is not looked for.
+    """
+
+    exempt: frozenset[str] = frozenset()
+    resident_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """Everything a site folder says; ``outgoing`` is how it calls https addresses (``[delivery.tls]``)."""
 
@@ -208,6 +219,7 @@ class Site:
     delivery: DeliverySettings
     run_folder: Path
     reliable: ReliableSettings = field(default_factory=ReliableSettings)
+    guard: GuardSettings = field(default_factory=GuardSettings)
     log_level: str = "info"
     tables_hash: str = ""
     attachments: AttachmentSettings = AttachmentSettings()

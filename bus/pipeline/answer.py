@@ -16,6 +16,7 @@ from bus.core.types import Exchange, Finding, Package
 from bus.core.values import value
 from bus.pipeline import attachments
 from bus.pipeline.disclosure import reduced, seen_by_caller
+from bus.pipeline.guard import IN_ANSWER
 from bus.pipeline.house import House
 from bus.pipeline.late import LATE, has_answer
 from bus.pipeline.parse import LARGE
@@ -63,6 +64,9 @@ async def judge(house: House, exchange: Exchange, reply: HttpReply) -> Answer:
         reply = inspect_reply(house, target, reply, exchange.message.id)
         inspected = house.tables.gates[target.key].policy.signed
     read = await _read(reply, exchange, inspected=inspected)
+    guard = house.tables.guards.get(operation.key)
+    if guard is not None:
+        guard.inspect(reply.body, read.body, reply.package, IN_ANSWER)
     if reply.package is not None:
         _follow(house, exchange, reply, read)
     if read.is_fault:

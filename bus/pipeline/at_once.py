@@ -14,6 +14,7 @@ from bus.core.ports import Consignment, HttpReply
 from bus.core.states import State
 from bus.core.types import Addressing, Context, Exchange, Finding, Message, Mode
 from bus.pipeline import attachments, late
+from bus.pipeline.guard import IN_ANSWER
 from bus.pipeline.house import House
 from bus.pipeline.journal import accept
 from bus.pipeline.relay import hand_over
@@ -54,6 +55,9 @@ async def settle(house: House, consignment: Consignment, operation: Operation, r
             exchange.body = read.body
             late.authorise(house, exchange)
             attachments.admit(house, exchange)
+        guard = house.tables.guards.get(operation.key)
+        if guard is not None:
+            guard.inspect(reply.body, read.body, package, IN_ANSWER)
         findings = () if read.is_fault else house.tables.contracts[operation.unit].validate(read.body)
         if findings:
             return State.PARKED, "CB1017", findings, None

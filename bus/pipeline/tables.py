@@ -13,6 +13,7 @@ from bus.core.basic import basic_header
 from bus.core.channel import Caller, Certificate, Revocation
 from bus.core.settings import FrontSettings, ReliableSettings, Site
 from bus.core.types import Endpoint, Finding, Right, Route
+from bus.pipeline.guard import Guard, guards
 from bus.pipeline.veil import Views, views
 from bus.wire.attachments.binary import Places
 from schemas.model import Edition, Operation, Unit
@@ -97,7 +98,7 @@ class Tables:
     ``views`` hold what receivers do not see; ``routes`` is keyed by (municipality, operation key), ``opaque`` by
     (municipality, unit), ``addresses`` by (municipality, URL), ``gates`` by endpoint key for those endpoints whose
     messages are signed, encrypted or carry a UsernameToken; ``with_attachments`` holds the (municipality, unit) of
-    every route that carries them.
+    every route that carries them; ``guards`` the mixing guard of each operation that is not marked 番号利用.
     """
 
     edition: Edition
@@ -117,6 +118,7 @@ class Tables:
     reliable: ReliableSettings
     tables_hash: str
     with_attachments: frozenset[tuple[str, str]]
+    guards: Mapping[str, Guard] = field(default_factory=lambda: MappingProxyType({}))
     gates: Mapping[str, Gate] = field(default_factory=lambda: MappingProxyType({}))
     revocation: RevocationOf | None = None
 
@@ -165,6 +167,7 @@ def build_tables(site: Site, edition: Edition, contracts: Mapping[str, Contract]
         gates=_gates(site),
         front=site.front,
         reliable=site.reliable,
+        guards=MappingProxyType(guards(edition, site.guard)),
         tables_hash=site.tables_hash,
         with_attachments=frozenset(
             (route.municipality, operations[route.operation].unit) for route in site.routes if route.attachments

@@ -8,6 +8,7 @@ from functools import partial
 from bus.core.errors import WireError
 from bus.core.types import Exchange
 from bus.pipeline import attachments
+from bus.pipeline.guard import IN_REQUEST
 from bus.pipeline.house import House
 from bus.pipeline.parse import LARGE
 from bus.pipeline.repertoire import both
@@ -17,14 +18,18 @@ async def validate(house: House, exchange: Exchange) -> None:
     """Errors: CB1016, E0001 to E0004 with every finding. A body that its route carries unread is not judged.
 
     The body of a sender with an agreed repertoire has no other characters (E0002).
+    CB2053 when there is a 個人番号 where none may be, in a fault and in a body that is carried unread, too.
     With attachments also CB1050, CB1054, CB1056: the references to them are followed first.
     """
     if exchange.request.package is not None:
         attachments.admit(house, exchange)
-    if exchange.envelope.is_fault:
-        return
     operation = exchange.operation
     assert operation is not None
+    guard = house.tables.guards.get(operation.key)
+    if guard is not None:
+        guard.inspect(exchange.opened or exchange.request.body, exchange.body, exchange.request.package, IN_REQUEST)
+    if exchange.envelope.is_fault:
+        return
     if not exchange.relates_to:
         prepared = house.tables.route_for(exchange.sender, operation.key)
         if prepared is not None and prepared.route.opaque:

@@ -390,3 +390,14 @@ def test_a_repertoire_is_read_by_name_or_from_a_list(folder: Path) -> None:
     change(folder / "endpoints.toml", '"jisx0214"', '"own.txt"')
     (folder / "own.txt").write_text("U+3042\nnonsense\n", encoding="utf-8")
     assert "own.txt:2" in only(folder).got
+
+
+def test_the_mixing_guard_exempts_items_that_there_are(folder: Path) -> None:
+    """A misspelt exemption would exempt nothing and look as if it did."""
+    site_toml = folder / "site.toml"
+    site_toml.write_text(site_toml.read_text("utf-8") + '\n[guard]\nexempt = ["atenabango"]\njuminhyokodo = "digits"\n')
+    guard = load_site(folder).guard
+    assert (guard.exempt, guard.resident_code) == (frozenset({"atenabango"}), "digits")
+    change(site_toml, '"atenabango"', '"atenabangou"')
+    finding = only(folder)
+    assert (finding.code, finding.got) == ("CB7014", "atenabangou")

@@ -31,6 +31,7 @@ def check_all(parts: Parts, *, need_secrets: bool) -> None:
     _rights(parts)
     _listens(parts)
     _folders(parts)
+    disclosed.exempt(parts)
     _secrets(parts, need_secrets=need_secrets)
 
 

@@ -64,6 +64,14 @@ def unread(parts: Parts, table: Table, route: Route, operation: Operation) -> No
         table.report(CONTRADICTION, key, expected=expected, got=f"{operation.key}: {' '.join(limited)}")
 
 
+def exempt(parts: Parts) -> None:
+    """The mixing guard exempts items that there are; a misspelt name would exempt nothing and look as if it did."""
+    known = {item.name for unit in parts.edition.units.values() for r in unit.records.values() for item in r.items}
+    table = parts.site.table.table("guard")
+    for name in sorted(parts.site.guard.exempt - known):
+        table.report(UNKNOWN_NAME, "exempt", expected=one_of(name, known, "item of a record"), got=name)
+
+
 def _seen(parts: Parts, endpoint: Endpoint | None, operation: Operation, purpose: str) -> frozenset[str] | None:
     """What the standard lets the holder see; ``None`` where it does not limit it."""
     if endpoint is None or not operation.record or endpoint.unit == operation.provider:

@@ -11,6 +11,7 @@ from bus.core.channel import TlsClient
 from bus.core.config.reader import CONTRADICTION, MISSING, TWICE, UNKNOWN_NAME, WRONG_VALUE, Table, one_of
 from bus.core.config.tls import read_caller, read_client, read_server
 from bus.core.datarules import dantaikodo_ok
+from bus.core.numbers import RESIDENT_CODE_CHECKS
 from bus.core.repertoire import Repertoire, read_list, repertoire, repertoire_names
 from bus.core.settings import (
     AdapterSpec,
@@ -18,6 +19,7 @@ from bus.core.settings import (
     BrokerSettings,
     DeliverySettings,
     FrontSettings,
+    GuardSettings,
     JournalSettings,
     Municipality,
     ReliableSettings,
@@ -59,6 +61,7 @@ class SiteFile:
     run_folder: Path
     log_level: str
     attachments: AttachmentSettings
+    guard: GuardSettings
     outgoing: TlsClient | None = None
 
 
@@ -183,6 +186,16 @@ def _reliable(table: Table) -> ReliableSettings:
     return settings
 
 
+def _guard(table: Table) -> GuardSettings:
+    """``[guard]``: the mixing guard."""
+    settings = GuardSettings(
+        exempt=frozenset(table.texts("exempt")),
+        resident_code=table.choice("juminhyokodo", ("off", *RESIDENT_CODE_CHECKS), "off").replace("off", ""),
+    )
+    table.finish()
+    return settings
+
+
 def read_site(root: Table, folder: Path) -> SiteFile:
     """``site.toml``."""
     site = root.table("site")
@@ -215,6 +228,7 @@ def read_site(root: Table, folder: Path) -> SiteFile:
     delivery, outgoing = _delivery(root.table("delivery"), folder)
     reliable = _reliable(root.table("reliable"))
     attachments = _attachments(root.table("attachments"), folder)
+    guard = _guard(root.table("guard"))
     root.finish()
     return SiteFile(
         table=root,
@@ -231,6 +245,7 @@ def read_site(root: Table, folder: Path) -> SiteFile:
         run_folder=_inside(folder, run),
         log_level=level,
         attachments=attachments,
+        guard=guard,
         outgoing=outgoing,
     )
 
