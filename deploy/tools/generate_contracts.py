@@ -15,9 +15,10 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = ROOT / "docs" / "standard"
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
-from contract_docs import common_page, errors_page, unit_page  # noqa: E402 (the path is set above)
+from contract_docs import common_page, errors_page  # noqa: E402 (the path is set above)
 from contract_xml import Schemas  # noqa: E402 (the path is set above)
 from flow_docs import flows_page, flows_picture  # noqa: E402 (the path is set above)
+from unit_docs import unit_page  # noqa: E402 (the path is set above)
 
 from schemas import manifest  # noqa: E402 (the path is set above)
 from schemas.catalog import HOME, load_edition, load_errors, load_flows  # noqa: E402 (the path is set above)

@@ -93,6 +93,11 @@ def valid(unit: Unit, record: RecordType, random: Random) -> dict[str, str]:
     raise AssertionError(f"{unit.key}.{record.name}: no record keeps {broken[0].name}")
 
 
+def hold(unit: Unit, record: RecordType, values: dict[str, str], condition: Condition, random: Random) -> None:
+    """Make one condition of a rule hold in ``values``."""
+    _mend(unit, {item.name: item for item in record.items}, values, condition, random)
+
+
 def _let_go(items: dict[str, Item], values: dict[str, str], rule: Rule, random: Random) -> bool:
     """Now and then, take away an item that makes the rule apply, instead of doing what it asks."""
     reasons = [name for one in rule.when if not one.needs_no_item for name in one.items if name in values]
@@ -118,8 +123,7 @@ def _mend(unit: Unit, items: dict[str, Item], values: dict[str, str], condition:
             else:
                 values[name] = value(unit, items[name], random)
         case "like":
-            values[name] = "0"
-            assert re.fullmatch(condition.values[0], "0"), f"no way to make {condition} hold"
+            values[name] = next(text for text in ("0", "1") if re.fullmatch(condition.values[0], text))
         case _:
             _balance(items, values, condition, random)
 

@@ -1,0 +1,224 @@
+"""Write the page of one business unit in Japanese, as its vendors read it: operations, records, codes, rules."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from contract_docs import NOTE, PATTERNS, code_list, table
+from rule_words import condition_of
+
+from schemas.examples import load_examples
+from schemas.model import Edition, Item, Operation, Protection, RecordType, Unit
+
+SENSITIVITY = {
+    "kojinbango": "個人番号",
+    "juminhyokodo": "住民票コード",
+    "address": "住所",
+    "honseki": "本籍",
+    "shotoku": "所得",
+    "shiensochi": "支援措置",
+    "seinenhikokennin": "成年被後見人",
+    "kisonenkinbango": "基礎年金番号",
+    "zairyukado": "在留カード",
+    "koseki": "戸籍",
+    "renrakusaki": "連絡先",
+    "shugakuenjo": "就学援助",
+    "zeigaku": "税・保険料額",
+    "koza": "口座",
+    "kyufu": "給付",
+    "nintei": "要介護認定",
+    "shogai": "障害",
+    "hogo": "生活保護",
+    "kenko": "健康",
+    "shisan": "資産",
+    "shuno": "収納・未納",
+    "tainoshobun": "滞納処分",
+    "tazeimoku": "ほかの税目",
+    "kyuyo": "給与",
+    "jinji": "人事",
+    "sharyo": "車両",
+    "saishu": "債主",
+    "kenmei": "件名",
+    "sashidashinin": "差出人・宛先",
+}
+EFFECTS = {"withhold": "項目を渡さない", "priority": "先に届ける", "stop": "電文を止める", "none": "なし"}
+
+
+def unit_page(edition: Edition, unit: Unit) -> str:
+    """The page of one unit."""
+    used = sorted({item.code for record in unit.records.values() for item in record.items} - {"", *edition.codes})
+    units, purposes = _names(edition, "gyomu"), _names(edition, "riyomokuteki")
+    basis = _basis(unit)
+    parts = [
+        NOTE,
+        f"# {unit.name_ja}（{unit.key}）",
+        f"地域バス標準プロファイル {unit.edition}・業務番号 {unit.number}。名前空間 `{unit.namespace}`。"
+        "型・形式・共通コードは [common.md](common.md)、通信の取り決めは [profile.md](profile.md)、"
+        "業務の間の流れは [flows.md](flows.md) にあります。",
+        f"出典の「再構成」は、{basis}と実務から組み立てたものです。記号は [common.md](common.md) の「出典」にあります。"
+        if basis
+        else "出典の記号は [common.md](common.md) の「出典」にあります。",
+        "## 操作",
+        table(
+            ("操作", "名称", "型", "使う業務", "要求", "回答", "順序鍵", "期限（秒）", "番号利用事務", "利用目的"),
+            (_operation(operation, units, purposes) for operation in unit.operations.values()),
+        ),
+        _purposes(unit, purposes),
+        "## レコード",
+        "要素は表の順に並べ、値のない項目は要素ごと省きます。「記入例」は架空の値です。",
+    ]
+    examples = load_examples(unit)
+    for record in _in_order(unit):
+        parts += _record(unit, record, examples.get(record.name, {}), basis)
+    parts += ["## コード"]
+    for name in used:
+        parts += code_list(unit.codes[name])
+    rules = (
+        (rule.name, rule.record, rule.text_ja, condition_of(unit, rule), _source(rule.provenance, basis))
+        for rule in unit.rules
+    )
+    parts += [
+        "## 相関（E0004）",
+        "比べる項目の一方がすべてないときは、比べません。合計では、ない項目を 0 とみます。",
+        table(("規則", "レコード", "内容", "条件", "出典"), rules),
+    ]
+    return "\n\n".join([*parts, *_personal_data(edition, unit)]) + "\n"
+
+
+def _in_order(unit: Unit) -> Iterator[RecordType]:
+    """The records as a reader meets them: what operations carry, what they ask with, then the forms of bulk."""
+    operations = [operation for operation in unit.operations.values() if operation.pattern != "bulk"]
+    operations += [operation for operation in unit.operations.values() if operation.pattern == "bulk"]
+    names = [operation.record for operation in operations] + [operation.request_record for operation in operations]
+    names = [name for name in names if not name.startswith("ikkatsu_")]
+    for name in dict.fromkeys([*names, *unit.records]):
+        if name in unit.records:
+            yield unit.records[name]
+
+
+def _record(unit: Unit, record: RecordType, example: Mapping[str, str], basis: str) -> list[str]:
+    """One record: who carries it, what tells two of them apart, and its items."""
+    carried = [f"`{one.name}`（{one.name_ja}）" for one in unit.operations.values() if one.record == record.name]
+    asks = [f"`{one.name}`（{one.name_ja}）" for one in unit.operations.values() if one.request_record == record.name]
+    answers = [f"`{one.name}`" for one in unit.operations.values() if _local(one.output) == record.name]
+    said = [f"{text}: {'、'.join(names)}。" for text, names in
+            (("運ぶ操作", carried), ("要求に使う操作", asks), ("回答の操作", answers)) if names]  # fmt: skip
+    must = sum(item.mandatory for item in record.items)
+    head = ["#", "要素名", "項目名", "型", "必須", "コード", "形式", "配慮", *(["記入例"] if example else []), "出典"]
+    rows = (_item(number, item, example, basis) for number, item in enumerate(record.items, 1))
+    return [
+        f"### {record.name}",
+        "".join([*said, f"{len(record.items)}項目（必須 {must}）。"]),
+        *_key(unit, record),
+        table(head, rows),
+    ]
+
+
+def _basis(unit: Unit) -> str:
+    """What most items of the unit were reconstructed from."""
+    marks = Counter(item.provenance for record in unit.records.values() for item in record.items)
+    known = [match[1] for mark, _ in marks.most_common() if (match := re.fullmatch(r"reconstructed \((.+)\)", mark))]
+    return known[0] if known else ""
+
+
+def _source(provenance: str, basis: str) -> str:
+    """A mark of origin in Japanese; the basis that the page names at its top is not repeated."""
+    text = "再構成" if provenance == f"reconstructed ({basis})" else provenance
+    text = re.sub(
+        r"^reconstructed(?: \((.+)\))?$", lambda match: f"再構成（{match[1]}）" if match[1] else "再構成", text
+    )
+    return re.sub(r"^ours\b", "独自", text)
+
+
+def _key(unit: Unit, record: RecordType) -> list[str]:
+    """What tells two records apart, for those that notices and bulk transfers carry."""
+    carried = {operation.record for operation in unit.operations.values() if operation.pattern in ("notice", "bulk")}
+    if record.name not in carried:
+        return []
+    names = "・".join(f"{record.item(name).name_ja}（`{name}`）" for name in record.key)
+    return [f"鍵: {names}。同じ鍵のものは、履歴番号の新しいものが前のものに代わります。"]
+
+
+def _personal_data(edition: Edition, unit: Unit) -> list[str]:
+    """Who may see what, and what protects a person, as far as the unit has these tables."""
+    parts = []
+    if unit.disclosure is not None:
+        units, purposes = _names(edition, "gyomu"), _names(edition, "riyomokuteki")
+        rows = (
+            (
+                row.record,
+                "、".join(units.get(one, one) for one in row.consumers),
+                "、".join(purposes.get(one, one) for one in row.purposes),
+                "、".join(item.name_ja for item in unit.records[row.record].items if item.name not in row.items)
+                or "なし",
+                row.basis_ja,
+                row.provenance,
+            )
+            for row in unit.disclosure
+        )
+        head = ("レコード", "渡す相手", "利用目的", "渡さない項目", "根拠", "出典")
+        parts += ["## 開示（書かれていない相手と利用目的には渡しません）", table(head, rows)]
+    if unit.protections:
+        kept = (
+            (row.name, row.record, row.flag, _values(row), EFFECTS[row.effect], row.text_ja, row.provenance)
+            for row in unit.protections
+        )
+        head = ("規則", "レコード", "フラグ", "値", "効果", "内容", "出典")
+        parts += ["## 保護（支援措置・発行抑止・他業務参照不可）", table(head, kept)]
+    return parts
+
+
+def _values(row: Protection) -> str:
+    return "、".join([*sorted(row.values), *(["なし（項目がないとき）"] if row.absent else [])])
+
+
+def _names(edition: Edition, name: str) -> dict[str, str]:
+    return {row.code: row.name_ja for row in edition.codes[name].rows} if name in edition.codes else {}
+
+
+def _operation(operation: Operation, units: Mapping[str, str], purposes: Mapping[str, str]) -> tuple[str, ...]:
+    everybody = "*" in operation.consumers
+    return (
+        f"`{operation.name}`",
+        operation.name_ja,
+        PATTERNS[operation.pattern],
+        "すべて" if everybody else "、".join(units.get(one, one) for one in operation.consumers),
+        f"`{_local(operation.input)}`",
+        f"`{_local(operation.output)}`",
+        "、".join(f"`{key}`" for key in operation.ordering),
+        f"{operation.deadline_s:g}",
+        "○" if operation.number_use else "",
+        "すべて" if set(operation.purposes) == set(purposes) else "、".join(operation.purposes),
+    )
+
+
+def _purposes(unit: Unit, purposes: Mapping[str, str]) -> str:
+    """What the purposes of the table are called; all of them stand in common.md."""
+    named = dict.fromkeys(
+        one for operation in unit.operations.values() for one in operation.purposes
+        if set(operation.purposes) != set(purposes)
+    )  # fmt: skip
+    said = "、".join(f"{one}＝{purposes.get(one, one)}" for one in named)
+    return f"利用目的: {said}。" if said else "利用目的の一覧は [common.md](common.md) にあります。"
+
+
+def _item(number: int, item: Item, example: Mapping[str, str], basis: str) -> tuple[str, ...]:
+    size = f"{item.digits},{item.scale}" if item.scale else str(item.digits)
+    return (
+        str(number),
+        f"`{item.name}`",
+        item.name_ja,
+        f"{item.type}({size})",
+        "○" if item.mandatory else "",
+        item.code,
+        item.format,
+        SENSITIVITY.get(item.sensitivity, item.sensitivity),
+        *([example.get(item.name, "")] if example else []),
+        _source(item.provenance, basis),
+    )
+
+
+def _local(name: str) -> str:
+    return name.rpartition("}")[2]
