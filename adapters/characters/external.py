@@ -8,9 +8,9 @@ verified on the vendors' machines.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from adapters.characters.coding import CodeTable, code_table
 from bus.core.errors import ConfigurationError
@@ -36,9 +36,10 @@ def read_table(folder: Path, file: str, width: int, user: Mapping[int, str], *, 
     refused: set[int] = set()
     never: set[int] = set()
     second: set[int] = set()
-    rows = [(int(row["code"], 16), row, options) for row, options in _rows(folder / file)]
-    known = {code for code, _, options in rows if _SECOND_TEXT not in options}
-    for code, row, options in sorted(rows, key=lambda one: ("oneway" in one[2], one[0] < _EXTENDED, one[0])):
+    rows = sorted(_rows(folder / file), key=lambda one: ("oneway" in one.options, one.code < _EXTENDED, one.code))
+    known = {one.code for one in rows if _SECOND_TEXT not in one.options}
+    for row in rows:
+        code, options = row.code, row.options
         if options & _WRITE_ONLY or (_SECOND_TEXT in options and code in known):
             continue
         if "unmappable" in options:
@@ -48,9 +49,9 @@ def read_table(folder: Path, file: str, width: int, user: Mapping[int, str], *, 
             never.add(code)
         if options & _SECOND_CHOICE:
             second.add(code)
-        text = "".join(chr(int(str(row[key]), 16)) for key in ("unicode", "sp") if row.get(key))
-        if row.get("hd") and (selectors or plain.get(text, code) != code or code in second | never):
-            text += chr(int(str(row["hd"]), 16))
+        text = row.text
+        if row.selector and (selectors or plain.get(text, code) != code or code in second | never):
+            text += row.selector
         elif code not in never:
             plain.setdefault(text, code)
         to_text[code] = text
@@ -65,11 +66,27 @@ def read_table(folder: Path, file: str, width: int, user: Mapping[int, str], *, 
     )
 
 
-def _rows(path: Path) -> Iterator[tuple[Mapping[str, Any], frozenset[str]]]:
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row of the file: ``text`` with its combining mark, ``selector`` or ``""``."""
+
+    code: int
+    text: str
+    selector: str
+    options: frozenset[str]
+
+
+def _rows(path: Path) -> list[_Row]:
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-        for row in rows:
-            yield row, frozenset(row.get("options", ()))
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+        return [
+            _Row(
+                int(row["code"], 16),
+                "".join(chr(int(row[key], 16)) for key in ("unicode", "sp") if row.get(key)),
+                chr(int(row["hd"], 16)) if row.get("hd") else "",
+                frozenset(row.get("options", ())),
+            )
+            for row in json.loads(path.read_text(encoding="utf-8"))
+        ]
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
         found = Finding("CB6008", path=str(path), expected="a host table (JSON)", got=type(error).__name__)
         raise ConfigurationError("CB6008", (found,)) from error

@@ -135,16 +135,17 @@ def decide(
 
 
 @app.command()
-def withdraw(site: SiteOption, adapter: AdapterOption, code: CodeOption, by: ByOption) -> int:
+def withdraw(site: SiteOption, adapter: AdapterOption, code: CodeOption, by: ByOption, json: JsonOption = False) -> int:
     """決定を取り消す。 / Take a decision back."""
     loaded = load_site(site)
     spec = process.find_adapter(loaded, adapter)
     path = _register_path(loaded, spec)
-    if withdraw_row(path, _history(loaded, path), _scope(spec), code, by=by, at=_now()):
-        print(f"取り消しました / withdrawn: {code}")
-        return ExitCode.DONE
-    print(f"登録にありません / not registered: {code}")
-    return ExitCode.NEGATIVE
+    done = withdraw_row(path, _history(loaded, path), _scope(spec), code, by=by, at=_now())
+    if json:
+        document({"ok": done, "code": code})
+    else:
+        print(f"{'取り消しました / withdrawn' if done else '登録にありません / not registered'}: {code}")
+    return ExitCode.DONE if done else ExitCode.NEGATIVE
 
 
 @app.command(name="import")
@@ -152,6 +153,7 @@ def import_command(
     site: SiteOption,
     adapter: AdapterOption,
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="外字登録簿の CSV / a register")],
+    json: JsonOption = False,
 ) -> int:
     """CSV の決定をすべて取り込む。一行でも誤りがあれば何も取り込まない。 / Take in all decisions of a CSV, or none."""
     from adapters.characters.decide import checked
@@ -172,7 +174,10 @@ def import_command(
         raise ConfigurationError("CB6008", findings)
     for row in rows:
         decide_row(path, history, _scope(spec), row, at=now)
-    print(f"{len(rows)} 件を取り込みました / decisions taken in")
+    if json:
+        document({"ok": True, "decisions": len(rows)})
+    else:
+        print(f"{len(rows)} 件を取り込みました / decisions taken in")
     return ExitCode.DONE
 
 

@@ -43,6 +43,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
 
 GROUPS_HELP: Mapping[str, str] = MappingProxyType(
     {
+        "characters": "文字と外字を確かめる・決める・報告する / check characters, keep the gaiji register",
         "adapter": "アダプターを作る・確かめる・動かす / make, check and run adapters",
         "simulator": "ベンダー側システムの模擬を動かす / run stand-ins of vendor systems",
         "population": "架空の住民を作る / generate synthetic residents",
