@@ -50,7 +50,13 @@ class HostCodec:
         self._size = layout.record_bytes
         self._space = self._fields[0].space
         self._blank = dict.fromkeys((one.name for one in layout.items), "")
-        self._runs, self._others = self._plan()
+        self._runs, others = self._plan()
+        self._quick = tuple(
+            (one.name, one.start, one.start + one.size, one.quickly()) for one in others if one.name in self._items
+        )
+        self._fillers = tuple(
+            (one.start, one.start + one.size, one.nothing) for one in self._fields if one.field.filler
+        )
         self._typed = tuple(one.field for one in self._fields if isinstance(one, TextField) and one.field.type == "9")
 
     def _plan(self) -> tuple[tuple[_Run, ...], tuple[Field, ...]]:
@@ -133,6 +139,9 @@ class HostCodec:
     def _quickly(self, raw: bytes) -> dict[str, str] | None:
         """The values of an ordinary record; ``None`` when anything needs the careful way."""
         values = self._blank.copy()
+        for start, end, nothing in self._fillers:
+            if raw[start:end] != nothing:
+                return None
         for run in self._runs:
             text = run.text.quick(raw[run.start : run.end])
             if text is None:
@@ -140,16 +149,11 @@ class HostCodec:
             for name, start, end in run.members:
                 values[name] = text[start:end].rstrip(" ")
         try:
-            for one in self._others:
-                piece = raw[one.start : one.start + one.size]
-                if one.name not in values:
-                    if one.field.filler and piece != one.nothing:
-                        return None
-                    continue
-                text, exact = one.read(piece)
-                if not exact:
+            for name, start, end, quickly in self._quick:
+                text = quickly(raw[start:end])
+                if text is None:
                     return None
-                values[one.name] = text
+                values[name] = text
         except (CharacterError, NumberError):
             return None
         for field in self._typed:

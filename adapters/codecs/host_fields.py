@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, cast, runtime_checkable
 
@@ -43,7 +44,10 @@ class Parts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TextField:
-    """A field of characters: single bytes, mixed with shifts, or wide."""
+    """A field of characters: single bytes, mixed with shifts, or wide.
+
+    ``fast`` gives the text of bytes about which nothing needs a look, else ``None``.
+    """
 
     field: LayoutField
     start: int
@@ -51,6 +55,7 @@ class TextField:
     space: bytes
     wide_space: bytes
     nothing: bytes
+    fast: Callable[[bytes], str | None]
 
     @property
     def name(self) -> str:
@@ -75,10 +80,7 @@ class TextField:
 
     def quick(self, raw: bytes) -> str | None:
         """The text of single bytes when one byte is one character and nothing needs a look."""
-        text = self.charset.read(raw) if isinstance(self.charset, Parts) else None
-        if text is None and raw.isascii() and not isinstance(self.charset, Parts):
-            text = raw.decode("ascii")
-            text = None if self.charset.watch.search(text) else text
+        text = self.fast(raw)
         return text if text is not None and len(text) == len(raw) else None
 
     def _bare(self, raw: bytes) -> bytes:
@@ -93,12 +95,40 @@ class TextField:
             end -= 2
         return raw[:end]
 
+    def quickly(self) -> Callable[[bytes], str | None]:
+        """A function from ordinary bytes to their value; ``None`` for everything that needs a look."""
+        fast, space, nothing, one = self.fast, self.space, self.nothing, self.field
+        pad = self.wide_space if one.pad == "right-wide-space" else space * 2
+        if one.blank or one.pad == "left-zero" or (one.pad == "right-wide-space" and not one.wide):
+            return self._exactly
+        if not one.wide:
+
+            def mixed(raw: bytes) -> str | None:
+                bare = raw.rstrip(space)
+                return fast(bare) if bare else ""
+
+            return mixed
+        if pad[0] != pad[1]:
+            return self._exactly
+
+        def wide(raw: bytes) -> str | None:
+            if raw == nothing:
+                return ""
+            bare = raw.rstrip(pad[:1])
+            return fast(bare if len(bare) % 2 == 0 else bare + pad[:1])
+
+        return wide
+
+    def _exactly(self, raw: bytes) -> str | None:
+        text, exact = self.read(raw)
+        return text if exact else None
+
     def read(self, raw: bytes) -> tuple[str, bool]:
         """The text, and whether it would be written with these bytes; raises CharacterError."""
         bare = self._bare(raw)
         if not bare:
             return "", raw == self.nothing
-        text = self.charset.read(bare) if isinstance(self.charset, Parts) else None
+        text = self.fast(bare)
         if text is not None and self.field.pad == "left-zero":
             right = len(bare) == self.size and text.isascii() and text.isdigit()
             return (text.lstrip("0") or "0", True) if right else (text, False)
@@ -189,6 +219,32 @@ class NumberField:
         """Offset and width."""
         return self.start, self.size
 
+    def quickly(self) -> Callable[[bytes], str | None]:
+        """A function from ordinary bytes to the number; ``None`` for everything that needs a look."""
+        form, most = self.form, self.form.digits
+        if form.usage != "packed" or form.scale or form.sign == "none":
+            return self._exactly
+        plus, minus = ("c", "d") if form.sign == "signed" else ("f", "")
+        least = most if form.keep_zeros else 1
+
+        def packed(raw: bytes) -> str | None:
+            nibbles = raw.hex()
+            mark, digits = nibbles[-1], nibbles[:-1].lstrip("0")
+            if mark not in {plus, minus} or len(digits) > most or not (digits.isdigit() or not digits):
+                return None
+            if mark == minus:
+                return f"-{digits.zfill(least)}" if digits else None
+            return digits.zfill(least)
+
+        def or_absent(raw: bytes) -> str | None:
+            return "" if raw == self.nothing else packed(raw)
+
+        return or_absent if self.absent else packed
+
+    def _exactly(self, raw: bytes) -> str | None:
+        text, exact = self.read(raw)
+        return text if exact else None
+
     def read(self, raw: bytes) -> tuple[str, bool]:
         """The number; raises NumberError CB6070."""
         if self.absent and raw == self.nothing:
@@ -239,9 +295,22 @@ def make_fields(
             nothing = blanks.get(one.blank, space) * one.bytes
             if one.wide and not one.blank and one.pad == "right-wide-space":
                 nothing = wide_space * (one.bytes // 2)
-            found.append(TextField(one, start, chosen, space, wide_space, nothing))
+            found.append(TextField(one, start, chosen, space, wide_space, nothing, _fast(chosen)))
         start += one.bytes
     return tuple(found)
+
+
+def _fast(charset: Charset) -> Callable[[bytes], str | None]:
+    """How a character set reads bytes about which nothing needs a look."""
+    if isinstance(charset, Parts):
+        return charset.read
+    watch = charset.watch.search
+
+    def ascii_only(raw: bytes) -> str | None:
+        text = raw.decode("ascii") if raw.isascii() else None
+        return None if text is None or watch(text) else text
+
+    return ascii_only
 
 
 def zone_of(layout: Layout, one: LayoutField, *, ebcdic: bool) -> str:

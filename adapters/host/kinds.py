@@ -77,6 +77,11 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             (*_ACCESS, *_SERVICE, *_RESULT, "path", "record_at", "constants", "deadline_s", "connections"),
             _WEB,
         ),
+        "bus-to-table": Kind(
+            ("operations", "address", "table", "key_column", "layout", "mapping"),
+            ("auth", "columns", "deadline_s", "concurrency"),
+            ("address", "auth"),
+        ),
         "soap-to-bus": Kind(
             ("operation", "path", *_SOAP, "layout", "mapping"),
             (*_SERVICE, "auth", "record_at", "key_at", "answer"),
@@ -100,6 +105,11 @@ TRANSPORTS: Mapping[str, Kind] = MappingProxyType(
             ("key", *_ACCESS, *_PAGES, "deadline_s", "poll_s", "end_mark", "format", "max_bytes"),
             (*_WEB, "folder"),
         ),
+        "table-fetch": Kind(
+            ("address", "view", "key", "folder", "file_name"),
+            ("auth", "cursor", "page_rows", "deadline_s", "poll_s", "end_mark"),
+            ("address", "auth", "folder"),
+        ),
         "rest-send": Kind(
             ("address", "path", "folder", "pattern"),
             (*_ACCESS, "method", "content_type", "deadline_s", "poll_s", "end_mark"),
@@ -118,6 +128,8 @@ KEY_TYPES: Mapping[str, type] = MappingProxyType(
         "result_retry": list,
         "result_none": list,
         "constants": dict,
+        "columns": dict,
+        "page_rows": int,
         "answer": dict,
         "header": dict,
         "part_records": int,

@@ -20,6 +20,7 @@ from adapters.host.carriers.fetch import FolderFetch
 from adapters.host.carriers.rest_fetch import RestFetch
 from adapters.host.carriers.rest_send import RestSend
 from adapters.host.carriers.send import FolderSend
+from adapters.host.carriers.table_fetch import TableFetch
 from adapters.host.compose import Composer
 from adapters.host.definition import Definition, FlowSpec, definition_folder, load_definition
 from adapters.host.face import Face
@@ -31,6 +32,7 @@ from adapters.host.flows.bus_to_rest import BusToRest
 from adapters.host.flows.bus_to_rest_query import BusToRestQuery
 from adapters.host.flows.bus_to_soap import BusToSoap
 from adapters.host.flows.bus_to_soap_query import BusToSoapQuery
+from adapters.host.flows.bus_to_table import BusToTable
 from adapters.host.flows.bus_to_tcp import BusToTcp
 from adapters.host.flows.file_to_bulk import FileToBulk
 from adapters.host.flows.file_to_bus import FileToBus
@@ -72,6 +74,7 @@ FLOWS: Mapping[str, Callable[[FlowSpec, Environment, Composer], Flow]] = Mapping
         "bus-to-file-exchange": BusToFileExchange,
         "bus-to-rest-query": BusToRestQuery,
         "bus-to-soap": BusToSoap,
+        "bus-to-table": BusToTable,
         "bus-to-soap-query": BusToSoapQuery,
         "soap-to-bus": SoapToBus,
         "soap-query-to-bus": SoapQueryToBus,
@@ -85,6 +88,7 @@ CARRIERS: Mapping[str, Callable[[FlowSpec, Environment], Carrier]] = MappingProx
         "objects-send": FolderSend,
         "rest-fetch": RestFetch,
         "rest-send": RestSend,
+        "table-fetch": TableFetch,
     }
 )
 RELEASING = (FileToBus, FileToBulk, BusToFile, PushingFlow, SoapToBus)

@@ -56,6 +56,7 @@ class Ground:
             SimpleNamespace(
                 store=self.store,
                 clock=self.clock,
+                folder=self.folder,
                 setting=lambda key: known[key],
                 path=lambda key: self.folder / known[key],
             ),

@@ -31,6 +31,7 @@ BROKEN_BY = {
     "door-httptools": ("bus.front.server", "httptools"),
     "door-aiohttp": ("bus.deliver.sender", "aiohttp"),
     "door-asyncssh": ("adapters.host.process", "asyncssh"),
+    "door-sqlalchemy": ("adapters.host.process", "sqlalchemy"),
     "door-cryptography": ("bus.deliver.sender", "cryptography"),
 }
 

@@ -16,7 +16,7 @@ from bus.core.types import Finding
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-def _secret(spec: FlowSpec, environment: Environment) -> str:
+def secret_text(spec: FlowSpec, environment: Environment) -> str:
     """The text of the file that the setting named by ``auth`` points to; empty without one. CB7001 unreadable."""
     key = spec.text("auth")
     if not key:
@@ -37,7 +37,7 @@ def credential(spec: FlowSpec, environment: Environment) -> str:
 
     The file holds ``user:secret`` (HTTP Basic) or a bearer token. CB7001 when it cannot be read.
     """
-    text = _secret(spec, environment)
+    text = secret_text(spec, environment)
     if not text or spec.text("oauth"):
         return ""
     user, colon, secret = text.partition(":")
@@ -65,7 +65,7 @@ def authoriser(spec: FlowSpec, environment: Environment, tls: ssl.SSLContext | N
     parts = urlsplit(url)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
         raise _wrong(key, "https://", f"{parts.scheme}://")
-    client, colon, secret = _secret(spec, environment).partition(":")
+    client, colon, secret = secret_text(spec, environment).partition(":")
     if not colon or not client or not secret:
         raise _wrong(spec.text("auth") or "auth", "client:secret", "another form")
     deadline_s = spec.number("deadline_s", 10)
