@@ -42,7 +42,7 @@ from harness.load import drive  # noqa: E402 - the same
 from harness.machine import cpu_seconds, describe  # noqa: E402 - the same
 from harness.messages import KB, Messages, Pair  # noqa: E402 - the same
 from harness.report import write  # noqa: E402 - the same
-from harness.scenarios import Meter, first_answer  # noqa: E402 - the same
+from harness.scenarios import Meter, kept_answer  # noqa: E402 - the same
 
 from bus.core.config import load_site  # noqa: E402 - the repository has to be found first
 from bus.ops.tls_maker import make_tls  # noqa: E402 - the same
@@ -271,7 +271,7 @@ def main() -> int:
             found = [
                 stack.enter_context(contestant(kind, folder / kind.replace(" ", "-"), tls, pair)) for kind in KINDS
             ]
-            expected = first_answer(found[0].load, pair)
+            expected = kept_answer(found[0].load, pair)
             samples = kept(found, pair, expected, folder, options)
             single = [
                 once(found[0], pair, expected, tls, options.connections, resumed=False),

@@ -40,22 +40,23 @@ RESIDENT: dict[str, str] = {
     "jusho_shikugunchosonmei": "地域市",
     "jusho_choaza": "霞が関二丁目",
     "jumintonattanengappi": "2025-04-01",
+    "shiensochi_kubun": "0",
 }
 FILLING: dict[str, int] = {
-    "biko": 300,
     "jusho_katagaki": 300,
     "jusho_katagaki_furigana": 300,
-    "honseki": 300,
     "tennyumaejusho_kokugaijusho": 300,
     "tenshutsusakiyotei_jusho": 300,
     "tenshutsusaki_katagaki": 300,
-    "honseki_choaza": 120,
     "tennyumaejusho_choaza": 120,
     "tenshutsusaki_choaza": 120,
-    "hittosha": 100,
     "setainushi_shimei": 100,
+    "shimei_gaikokujinkanji": 100,
 }
-"""Optional items that take long text, in characters; they bring a single record up to the wanted size."""
+"""Optional items that take long text, in characters; they bring a single record up to the wanted size.
+
+Nothing of it is kept from the receiver: what the standard does not disclose for the purpose would not arrive.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +148,11 @@ def envelope(body: etree._Element) -> bytes:
     copy = etree.fromstring(etree.tostring(body))
     etree.SubElement(root, f"{{{SOAP}}}Body").append(copy)
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+
+
+def content(message: bytes) -> bytes:
+    """The Body of a message and what follows it: the bus says in a header block of its own what it kept back."""
+    return message.partition(b"<soap:Body>")[2]
 
 
 def noise(length: int) -> str:
