@@ -18,6 +18,7 @@ from bus.pipeline.guard import IN_ANSWER
 from bus.pipeline.house import House
 from bus.pipeline.journal import accept
 from bus.pipeline.relay import hand_over
+from bus.pipeline.tell import ANSWER_ID
 from bus.wire import envelope, safe_xml, splice
 from bus.wire.addressing import blocks
 from bus.wire.addressing_fault import SOAP_FAULT_ACTION, answer
@@ -39,7 +40,7 @@ async def settle(house: House, consignment: Consignment, operation: Operation, r
     exchange = Exchange(house.ids.exchange(), provider, house.clock.now(), operation.unit, request=request)
     exchange.operation, exchange.relates_to = operation, consignment.message_id
     exchange.message = Message(
-        id=f"urn:chiikibus:kaito:{consignment.exchange_id}",
+        id=f"{ANSWER_ID}{consignment.exchange_id}",
         raw=reply.body,
         sha256=sha256(reply.body).hexdigest() if package is None else package.digest,
         content_type=reply.content_type,

@@ -18,14 +18,18 @@ from bus.core.types import Addressing, Endpoint, Exchange, Mode
 from bus.pipeline import late
 from bus.pipeline.house import House
 from bus.pipeline.tables import ANSWER_SUFFIX
-from bus.wire import envelope
-from bus.wire.addressing import NO_ADDRESSING, NONE, is_addressed
-from bus.wire.addressing_fault import SOAP_FAULT_ACTION, place
+from bus.wire import envelope, splice
+from bus.wire.addressing import NO_ADDRESSING, NONE, PREFIX, blocks, is_addressed
+from bus.wire.addressing_fault import SOAP_FAULT_ACTION, answer, place
 from bus.wire.fault import MESSAGE_ID, error_response, fault_bytes
 from bus.wire.http import XML, Response
 
 LATER: Final = 503
 SOAP: Final = frozenset({500, LATER})
+ANSWER_ID: Final = "urn:chiikibus:kaito:"
+"""Begins the wsa:MessageID of an answer whose provider gave none; the number of its exchange follows."""
+
+RELATES_TO: Final = f"{PREFIX}RelatesTo"
 EXPIRES_S: Final = 7 * 24 * 3600.0
 """How long a fault is kept for a receiver that cannot be reached, where no route says it."""
 
@@ -55,14 +59,40 @@ async def answered(house: House, exchange: Exchange, response: Response, record_
     assert message is not None
     request = message.addressing
     if not (request.reply_to or request.fault_to):
-        return response
+        return in_kind(exchange, response, record_id)
     address = place(request, fault=response.status == 500)
     if address == NONE:
         return Response(202)
     receiver = receiver_of(house, exchange, address)
     if receiver is None or not response.body:
-        return response
+        return in_kind(exchange, response, record_id)
     return await _elsewhere(house, exchange, receiver, record_id, response)
+
+
+def in_kind(exchange: Exchange, response: Response, record_id: str) -> Response:
+    """A provider's answer with the message properties that it lacks, where the request has such properties (Core 3.4).
+
+    Every byte that the provider wrote stays, and what it signed stays altogether as it is; so do attachments.
+    """
+    message, operation = exchange.message, exchange.operation
+    assert message is not None
+    assert operation is not None
+    request = message.addressing
+    if not request.message_id or not response.body or response.package is not None:
+        return response
+    try:
+        present = {block.tag for block in splice.blocks(response.body)}
+        if envelope.SECURITY in present or RELATES_TO in present:
+            return response
+        fault = response.status == 500
+        action = SOAP_FAULT_ACTION if fault else operation.reply_action
+        properties, parameters = answer(request, action, f"{ANSWER_ID}{record_id}", fault=fault)
+        wanted = blocks(properties, parameters)
+        raw = splice.inserted(response.body, [block for block in wanted if block.tag not in present])
+    except ChiikibusError:
+        # An answer whose head only a newer XML can read: it goes as it is.
+        return response
+    return Response(response.status, response.content_type, raw, response.headers)
 
 
 async def given_up(house: House, consignment: Consignment, code: str) -> None:

@@ -24,7 +24,7 @@ NUMBER, BASE_DATE = "000000000000123", "2026-01-01"
 
 
 def test_jax_ws_gets_the_addressing_that_it_demands(workshop: Workshop, town: Town) -> None:
-    """A receipt and a fault of the bus with AddressingFeature(required); a plain provider's answer without."""
+    """A receipt, a fault of the bus and the answer of a plain provider, all with AddressingFeature(required)."""
     place = workshop.java(town.door.wsdl)
     java = ["java", "-XX:TieredStopAtLevel=1", "-cp", class_path(place), "Addressed"]
     said = output_of([*java, town.door.wsdl, town.door.user, town.door.secret, NUMBER, BASE_DATE])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
@@ -129,6 +130,11 @@ def resident_reply(*, relates_to: str = "", **changed: str) -> bytes:
     record(payload, JUKI, "jumin", in_order({**resident_values(), **changed}))
     headers = Addressing(relates_to=relates_to, action=f"{JUKI}/jumin_shokai_kaito") if relates_to else None
     return envelope.build(payload, addressing=headers)
+
+
+def unaddressed(raw: bytes) -> bytes:
+    """An answer without the Header that the bus made for its message properties: what the provider wrote."""
+    return re.sub(rb"<soap:Header .*?</soap:Header>", b"", raw, count=1, flags=re.DOTALL)
 
 
 def addressing(message_id: str, action: str, **more: str) -> Addressing:

@@ -1,4 +1,4 @@
-// A JAX-WS RI client that demands WS-Addressing of every answer the bus itself gives.
+// A JAX-WS RI client that demands WS-Addressing of every answer.
 // Addressed WSDL-URL USER SECRET NUMBER BASE-DATE
 import com.google.gson.Gson;
 import java.io.PrintStream;
@@ -17,10 +17,9 @@ public class Addressed {
     public static void main(String[] arguments) throws Exception {
         PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
         Juki_Service service = new Juki_Service(new URL(arguments[0]));
-        // A plain provider behind the bus answers without WS-Addressing, and its bytes are kept: so it is not demanded.
-        Juki asking = known(service.getJuki(new AddressingFeature(true, false)), arguments);
+        // The provider behind the bus answers without WS-Addressing: the bus adds what is demanded.
         Juki demanding = known(service.getJuki(new AddressingFeature(true, true)), arguments);
-        Jumin record = asking.juminShokai(arguments[3], arguments[4]);
+        Jumin record = demanding.juminShokai(arguments[3], arguments[4]);
         say(out, "record", record.getAtenabango());
         Holder<String> message = new Holder<>(), number = new Holder<>(), at = new Holder<>();
         demanding.idoTsuchi(record, message, number, at);
