@@ -112,13 +112,13 @@ def estate(
 
     names = tuple(name for name in units.split(",") if name)
     made: Estate
+    asked = adapter_token_file.read_text("utf-8").strip() if adapter_token_file else ""
+    places = dict(one.split("=", 1) for one in adapters.split(",") if one)
     if vendor == "a":
         made = HostEstate(folder, load_edition(), names, port=port, tcp_port=tcp_port)
     elif vendor == "c":
-        made = OpenEstate(folder, load_edition(), names, port=port)
+        made = OpenEstate(folder, load_edition(), names, port=port, adapters=places, adapter_token=asked)
     else:
         token = token_file.read_text("utf-8").strip() if token_file else ""
-        asked = adapter_token_file.read_text("utf-8").strip() if adapter_token_file else ""
-        places = dict(one.split("=", 1) for one in adapters.split(",") if one)
         made = CloudEstate(folder, load_edition(), names, port=port, token=token, adapters=places, adapter_token=asked)
     asyncio.run(until_told(lambda: serve(made, lambda addresses: _announce(f"estate-{vendor}", addresses, as_json))))

@@ -1,7 +1,8 @@
 """A fictitious vendor's systems of many units in one process, with the vendor's own faces. All data is synthetic.
 
 Vendor A (mainframe): fixed-length files in ``<unit>/out``, ``in``, ``shokai`` and ``kaito``, telegrams over framed TCP.
-Vendor B (cloud): REST and JSON, CSV files in ``<unit>/out`` for what it sends. Vendor C (open systems): CSV in CP932.
+Vendor B (cloud): REST and JSON, CSV files in ``<unit>/out`` for what it sends. Vendor C (open systems): CSV in
+CP932, its own SOAP service for questions.
 
 The operator's panel (JSON over HTTP, loopback) enters records, sends them, asks others, and shows what came.
 """
@@ -18,15 +19,16 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from adapters.simulators import papers
+from adapters.simulators import open_soap, papers
 from adapters.simulators.holdings import Holdings, Interface, Row, interface
+from adapters.simulators.open_soap import soap_face
 from adapters.transports.file_drop import FileDrop, watch, write_file
 from adapters.transports.framed_tcp import FramedServer
 from adapters.transports.rest import HttpSite, RestClient, authorised, bearer, json_object, json_reply
 from bus.core.errors import AdapterError
 from schemas.model import Edition, Operation
 
-FOLDERS: Final = ("out", "in", "shokai", "kaito", "irai", "toi", "toi_kai")
+FOLDERS: Final = ("out", "in", "shokai", "kaito", "irai")
 POLL_S: Final = 0.05
 ANSWER_S: Final = 60.0
 CODE_BYTES: Final = 4
@@ -88,6 +90,19 @@ class Estate(ABC):
         """Work until cancelled."""
 
     suffix = "csv"
+
+    async def take_files(self, pattern: str, rows_of: Callable[[Interface, bytes], list[dict[str, str]]]) -> None:
+        """Take the files that come into every unit's folder, each once."""
+        drops = {unit: FileDrop(self.folder / unit / "in", (pattern,)) for unit in self.units}
+        while True:
+            worked = 0
+            for unit, drop in drops.items():
+                for path in await asyncio.to_thread(drop.complete):
+                    face = self.face(path.stem.rpartition("_")[0])
+                    self.holdings.receive_file(unit, path.name, face, rows_of(face, drop.read(path)))
+                    drop.finish(path)
+                    worked += 1
+            await asyncio.sleep(0 if worked else POLL_S)
 
     def face(self, name: str) -> Interface:
         """The interface of ``<unit>.<record>``."""
@@ -155,16 +170,7 @@ class HostEstate(Estate):
 
     async def run(self) -> None:
         """Take files as they come."""
-        drops = {unit: FileDrop(self.folder / unit / "in", ("*.DAT",)) for unit in self.units}
-        while True:
-            worked = 0
-            for unit, drop in drops.items():
-                for path in await asyncio.to_thread(drop.complete):
-                    face = self.face(path.stem.rpartition("_")[0])
-                    self.holdings.receive_file(unit, path.name, face, self._rows(face, drop.read(path)))
-                    drop.finish(path)
-                    worked += 1
-            await asyncio.sleep(0 if worked else POLL_S)
+        await self.take_files("*.DAT", self._rows)
 
     def _rows(self, face: Interface, data: bytes) -> list[dict[str, str]]:
         step = papers.size(face.columns) + 2
@@ -209,61 +215,48 @@ class HostEstate(Estate):
 
 @dataclass(slots=True)
 class OpenEstate(Estate):
-    """Vendor C: CSV in CP932 for everything, questions and answers too."""
+    """Vendor C: CSV in CP932 for notices and extracts, its own SOAP service for questions, both ways."""
+
+    adapters: Mapping[str, str] = field(default_factory=dict)
+    adapter_token: str = field(default="", repr=False)
 
     vendor = "c"
+
+    def faces(self) -> list[web.RouteDef]:
+        """The SOAP services."""
+        services = {unit: soap_face(self.edition.units[unit], self.face, self.answer_to) for unit in self.units}
+        return [
+            web.route(method, f"/soap/{unit}", service.handle)
+            for unit, service in services.items()
+            if service is not None
+            for method in ("GET", "POST")
+        ]
 
     def paper(self, face: Interface, rows: list[Row]) -> bytes:
         """CSV in CP932."""
         return papers.table(face.columns, rows, papers.ENCODING)
 
     async def run(self) -> None:
-        """Take files and questions as they come."""
-        drops = [
-            (unit, name, FileDrop(self.folder / unit / name, ("*.csv",)))
-            for unit in self.units
-            for name in ("in", "toi")
-        ]
-        while True:
-            worked = 0
-            for unit, name, drop in drops:
-                for path in await asyncio.to_thread(drop.complete):
-                    rows = papers.from_table(drop.read(path), papers.ENCODING)
-                    if name == "in":
-                        face = self.face(path.stem.rpartition("_")[0])
-                        self.holdings.receive_file(unit, path.name, face, rows)
-                    else:
-                        await asyncio.to_thread(self._answer, unit, path.name, rows)
-                    drop.finish(path)
-                    worked += 1
-            await asyncio.sleep(0 if worked else POLL_S)
-
-    def _answer(self, unit: str, name: str, questions: list[dict[str, str]]) -> None:
-        operation = self.operation(name.removeprefix("TOI_").rpartition("_")[0])
-        told = self.face(f"{operation.unit}.{operation.record}")
-        lines: list[Row] = []
-        for question in questions:
-            number = question[papers.NUMBER]
-            rows = self.answer_to(operation, question)
-            lines += [{papers.NUMBER: number, papers.RESULT: FOUND, **row} for row in rows]
-            lines += [] if rows else [{papers.NUMBER: number, papers.RESULT: "01"}]
-        data = papers.table(told.columns, lines, papers.ENCODING, papers.MARKS)
-        write_file(self.folder / unit / "toi_kai", name.replace("TOI_", "KAI_"), data)
+        """Take files as they come."""
+        await self.take_files("*.csv", lambda face, data: papers.from_table(data, papers.ENCODING))
 
     async def ask(self, unit: str, operation: Operation, questions: list[Row]) -> list[dict[str, Any]]:
-        """By a file, answered by a file."""
+        """By a call of the adapter's SOAP face."""
         asked = self.face(f"{operation.unit}.{operation.request_record}")
-        rest = f"{operation.key}_{next(self._numbers):06d}.csv"
-        lines = [{papers.NUMBER: f"{number:08d}", **row} for number, row in enumerate(questions, 1)]
-        data = papers.table(asked.columns, lines, papers.ENCODING, (papers.NUMBER,))
-        await asyncio.to_thread(write_file, self.folder / unit / "shokai", f"SHOKAI_{rest}", data)
-        answer = await come(FileDrop(self.folder / unit / "kaito", (f"KAITO_{rest}",)))
-        answers: list[dict[str, Any]] = [{"result": "", "rows": []} for _ in questions]
-        for row in papers.from_table(answer, papers.ENCODING):
-            one = answers[int(row.pop(papers.NUMBER)) - 1]
-            one["result"], one["code"] = row.pop(papers.RESULT), row.pop(papers.CODE)
-            if one["result"] == FOUND:
-                one["rows"].append(row)
+        told = self.face(f"{operation.unit}.{operation.record}")
+        headers = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{operation.name}"'}
+        client = RestClient(self.adapters[unit], bearer(self.adapter_token), deadline_s=ANSWER_S)
+        answers: list[dict[str, Any]] = []
+        try:
+            for row in questions:
+                body = open_soap.envelope_of(operation, asked, row)
+                try:
+                    reply = await client.request("POST", "/madoguchi", body, headers)
+                    answers.append(open_soap.answer_of(operation, told.columns, reply.body))
+                except AdapterError as error:
+                    answers.append({"result": "90", "code": error.code, "rows": []})
+        finally:
+            await client.close()
         return answers
 
 

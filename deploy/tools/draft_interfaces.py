@@ -20,8 +20,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from adapters.population.records import atenabango, synthetic  # noqa: E402 - the path is set above
-from adapters.simulators import dialects, papers  # noqa: E402 - the same
+from adapters.simulators import dialects, open_soap, papers  # noqa: E402 - the same
 from adapters.simulators.dialects import Column  # noqa: E402 - the same
+from adapters.simulators.holdings import interface  # noqa: E402 - the same
 from adapters.suite.golden import write_records  # noqa: E402 - the same
 from schemas.catalog import load_edition  # noqa: E402 - the same
 from schemas.model import Edition, Operation, RecordType, Unit  # noqa: E402 - the same
@@ -168,7 +169,7 @@ class Draft:
         )
 
     def exchange(self, unit: Unit, operation: Operation) -> None:
-        """The inquiry file and answer file of vendors A and C: a running number, and with the answer its result."""
+        """Vendor A's inquiry file and answer file: a running number, and with the answer its result."""
         number = (ECHO, ECHO_BYTES, "照会ファイルの中の番号。回答に書き戻す")
         result = [(RESULT, RESULT_BYTES, "00 該当あり 01 該当なし 90 誤り"), (CODE, CODE_BYTES, "誤りのコード")]
         for record, suffix, extra in (
@@ -178,7 +179,7 @@ class Draft:
             name = f"{unit.key}.{record}.{suffix}"
             columns = dialects.columns(self.vendor, unit, unit.records[record])
             written(self.folder / "items" / f"{name}.csv", self._table(columns, extra))
-            head = self.layout(unit, unit.records[record], name, columns, "fixed" if self.vendor == "a" else "csv")
+            head = self.layout(unit, unit.records[record], name, columns, "fixed")
             head = head.replace(f"items/{unit.key}.{record}.csv", f"items/{name}.csv")
             size = papers.size(columns)
             head = head.replace(f"record_bytes = {size}", f"record_bytes = {size + sum(one[1] for one in extra)}")
@@ -188,6 +189,28 @@ class Draft:
                 self.folder / "mapping" / f"{name}.toml",
                 mapping.replace(f"items/{unit.key}.{record}.csv", f"items/{name}.csv"),
             )
+
+    def service(self, unit: Unit) -> None:
+        """Vendor C's SOAP service of a unit: its WSDL, and the records of questions and answers as XML."""
+        operations = open_soap.questions(unit)
+        if not operations:
+            return
+        face = open_soap.soap_face(unit, lambda name: interface("c", self.edition, name), lambda *_: [])
+        assert face is not None
+        written(self.folder / "wsdl" / f"{unit.key}.wsdl", face.wsdl(f"http://127.0.0.1/soap/{unit.key}"))
+        for operation in operations:
+            for record, suffix, element in (
+                (operation.request_record, "joken", open_soap.QUESTION),
+                (operation.record, "meisai", open_soap.ROWS),
+            ):
+                name = f"{unit.key}.{record}.{suffix}"
+                head = (
+                    f'# C社 {unit.name_ja}: {record}（独自 SOAP の {element}）\n[layout]\nid = "c.{name}"\n'
+                    f'table = "items/{unit.key}.{record}.csv"\nkind = "xml"\nform = "object"\nelement = "{element}"\n'
+                    f'namespace = "{open_soap.namespace_of(unit.key)}"\nabsent = "omit"\n'
+                )
+                written(self.folder / "layout" / f"{name}.toml", head)
+                written(self.folder / "mapping" / f"{name}.toml", self.mapping(unit, unit.records[record], name))
 
     def _truth(self, unit: Unit, record: RecordType) -> list[dict[str, str]]:
         names = {item.name for item in record.items}
@@ -379,25 +402,24 @@ def cloud_flows(edition: Edition, unit: Unit, operation: Operation, *, own: bool
 
 
 def open_flows(edition: Edition, unit: Unit, operation: Operation, *, own: bool) -> list[str]:
-    """Vendor C: CSV files, questions and answers too."""
+    """Vendor C: its own SOAP service for questions, both ways by the same WSDL; CSV files for what it sends."""
     key, record, request = names(operation)
     purpose = operation.purposes[0] if own else edition.purposes_for(operation, unit.key)[0]
-    pairs = {**pair_of(f"{request}.shokai", "request_"), **pair_of(f"{record}.kaito", "reply_")}
+    pairs = {**pair_of(f"{request}.joken", "request_"), **pair_of(f"{record}.meisai", "reply_")}
+    service = {"wsdl": f"../interfaces/wsdl/{operation.unit}.wsdl", "soap_operation": operation.name}
+    places = {"record_at": open_soap.QUESTION, "items_at": open_soap.ROWS, "result_at": open_soap.RESULT}
     if operation.pattern in {"inquiry", "late"} and own:
         return [
             flow(
-                id=f"kaito-{key}", kind="bus-to-file-exchange", operation=key, folder="toi",
-                file_name=f"TOI_{key}_{{batch:010d}}.csv", reply_folder="toi_kai",
-                reply_pattern=f"KAI_{key}_*.csv", end_mark=".END", number_field=ECHO, result_field=RESULT,
-                batch_s=0.1, **pairs,
+                id=f"kaito-{key}", kind="bus-to-soap-query", operation=key, address="soap", path=f"/soap/{unit.key}",
+                **service, **places, result_ok=[open_soap.FOUND], result_none=[open_soap.NONE], **pairs,
             )
         ]  # fmt: skip
     if operation.pattern in {"inquiry", "late"}:
         return [
             flow(
-                id=f"shokai-{key}", kind="request-file-to-bus", operation=key, purpose=purpose, folder="shokai",
-                pattern=f"SHOKAI_{key}_*.csv", end_mark=".END", reply_folder="kaito", reply_name="KAITO_{rest}",
-                **pairs, echo=[ECHO], result_field=RESULT, code_field=CODE,
+                id=f"shokai-{key}", kind="soap-query-to-bus", operation=key, purpose=purpose, path="/madoguchi",
+                auth="face_token", **service, **places, **pairs,
             )
         ]  # fmt: skip
     return sending(operation, purpose, pair_of(f"{record}.csv"), "csv")
@@ -428,10 +450,12 @@ def main() -> None:
     for key in arguments.unit or edition.units:
         for record in carried(edition.units[key]).values():
             draft.record(edition.units[key], record)
-            if arguments.vendor in {"a", "c"}:
+            if arguments.vendor == "a":
                 for operation in edition.units[key].operations.values():
                     if operation.pattern in {"inquiry", "late"}:
                         draft.exchange(edition.units[key], operation)
+        if arguments.vendor == "c":
+            draft.service(edition.units[key])
     for key in arguments.unit or edition.units:
         folder = VENDORS / arguments.vendor / key
         if not folder.exists():

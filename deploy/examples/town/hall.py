@@ -80,10 +80,11 @@ class Hall:
         arguments += ["--units", ",".join(units), "--port", str(self.ports.panels[vendor]), "--json"]
         if vendor == "a":
             arguments += ["--tcp-port", str(self.ports.tcp)]
-        if vendor == "b":
+        if vendor in {"b", "c"}:
             places = ",".join(f"{unit}=http://127.0.0.1:{self.ports.adapters[unit]}" for unit in units)
-            arguments += ["--token-file", str(self.site / "secrets/rest.token"), "--adapters", places]
-            arguments += ["--adapter-token-file", str(self.site / "secrets/face.token")]
+            arguments += ["--adapters", places, "--adapter-token-file", str(self.site / "secrets/face.token")]
+        if vendor == "b":
+            arguments += ["--token-file", str(self.site / "secrets/rest.token")]
         return arguments
 
     def _start(self, name: str, arguments: list[str]) -> None:

@@ -145,7 +145,7 @@ def _endpoints(edition: Edition, who: Mapping[str, str], all_links: list[Link]) 
 
 def _adapter(unit: str, vendor: str, ports: Ports) -> str:
     place = f"sim/{vendor}/{unit}"
-    settings = {name: f"{place}/{name}" for name in ("out", "in", "shokai", "kaito", "irai", "toi", "toi_kai")}
+    settings = {name: f"{place}/{name}" for name in ("out", "in", "shokai", "kaito", "irai")}
     if vendor == "a":
         settings["tcp"] = f"127.0.0.1:{ports.tcp}"
     if vendor == "b":
@@ -154,6 +154,8 @@ def _adapter(unit: str, vendor: str, ports: Ports) -> str:
             "rest_token": "secrets/rest.token",
             "face_token": "secrets/face.token",
         }
+    if vendor == "c":
+        settings |= {"soap": f"http://127.0.0.1:{ports.panels['c']}", "face_token": "secrets/face.token"}
     lines = "\n".join(f'{name} = "{value}"' for name, value in settings.items())
     return (
         f'[[adapter]]\nid = "{vendor}-{unit}"\nvendor = "{vendor}"\nunit = "{unit}"\nmunicipality = "{MUNICIPALITY}"\n'

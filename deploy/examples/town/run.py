@@ -53,7 +53,7 @@ def summary(
         "units": len(edition.units),
         "flows": len(flows - missing),
         "vendors": len({vendor for who, _, _ in outcomes for vendor in who.values()}),
-        "messages": counts.total(),
+        "messages": counts["accepted_messages"] + counts["rejected_messages"],
         "records": sum(outcome.records for _, outcome, _ in outcomes),
         "values": sum(outcome.values for _, outcome, _ in outcomes),
         "lost": sum(outcome.lost for _, outcome, _ in outcomes),
