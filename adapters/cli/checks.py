@@ -7,10 +7,10 @@ from adapters.host.agreed import agreed_repertoire
 from adapters.host.definition import Definition, definition_folder, load_definition
 from adapters.sdk.problems import Problems
 from adapters.suite.subject import load_subject
+from bus.core.config.editions import edition_for
 from bus.core.errors import ConfigurationError
 from bus.core.settings import AdapterSpec, Site
 from bus.core.types import Finding
-from schemas.catalog import CatalogError, load_edition
 
 OTHERS = 0o077
 
@@ -18,9 +18,10 @@ OTHERS = 0o077
 def check_site(site: Site) -> tuple[Finding, ...]:
     """Every problem of every adapter of the site, each definition read once."""
     try:
-        edition = load_edition(site.edition, site.standard_folder, site.mounts)
-    except CatalogError as error:
-        return tuple(Finding("CB7003", path=problem) for problem in error.problems)
+        editions = {one.edition: edition_for(site, one.edition) for one in site.endpoints}
+        home = editions.get(site.edition) or edition_for(site, site.edition)
+    except ConfigurationError as error:
+        return error.findings
     problems = Problems()
     seen: set[object] = set()
     for spec in site.adapters:
@@ -28,6 +29,8 @@ def check_site(site: Site) -> tuple[Finding, ...]:
         if not (folder / "adapter.toml").is_file():
             problems.add("adapters.toml", f"{spec.id}.vendor", expected="a definition folder", got=str(folder.name))
             continue
+        endpoint = site.endpoint(spec.municipality, spec.endpoint)
+        edition = home if endpoint is None else editions[endpoint.edition]
         definition = load_definition(folder, edition, problems, spec)
         if definition is not None and any(endpoint.secret for endpoint in site.endpoints):
             _check_credentials(site, spec, definition, problems)

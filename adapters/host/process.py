@@ -54,12 +54,12 @@ from adapters.transports.rest import HttpSite
 from bus.core import log
 from bus.core.clock import SystemClock
 from bus.core.config import load_site
+from bus.core.config.editions import edition_for
 from bus.core.errors import AdapterError, ConfigurationError, EnvironmentFault
 from bus.core.ids import SystemIds
 from bus.core.settings import AdapterSpec, Site
 from bus.core.types import Endpoint, Finding
 from bus.wire.contract import contracts
-from schemas.catalog import load_edition
 from schemas.model import Edition
 
 FLOWS: Mapping[str, Callable[[FlowSpec, Environment, Composer], Flow]] = MappingProxyType(
@@ -291,7 +291,8 @@ def load(site_folder: Path, adapter_id: str) -> Host:
     """Build the host of an adapter; ConfigurationError with everything that is wrong."""
     site = load_site(site_folder)
     spec = find_adapter(site, adapter_id)
-    host = Host(site, spec, load_edition(site.edition, site.standard_folder, site.mounts))
+    endpoint = site.endpoint(spec.municipality, spec.endpoint)
+    host = Host(site, spec, edition_for(site, site.edition if endpoint is None else endpoint.edition))
     host.build()
     return host
 

@@ -60,7 +60,7 @@ class InquiryDesk:
     def route(self, caller: Endpoint, operation: str, purpose: str) -> RouteAnswer:
         """What the tables say; CB1013 for an operation that does not exist."""
         tables = self._tables()
-        if operation not in tables.operations:
+        if operation not in tables.home.operations:
             return RouteAnswer(allowed=False, code="CB1013")
         found = explain_tables(self._site(), tables, caller, operation, purpose)
         targets = tuple(target.endpoint for target in found.targets) if found.allowed else ()

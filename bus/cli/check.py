@@ -12,6 +12,7 @@ from bus.cli.output import ExitCode, Output, finding_text, print_problem
 from bus.cli.security import site_findings
 from bus.core.clock import SystemClock
 from bus.core.config import load_site
+from bus.core.config.pins import ending
 from bus.core.errors import ChiikibusError, ConfigurationError
 from bus.core.settings import Site
 from bus.core.types import Finding
@@ -60,6 +61,7 @@ def check(site: SiteOption, json: JsonOption = False, secrets: bool = True) -> i
         findings, warnings = site_findings(loaded)
         problems, soon = _tls(loaded)
         findings, warnings = findings + problems, warnings + soon
+        warnings += ending(loaded, SystemClock().now())
         findings += contributed_findings(loaded)
     except ConfigurationError as error:
         if error.code != "CB7001":

@@ -201,7 +201,10 @@ class GuardSettings:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Everything a site folder says; ``outgoing`` is how it calls https addresses (``[delivery.tls]``)."""
+    """Everything a site folder says; ``outgoing`` is how it calls https addresses (``[delivery.tls]``).
+
+    ``editions`` holds the folders of editions beside the site's own that do not come with the program.
+    """
 
     folder: Path
     name_ja: str
@@ -225,6 +228,7 @@ class Site:
     attachments: AttachmentSettings = AttachmentSettings()
     security: SecuritySettings | None = None
     outgoing: TlsClient | None = None
+    editions: dict[str, Path] = field(default_factory=dict)
 
     def endpoint(self, municipality: str, endpoint_id: str) -> Endpoint | None:
         """The endpoint of that municipality and id, or ``None``."""

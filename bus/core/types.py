@@ -113,6 +113,7 @@ class Endpoint:
     (empty for a system that only calls). ``secret`` authenticates both directions (HTTP Basic: the endpoint
     as ``<id>``, the bus as ``chiikibus``); it never appears in a repr. ``security`` is ``None`` where nothing is asked
     of messages beyond that credential.
+    ``edition`` is the one it speaks, ``edition_until`` the last day of that (empty: no end).
     ``reliable`` endpoints get queued deliveries in a sequence; from ``reliable_required`` ones nothing else is taken.
     ``repertoire`` is the set of characters that all it sends has to be of, ``None`` where nothing is agreed.
     ``caller`` says how it proves who it is, ``tls`` how an ``https`` address is called; ``dial`` names address and TLS
@@ -125,6 +126,7 @@ class Endpoint:
     name_ja: str = ""
     address: str = ""
     edition: str = "1.0"
+    edition_until: str = ""
     purpose: str = NO_PURPOSE
     adapter: str = ""
     paused: bool = False

@@ -15,6 +15,7 @@ from bus.pipeline.at_once import settle
 from bus.pipeline.attachments import unchanged
 from bus.pipeline.deliver import outgoing_headers, protocol_headers
 from bus.pipeline.disclosure import outgoing_body
+from bus.pipeline.editions import action_of
 from bus.pipeline.house import House
 from bus.pipeline.late import LATE
 from bus.pipeline.security import inspect_reply, protected
@@ -42,16 +43,17 @@ class HouseOutgoing:
         body, reduced = outgoing_body(house.tables, consignment, raw, media_type)
         if body is not raw:
             media_type = XML
+        action = action_of(house.tables, consignment)
         if blocks:
-            body = in_sequence(body, consignment, endpoint, consignment.soap_action, blocks)
+            body = in_sequence(body, consignment, endpoint, action, blocks)
         if endpoint.security is not None:
             plain = body
             body = protected(house, endpoint, plain, media_type)
             media_type = media_type if body is plain else XML
         if is_multipart(consignment.content_type):
             unchanged(body, consignment.raw)
-        headers = outgoing_headers(consignment, endpoint, rewritten=media_type is not consignment.content_type)
-        return body, headers, reduced
+        rewritten = media_type is not consignment.content_type
+        return body, outgoing_headers(consignment, endpoint, rewritten=rewritten, action=action), reduced
 
     def protocol(self, endpoint: Endpoint, raw: bytes, action: str) -> tuple[bytes, Sequence[tuple[str, str]]]:
         """A message of the bus itself, signed where the endpoint's policy says so, with its HTTP headers."""
@@ -68,8 +70,9 @@ class HouseOutgoing:
     async def judge(self, consignment: Consignment, reply: HttpReply) -> Verdict:
         """By the operation's contract: a receipt, the answer itself, a fault to retry, or a reason to park."""
         house = self._house()
-        operation = house.tables.operations.get(consignment.operation.removesuffix(ANSWER_SUFFIX))
         target = house.tables.endpoints.get((consignment.municipality, consignment.target))
+        known = house.tables.standard(target).operations
+        operation = known.get(consignment.operation.removesuffix(ANSWER_SUFFIX))
         if target is not None and target.security is not None and reply.status not in REFUSED:
             late = operation is not None and operation.pattern == LATE and reply.status == 202 and not reply.body
             try:

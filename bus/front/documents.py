@@ -22,7 +22,10 @@ _HOST: Final = re.compile(r"[A-Za-z0-9.\-]+(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](?
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """The files of every unit. ``related`` is keyed by the path relative to the unit's WSDL, as its imports say."""
+    """The files of every unit, by ``<edition>/<unit>``; ``paths`` says which stand at an address.
+
+    ``related`` is keyed by the path relative to the unit's WSDL, as its imports say.
+    """
 
     wsdl: Mapping[str, bytes]
     related: Mapping[str, Mapping[str, bytes]]
@@ -54,12 +57,15 @@ class Documents:
 
 
 def load_documents(tables: Tables) -> Documents:
-    """Read the normative files of the edition."""
-    units = tables.edition.units
+    """Read the normative files of the editions in use."""
+    standards = (tables.home, *tables.others.values())
+    units = {f"{one.edition.version}/{unit.key}": unit for one in standards for unit in one.edition.units.values()}
     return Documents(
         wsdl={key: unit.wsdl.read_bytes() for key, unit in units.items()},
         related={key: _related(unit) for key, unit in units.items()},
-        paths={path: door.unit for path, door in tables.doors.items()},
+        paths={
+            path: f"{tables.standard(door.endpoint).edition.version}/{door.unit}" for path, door in tables.doors.items()
+        },
     )
 
 

@@ -9,13 +9,14 @@ from typing import Final
 
 from lxml import etree
 
-from bus.core.errors import ChiikibusError, DeliveryError, error_entry
+from bus.core.errors import ChiikibusError, DeliveryError, WireError, error_entry
 from bus.core.ports import Consignment, HttpReply
 from bus.core.states import State
 from bus.core.types import Exchange, Finding, Package
 from bus.core.values import value
 from bus.pipeline import attachments
 from bus.pipeline.disclosure import reduced, seen_by_caller
+from bus.pipeline.editions import change_between
 from bus.pipeline.guard import IN_ANSWER
 from bus.pipeline.house import House
 from bus.pipeline.late import LATE, has_answer
@@ -64,7 +65,7 @@ async def judge(house: House, exchange: Exchange, reply: HttpReply) -> Answer:
         reply = inspect_reply(house, target, reply, exchange.message.id)
         inspected = house.tables.gates[target.key].policy.signed
     read = await _read(reply, exchange, inspected=inspected)
-    guard = house.tables.guards.get(operation.key)
+    guard = house.tables.standard(exchange.targets[0]).guards.get(operation.key)
     if guard is not None:
         guard.inspect(reply.body, read.body, reply.package, IN_ANSWER)
     if reply.package is not None:
@@ -76,9 +77,11 @@ async def judge(house: House, exchange: Exchange, reply: HttpReply) -> Answer:
         raise _bad("HTTP status", "200", f"{reply.status}")
     if exchange.opaque:
         return Answer(State.REPLIED, 200, reply.content_type, reply.body, "", reply.package)
-    if read.body.tag != operation.output:
-        raise _bad("Body", operation.output, str(read.body.tag)[:128])
-    contract = house.tables.contracts[operation.unit]
+    own, other = house.tables.standard(exchange.sender), house.tables.standard(target)
+    wanted = operation if own is other else other.operations[operation.key]
+    if read.body.tag != wanted.output:
+        raise _bad("Body", wanted.output, str(read.body.tag)[:128])
+    contract = other.contracts[operation.unit]
     inspect = contract.validate if target.repertoire is None else partial(both, contract, target.repertoire)
     if len(reply.body) < LARGE:
         findings = inspect(read.body)
@@ -90,11 +93,19 @@ async def judge(house: House, exchange: Exchange, reply: HttpReply) -> Answer:
 
 
 def _as_seen(house: House, exchange: Exchange, reply: HttpReply, read: envelope.Envelope) -> Answer:
-    """The answer without what its caller may not see. Errors: CB2052."""
-    veil = seen_by_caller(house.tables, exchange)
-    if veil is None or reply.package is not None:
+    """The answer without what its caller may not see, in the caller's edition. Errors: CB2052, CB1017."""
+    operation = exchange.operation
+    assert operation is not None
+    tables, target = house.tables, exchange.targets[0]
+    change = change_between(tables, operation.key, target, exchange.sender)
+    after = seen_by_caller(tables, exchange)
+    veil = after if change is None else seen_by_caller(tables, exchange, change.old.views)
+    if (veil is None and change is None) or reply.package is not None:
         return Answer(State.REPLIED, 200, reply.content_type, reply.body, "", reply.package)
-    body, record = reduced(read.body, veil, reply.body, exchange.sender)
+    try:
+        body, record = reduced(read.body, veil, reply.body, exchange.sender, change, after)
+    except WireError as error:
+        raise DeliveryError("CB1017", error.findings) from None
     if record is not None:
         exchange.reduced += (record,)
     return Answer(State.REPLIED, 200, reply.content_type if body is reply.body else XML, body)

@@ -56,10 +56,11 @@ async def settle(house: House, consignment: Consignment, operation: Operation, r
             exchange.body = read.body
             late.authorise(house, exchange)
             attachments.admit(house, exchange)
-        guard = house.tables.guards.get(operation.key)
+        guard = house.tables.standard(provider).guards.get(operation.key)
         if guard is not None:
             guard.inspect(reply.body, read.body, package, IN_ANSWER)
-        findings = () if read.is_fault else house.tables.contracts[operation.unit].validate(read.body)
+        contract = house.tables.standard(provider).contracts[operation.unit]
+        findings = () if read.is_fault else contract.validate(read.body)
         if findings:
             return State.PARKED, "CB1017", findings, None
         late.authorise(house, exchange)

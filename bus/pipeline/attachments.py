@@ -29,7 +29,7 @@ def admit(house: House, exchange: Exchange) -> None:
     if exchange.reliable is not None:
         # Its blocks are for the bus and would be taken out, which the bytes of a segment do not let.
         raise WireError("CB1050", [Finding("CB1050", path="wsrm:Sequence", expected="no attachments in a sequence")])
-    places = house.tables.contracts[operation.unit].places
+    places = house.tables.standard(exchange.sender).contracts[operation.unit].places
     follow(exchange.body, exchange.request.package, places, judged=not unread(house, exchange))
 
 
@@ -42,7 +42,8 @@ def admit_reply(house: House, exchange: Exchange, reply: HttpReply, payload: etr
         finding = Finding("CB1050", path="routes.toml", expected=f"attachments = true for {operation.key}")
         raise WireError("CB1050", [finding])
     _nothing_withheld(house, exchange)
-    follow(payload, package, house.tables.contracts[operation.unit].places, judged=not exchange.opaque)
+    places = house.tables.standard(exchange.sender).contracts[operation.unit].places
+    follow(payload, package, places, judged=not exchange.opaque)
 
 
 def unread(house: House, exchange: Exchange) -> bool:

@@ -10,6 +10,7 @@ from bus.core.ports import Consignment, HttpReply
 from bus.core.types import Endpoint, Exchange, Finding
 from bus.pipeline.attachments import unchanged
 from bus.pipeline.disclosure import outgoing_body
+from bus.pipeline.editions import action_of
 from bus.pipeline.house import House
 from bus.pipeline.security import protected
 from bus.wire.http import XML
@@ -53,7 +54,8 @@ async def call(house: House, exchange: Exchange) -> HttpReply:
             exchange.reduced += (reduced,)
     if target.security is not None:
         body = protected(house, target, body, media_type if body is raw else XML)
-    headers = outgoing_headers(consignment, target, rewritten=body is not message.raw)
+    action = action_of(house.tables, consignment)
+    headers = outgoing_headers(consignment, target, rewritten=body is not message.raw, action=action)
     left = consignment.expires_at - house.clock.now()
     if left <= 0:
         raise DeliveryError("CB5002")
@@ -63,14 +65,17 @@ async def call(house: House, exchange: Exchange) -> HttpReply:
     return await house.sender.post(target, body, headers, left)
 
 
-def outgoing_headers(consignment: Consignment, endpoint: Endpoint, *, rewritten: bool = False) -> Headers:
+def outgoing_headers(
+    consignment: Consignment, endpoint: Endpoint, *, rewritten: bool = False, action: str = ""
+) -> Headers:
     """All HTTP headers of an outgoing message but Host and Content-Length: content, credential, what receivers need.
 
-    ``rewritten`` says that ``outgoing_body`` wrote the message anew, which is always UTF-8.
+    ``rewritten`` says that ``outgoing_body`` wrote the message anew, which is always UTF-8; ``action`` is the one of
+    the target's edition where that is another.
     """
     return [
         ("Content-Type", XML if rewritten else consignment.content_type),
-        ("SOAPAction", f'"{consignment.soap_action}"'),
+        ("SOAPAction", f'"{action or consignment.soap_action}"'),
         ("Authorization", _authorization(endpoint.secret)),
         ("Chiikibus-Message-Id", consignment.message_id),
         ("Chiikibus-Exchange-Id", consignment.exchange_id),

@@ -1,4 +1,5 @@
-"""The disclosure rules: what its receiver may not see is taken out of a message; only then is it written anew.
+"""The disclosure rules: what its receiver may not see is taken out of a message; only then, or in another edition for
+its receiver, is it written anew.
 
 The receiver learns from a header block (``bus.wire.withheld``) which items it does not get and for what class of
 reason. What is said there depends on the tables and on the flags that the receiver gets anyway, never on a value.
@@ -15,8 +16,9 @@ from lxml import etree
 from bus.core.errors import RightsError, WireError
 from bus.core.ports import Consignment
 from bus.core.types import Endpoint, Exchange, Finding, Reduced, Route
+from bus.pipeline.editions import Change, change_of
 from bus.pipeline.tables import ANSWER_SUFFIX, Tables
-from bus.pipeline.veil import HOGO, KAIJI, KENGEN, Veil
+from bus.pipeline.veil import HOGO, KAIJI, KENGEN, Veil, Views
 from bus.wire import envelope, safe_xml
 from bus.wire.attachments.media import is_multipart
 from bus.wire.envelope import own_security, without_security
@@ -24,6 +26,7 @@ from bus.wire.withheld import announce
 
 WITHHELD: Final = "CB2050"
 SIGNED: Final = "CB2052"
+NOTHING: Final[frozenset[str]] = frozenset()
 
 Withheld = dict[str, frozenset[str]]
 """Item names by the class of the reason."""
@@ -32,30 +35,33 @@ Withheld = dict[str, frozenset[str]]
 def outgoing_body(
     tables: Tables, consignment: Consignment, raw: bytes, media_type: str = ""
 ) -> tuple[bytes, Finding | None]:
-    """The bytes for the consignment's target, ``raw`` itself unless an item is withheld, and then what was done.
+    """The bytes for the consignment's target, ``raw`` itself unless an item is withheld, and then what was done; for a
+    target of another edition the message in that.
 
     ``media_type`` is that of ``raw`` where it is no longer the received one.
     Errors: WireError when ``raw`` cannot be read, which cannot be since it was accepted; CB1050 for a message with
     attachments, from which nothing can be withheld; CB2002 when the target has no right any more; CB2052 for a signed
-    one whose receiver wants it whole or not at all.
+    one whose receiver wants it whole or not at all; E0001 to E0004 for what the target's edition does not allow.
     """
-    veil = veil_of_delivery(tables, consignment)
-    if veil is None:
+    change = change_of(tables, consignment)
+    target = tables.endpoints.get((consignment.municipality, consignment.target))
+    after = veil_of_delivery(tables, consignment, tables.seen_by(target))
+    veil = after if change is None else veil_of_delivery(tables, consignment, change.old.views)
+    if veil is None and change is None:
         return raw, None
     route = _route(tables, consignment)
     if is_multipart(consignment.content_type) or (route is not None and route.opaque):
-        if may_go_unread(veil, route):
+        if change is None and may_go_unread(veil, route):
             return raw, None
         # The rights have changed since it was accepted: what cannot be looked into is not sent.
         raise WireError("CB1050", [Finding("CB1050", path="rights.toml withhold", expected="none")])
     read = envelope.read(safe_xml.parse(raw, media_type or consignment.content_type))
     if read.is_fault:
         return raw, None
-    target = tables.endpoints.get((consignment.municipality, consignment.target))
-    return reduced(read.body, veil, raw, target)
+    return reduced(read.body, veil, raw, target, change, after)
 
 
-def veil_of_delivery(tables: Tables, consignment: Consignment) -> Veil | None:
+def veil_of_delivery(tables: Tables, consignment: Consignment, seen: Views) -> Veil | None:
     """The veil before a target: for an answer that of the purpose it was asked for, else that of the endpoint.
 
     Errors: CB2002 when the target lost its right while the message waited.
@@ -65,19 +71,21 @@ def veil_of_delivery(tables: Tables, consignment: Consignment) -> Veil | None:
     if operation.endswith(ANSWER_SUFFIX):
         operation = operation.removesuffix(ANSWER_SUFFIX)
         if (key, operation, consignment.purpose) in tables.rights:
-            return tables.views.answers.get((key, operation, consignment.purpose))
-    veil = tables.views.deliveries.get((key, operation))
+            return seen.answers.get((key, operation, consignment.purpose))
+    veil = seen.deliveries.get((key, operation))
     if veil is None and (key, operation) not in tables.known_rights and _foreign(tables, consignment, operation):
         raise RightsError("CB2002", [Finding("CB2002", path="rights.toml", expected=f"{key} {operation}")])
     return veil
 
 
-def seen_by_caller(tables: Tables, exchange: Exchange) -> Veil | None:
-    """The veil before who asked."""
+def seen_by_caller(tables: Tables, exchange: Exchange, seen: Views | None = None) -> Veil | None:
+    """The veil before who asked, by the tags of the caller's own edition or those of ``seen``."""
     right = exchange.right
     if right is None:
         return None
-    return tables.views.answers.get((f"{right.municipality}/{right.endpoint}", right.operation, exchange.purpose))
+    if seen is None:
+        seen = tables.seen_by(tables.endpoints.get((right.municipality, right.endpoint)))
+    return seen.answers.get((f"{right.municipality}/{right.endpoint}", right.operation, exchange.purpose))
 
 
 def may_go_unread(veil: Veil | None, route: Route | None) -> bool:
@@ -90,23 +98,39 @@ def may_go_unread(veil: Veil | None, route: Route | None) -> bool:
 def _foreign(tables: Tables, consignment: Consignment, operation: str) -> bool:
     """Whether the target is a known endpoint outside the providing unit."""
     target = tables.endpoints.get((consignment.municipality, consignment.target))
-    known = tables.operations.get(operation)
+    known = tables.home.operations.get(operation)
     return target is not None and known is not None and target.unit != known.provider
 
 
-def reduced(payload: etree._Element, veil: Veil, raw: bytes, receiver: Endpoint | None) -> tuple[bytes, Finding | None]:
+def reduced(
+    payload: etree._Element,
+    veil: Veil | None,
+    raw: bytes,
+    receiver: Endpoint | None,
+    change: Change | None = None,
+    after: Veil | None = None,
+) -> tuple[bytes, Finding | None]:
     """``raw`` where nothing of ``payload`` (its body, parsed) has to go, else the message written anew, and the record
     of that for the journal: both digests and the classes of reason.
 
-    Errors: CB2052.
+    For a receiver of another edition it is written in that: what either edition withholds goes, ``veil`` before the
+    change, so that a flag which the new edition does not know has protected first, and ``after`` behind it.
+    Errors: CB2052; those of ``Change``.
     """
-    taken = withhold(payload, veil)
-    if not taken:
+    taken = withhold(payload, veil) if veil is not None else {}
+    if not taken and change is None:
         return raw, None
     root = payload.getroottree().getroot()
     if own_security(root) is not None:
         _signature(receiver)
         without_security(root)
+    if change is not None:
+        payload = change.apply(payload)
+        more = withhold(payload, after) if after is not None else {}
+        taken = {why: taken.get(why, NOTHING) | more.get(why, NOTHING) for why in (*taken, *more)}
+        change.check(payload)
+    if not taken:
+        return envelope.serialise(payload), None
     announce(root, taken)
     body = envelope.serialise(payload)
     reasons = " ".join(f"{reason}:{len(names)}" for reason, names in taken.items())

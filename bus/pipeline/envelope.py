@@ -66,7 +66,7 @@ def name_operation(house: House, exchange: Exchange) -> None:
     envelope, message = exchange.envelope, exchange.message
     assert message is not None
     addressing, soap_action = message.addressing, message.soap_action
-    units = house.tables.units[exchange.unit]
+    units = house.tables.standard(exchange.sender).units[exchange.unit]
     tag = envelope.body.tag
     if addressing.relates_to and (envelope.is_fault or tag in units.by_output):
         exchange.relates_to = addressing.relates_to
@@ -131,10 +131,11 @@ def _carried_unread(house: House, exchange: Exchange) -> Operation | None:
         if prepared.serves(exchange.sender)
     ]
     action = exchange.message.soap_action or exchange.message.addressing.action
-    named = tables.units[exchange.unit].by_action.get(action)
+    standard = tables.standard(exchange.sender)
+    named = standard.units[exchange.unit].by_action.get(action)
     if named is not None:
         return named if named.key in routes else None
-    return tables.operations[routes[0]] if len(routes) == 1 else None
+    return standard.operations[routes[0]] if len(routes) == 1 else None
 
 
 def _agree(operation: Operation, exchange: Exchange) -> None:

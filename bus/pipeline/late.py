@@ -51,7 +51,7 @@ def authorise(house: House, exchange: Exchange) -> None:
     message, sender = exchange.message, exchange.sender
     assert message is not None
     known = _request(house, exchange)
-    operation = house.tables.operations.get(known.operation) if known is not None else None
+    operation = house.tables.standard(sender).operations.get(known.operation) if known is not None else None
     if known is None or operation is None or not _waits(known, operation) or operation.unit != exchange.unit:
         expected = "a request that may be answered late"
         raise WireError("CB1011", [Finding("CB1011", path="wsa:RelatesTo", expected=expected)])

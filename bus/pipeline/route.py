@@ -43,7 +43,7 @@ def route(house: House, exchange: Exchange) -> None:
         _check_reply_address(tables, exchange)
     if exchange.opaque or message.package is not None:
         _check_unread(tables, exchange)
-    lanes = tables.lanes[operation.key]
+    lanes = tables.standard(exchange.sender).lanes[operation.key]
     if lanes and not exchange.opaque:
         exchange.ordering_keys = ordering_keys(lanes, exchange.body)
     if message.context.ordering_key:

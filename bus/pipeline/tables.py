@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,11 +11,13 @@ from lxml import etree
 
 from bus.core.basic import basic_header
 from bus.core.channel import Caller, Certificate, Revocation
+from bus.core.config.editions import pinned_editions
 from bus.core.settings import FrontSettings, ReliableSettings, Site
 from bus.core.types import Endpoint, Finding, Right, Route
 from bus.pipeline.guard import Guard, guards
 from bus.pipeline.veil import Views, views
 from bus.wire.attachments.binary import Places
+from bus.wire.contract import contracts as compiled
 from schemas.model import Edition, Operation, Unit
 
 if TYPE_CHECKING:
@@ -91,14 +93,10 @@ class UnitTable:
 
 
 @dataclass(frozen=True, slots=True)
-class Tables:
-    """Everything that a site folder and an edition say, by the keys the steps ask with.
+class Standard:
+    """One edition by the keys the steps ask with: contracts and operations by unit, operations and lanes by key.
 
-    ``rights`` is keyed by (endpoint key, operation key, purpose), ``known_rights`` by (endpoint key, operation key);
-    ``views`` hold what receivers do not see; ``routes`` is keyed by (municipality, operation key), ``opaque`` by
-    (municipality, unit), ``addresses`` by (municipality, URL), ``gates`` by endpoint key for those endpoints whose
-    messages are signed, encrypted or carry a UsernameToken; ``with_attachments`` holds the (municipality, unit) of
-    every route that carries them; ``guards`` the mixing guard of each operation that is not marked 番号利用.
+    ``guards`` holds the mixing guard of each operation that is not 番号利用, ``views`` what receivers do not see.
     """
 
     edition: Edition
@@ -106,6 +104,23 @@ class Tables:
     units: Mapping[str, UnitTable]
     operations: Mapping[str, Operation]
     lanes: Mapping[str, tuple[Lane, ...]]
+    views: Views
+    guards: Mapping[str, Guard]
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Everything that a site folder and an edition say, by the keys the steps ask with.
+
+    ``rights`` is keyed by (endpoint key, operation key, purpose), ``known_rights`` by (endpoint key, operation key);
+    ``views`` hold what receivers do not see; ``routes`` is keyed by (municipality, operation key), ``opaque`` by
+    (municipality, unit), ``addresses`` by (municipality, URL), ``gates`` by endpoint key for those endpoints whose
+    messages are signed, encrypted or carry a UsernameToken; ``with_attachments`` holds the (municipality, unit) of
+    every route that carries them. ``home`` is the site's own edition, ``others`` are those that endpoints
+    are pinned to, by version.
+    """
+
+    home: Standard
     endpoints: Mapping[tuple[str, str], Endpoint]
     doors: Mapping[str, Door]
     addresses: Mapping[tuple[str, str], Endpoint]
@@ -118,9 +133,18 @@ class Tables:
     reliable: ReliableSettings
     tables_hash: str
     with_attachments: frozenset[tuple[str, str]]
-    guards: Mapping[str, Guard] = field(default_factory=lambda: MappingProxyType({}))
     gates: Mapping[str, Gate] = field(default_factory=lambda: MappingProxyType({}))
     revocation: RevocationOf | None = None
+    others: Mapping[str, Standard] = field(default_factory=lambda: MappingProxyType({}))
+
+    def standard(self, endpoint: Endpoint | None) -> Standard:
+        """The edition that an endpoint speaks; nobody speaks the site's own."""
+        return self.home if endpoint is None else self.others.get(endpoint.edition, self.home)
+
+    def seen_by(self, endpoint: Endpoint | None) -> Views:
+        """The views by the tags of an endpoint's own edition."""
+        own = self.standard(endpoint)
+        return self.views if own is self.home else own.views
 
     @property
     def opener(self) -> Gate | None:
@@ -137,9 +161,12 @@ class Tables:
 
 def build_tables(site: Site, edition: Edition, contracts: Mapping[str, Contract]) -> Tables:
     """The tables of a checked site; ``contracts`` are those of the edition by unit."""
-    operations = {op.key: op for unit in edition.units.values() for op in unit.operations.values()}
     endpoints = {(endpoint.municipality, endpoint.id): endpoint for endpoint in site.endpoints}
-    seen = views(site, edition, endpoints)
+    home = _standard(site, edition, contracts, endpoints)
+    others = {
+        version: _standard(site, one, compiled(one, ()), endpoints) for version, one in pinned_editions(site).items()
+    }
+    operations, seen = home.operations, _allowed(home.views, others, endpoints)
     routes: dict[tuple[str, str], tuple[PreparedRoute, ...]] = {}
     opaque: dict[tuple[str, str], tuple[PreparedRoute, ...]] = {}
     for route in site.routes:
@@ -151,13 +178,10 @@ def build_tables(site: Site, edition: Edition, contracts: Mapping[str, Contract]
             unit = (route.municipality, operation.unit)
             opaque[unit] = (*opaque.get(unit, ()), prepared)
     return Tables(
-        edition=edition,
-        contracts=contracts,
-        units=MappingProxyType({key: _unit_table(unit) for key, unit in edition.units.items()}),
-        operations=MappingProxyType(operations),
-        lanes=MappingProxyType({key: _lanes(op, edition) for key, op in operations.items()}),
+        home=home,
+        others=MappingProxyType(others),
         endpoints=MappingProxyType(endpoints),
-        doors=MappingProxyType(_doors(site, edition)),
+        doors=MappingProxyType(_doors(site, home, others)),
         addresses=MappingProxyType({(e.municipality, e.address): e for e in site.endpoints if e.address}),
         rights=MappingProxyType(dict(seen.rights)),
         known_rights=seen.known,
@@ -167,7 +191,6 @@ def build_tables(site: Site, edition: Edition, contracts: Mapping[str, Contract]
         gates=_gates(site),
         front=site.front,
         reliable=site.reliable,
-        guards=MappingProxyType(guards(edition, site.guard)),
         tables_hash=site.tables_hash,
         with_attachments=frozenset(
             (route.municipality, operations[route.operation].unit) for route in site.routes if route.attachments
@@ -197,13 +220,46 @@ def revocation_of(front: FrontSettings) -> RevocationOf | None:
     return certificates.Revoked(lists, certificates.read_certificates(tls.material.authorities)).state
 
 
-def _doors(site: Site, edition: Edition) -> dict[str, Door]:
+def _allowed(seen: Views, others: Mapping[str, Standard], endpoints: Mapping[tuple[str, str], Endpoint]) -> Views:
+    """The rights and views of the site's own edition, without the rights that an endpoint's own edition makes void."""
+    own = {
+        endpoint.key: others[endpoint.edition].views for endpoint in endpoints.values() if endpoint.edition in others
+    }
+    if not own:
+        return seen
+    rights = {
+        place: right for place, right in seen.rights.items() if place[0] not in own or place in own[place[0]].rights
+    }
+    known = frozenset(place for place in seen.known if place[0] not in own or place in own[place[0]].known)
+    return replace(seen, rights=rights, known=known)
+
+
+def _standard(
+    site: Site,
+    edition: Edition,
+    contracts: Mapping[str, Contract],
+    endpoints: Mapping[tuple[str, str], Endpoint],
+) -> Standard:
+    """An edition by the keys the steps ask with."""
+    operations = {op.key: op for unit in edition.units.values() for op in unit.operations.values()}
+    return Standard(
+        edition=edition,
+        contracts=contracts,
+        units=MappingProxyType({key: _unit_table(unit) for key, unit in edition.units.items()}),
+        operations=MappingProxyType(operations),
+        lanes=MappingProxyType({key: _lanes(op, edition) for key, op in operations.items()}),
+        views=views(site, edition, endpoints),
+        guards=MappingProxyType(guards(edition, site.guard)),
+    )
+
+
+def _doors(site: Site, home: Standard, others: Mapping[str, Standard]) -> dict[str, Door]:
     """Every endpoint may ask at its own address of every unit; the rights decide what it gets."""
     doors = {}
     for endpoint in site.endpoints:
         expected = basic_header(endpoint.id, endpoint.secret).encode("latin-1") if endpoint.secret else b""
         caller = endpoint.caller if endpoint.caller.asks_tls else None
-        for unit in edition.units:
+        for unit in others.get(endpoint.edition, home).edition.units:
             doors[f"/{endpoint.key}/{unit}"] = Door(endpoint, unit, expected, caller)
     return doors
 

@@ -100,7 +100,7 @@ async def given_up(house: House, consignment: Consignment, code: str) -> None:
 
     What has no answer (a notice) is the operator's matter alone. Errors: CB4001, and nothing was told.
     """
-    operation = house.tables.operations.get(consignment.operation)
+    operation = house.tables.home.operations.get(consignment.operation)
     sender = house.tables.endpoints.get((consignment.municipality, consignment.sender))
     if operation is None or sender is None or not late.has_answer(operation):
         return
@@ -158,7 +158,7 @@ async def _pass_on(
         sha256=sha256(told.body).hexdigest(),
         unit=operation.unit,
         operation=operation.key + ANSWER_SUFFIX,
-        edition=house.tables.edition.version,
+        edition=exchange.sender.edition,
         purpose=exchange.purpose,
         mode=Mode.QUEUED,
         ordering_keys=(),

@@ -25,7 +25,7 @@ async def validate(house: House, exchange: Exchange) -> None:
         attachments.admit(house, exchange)
     operation = exchange.operation
     assert operation is not None
-    guard = house.tables.guards.get(operation.key)
+    guard = house.tables.standard(exchange.sender).guards.get(operation.key)
     if guard is not None:
         guard.inspect(exchange.opened or exchange.request.body, exchange.body, exchange.request.package, IN_REQUEST)
     if exchange.envelope.is_fault:
@@ -35,7 +35,7 @@ async def validate(house: House, exchange: Exchange) -> None:
         if prepared is not None and prepared.route.opaque:
             exchange.opaque = True
             return
-    contract = house.tables.contracts[exchange.unit]
+    contract = house.tables.standard(exchange.sender).contracts[exchange.unit]
     repertoire = exchange.sender.repertoire
     judge = contract.validate if repertoire is None else partial(both, contract, repertoire)
     if len(exchange.request.body) < LARGE:

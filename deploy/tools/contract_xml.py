@@ -16,7 +16,8 @@ SOAP_HTTP = "http://schemas.xmlsoap.org/soap/http"
 WSAM = "http://www.w3.org/2007/05/addressing/metadata"
 FAULT_ACTION = "http://www.w3.org/2005/08/addressing/soap/fault"
 XML = "http://www.w3.org/XML/1998/namespace"
-COMMON = "urn:chiikibus:standard:{version}:common"
+COMMON = "urn:chiikibus:standard:1.0:common"
+"""The frame of every message (context, receipt, fault detail): the same in all editions that run side by side."""
 
 MAX_FINDINGS = 50
 IVS_WIDTH = 2  # XML Schema counts a base character and its variation selector as two
@@ -53,7 +54,7 @@ class Schemas:
 
     def __init__(self, edition: Edition) -> None:
         self.edition = edition
-        self.common_namespace = COMMON.format(version=edition.version)
+        self.common_namespace = COMMON
         self.xs = ElementMaker(namespace=XS, nsmap={"xs": XS})
         records = [record for unit in edition.units.values() for record in unit.records.values()]
         used = {item.code for record in records for item in record.items} | {item.code for item in CONTEXT}

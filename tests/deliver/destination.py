@@ -47,9 +47,9 @@ class SequencedOutgoing(PlainOutgoing):
 
     def request(
         self, consignment: Consignment, endpoint: Endpoint, blocks: Sequence[etree._Element] = ()
-    ) -> tuple[bytes, Sequence[tuple[str, str]]]:
+    ) -> tuple[bytes, Sequence[tuple[str, str]], None]:
         """The message with its number."""
-        return splice.inserted(consignment.raw, blocks), [("Chiikibus-Message-Id", consignment.message_id)]
+        return splice.inserted(consignment.raw, blocks), [("Chiikibus-Message-Id", consignment.message_id)], None
 
     def protocol(self, endpoint: Endpoint, raw: bytes, action: str) -> tuple[bytes, Sequence[tuple[str, str]]]:
         """As it is."""

@@ -334,7 +334,10 @@ async def test_an_include_is_judged_as_the_content_it_stands_for(old: bytes, siz
     """Where the contract wants binary content, of a length that it allows; the message goes on as it came."""
     town, _ = carrying()
     contract = Binary([])
-    town.house = replace(town.house, tables=replace(town.house.tables, contracts={"juki": contract}))
+    town.house = replace(
+        town.house,
+        tables=replace(town.house.tables, home=replace(town.house.tables.home, contracts={"juki": contract})),
+    )
     given = replace(package(), mtom=True, attachments=(replace(FILE, size=size),))
     body = MESSAGE.replace(old, INCLUDE)
     response = await process(town.house, with_package(body, given))

@@ -150,7 +150,7 @@ async def test_the_text_of_a_providers_fault_is_looked_at() -> None:
 
 def test_the_name_of_an_attachment_is_looked_at() -> None:
     """Content-ID and media type are told to the receiver as they are."""
-    guard = town().house.tables.guards[NOTICE_KEY]
+    guard = town().house.tables.home.guards[NOTICE_KEY]
     part = Attachment("<123456789018@x>", "text/csv", "binary", 0, 1, 1, "")
     package = Package("", "", "", 1, "", "", (part,))
     raw = protection()
@@ -161,7 +161,7 @@ def test_the_name_of_an_attachment_is_looked_at() -> None:
 
 def test_every_operation_without_number_use_has_a_guard_and_no_other() -> None:
     """By the mark in the unit's table alone."""
-    guards = town().house.tables.guards
+    guards = town().house.tables.home.guards
     for unit in edition().units.values():
         for operation in unit.operations.values():
             assert (operation.key in guards) == (not operation.number_use)

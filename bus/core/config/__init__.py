@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from bus.core.config.checks import check_all
+from bus.core.config.editions import other_editions
 from bus.core.config.files import (
     adapter_address,
     read_adapters,
@@ -16,6 +18,7 @@ from bus.core.config.files import (
     secret_path,
 )
 from bus.core.config.parts import Parts
+from bus.core.config.pins import check_pins
 from bus.core.config.reader import Document
 from bus.core.config.security import password_path, read_security, secured
 from bus.core.errors import ConfigurationError
@@ -66,6 +69,7 @@ def load_site(folder: Path, edition: Edition | None = None, *, need_secrets: boo
     security, policies = read_security(documents["security.toml"].root(), parts.endpoints, folder)
     if all(document.readable for document in documents.values()):
         check_all(parts, need_secrets=need_secrets)
+        check_pins(parts, _others(parts, findings))
     if findings:
         raise ConfigurationError("CB7001", sorted(findings, key=_by_file_and_line))
     return Site(
@@ -91,6 +95,7 @@ def load_site(folder: Path, edition: Edition | None = None, *, need_secrets: boo
         attachments=site.attachments,
         security=security if documents["security.toml"].raw else None,
         outgoing=site.outgoing,
+        editions=site.editions,
     )
 
 
@@ -101,6 +106,15 @@ def _load_edition(version: str, standard: Path | None, mounts: dict[str, Path], 
     except CatalogError as error:
         problems = [Finding("CB7003", path=problem) for problem in error.problems]
         raise ConfigurationError("CB7003", [*before, *problems]) from error
+
+
+def _others(parts: Parts, before: list[Finding]) -> Mapping[str, Edition]:
+    """The editions that endpoints are pinned to; their own problems end the loading at once."""
+    pinned = frozenset(entry.value.edition for entry in parts.endpoints)
+    try:
+        return other_editions(parts.edition.version, parts.site.editions, pinned)
+    except ConfigurationError as error:
+        raise ConfigurationError("CB7003", [*before, *error.findings]) from error
 
 
 def _by_file_and_line(finding: Finding) -> tuple[int, int, str]:

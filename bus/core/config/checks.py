@@ -98,8 +98,6 @@ def _endpoints(parts: Parts) -> None:
         endpoint, table = entry.value, entry.table
         if endpoint.unit and endpoint.unit not in units:
             table.report(UNKNOWN_NAME, "unit", expected=one_of(endpoint.unit, units, "unit"), got=endpoint.unit)
-        if endpoint.edition != parts.edition.version:
-            table.report(UNKNOWN_NAME, "edition", expected=parts.edition.version, got=endpoint.edition)
         if endpoint.purpose and purposes and endpoint.purpose not in purposes:
             expected = one_of(endpoint.purpose, purposes, "purpose")
             table.report(BAD_PURPOSE, "purpose", expected=expected, got=endpoint.purpose)

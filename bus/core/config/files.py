@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -63,6 +63,7 @@ class SiteFile:
     attachments: AttachmentSettings
     guard: GuardSettings
     outgoing: TlsClient | None = None
+    editions: dict[str, Path] = field(default_factory=dict)
 
 
 def read_listen(table: Table, key: str, default: tuple[str, int], *, required: bool = False) -> tuple[str, int]:
@@ -205,12 +206,7 @@ def read_site(root: Table, folder: Path) -> SiteFile:
     run = site.text("run", "var/run")
     level = site.choice("log_level", LEVELS, "info")
     site.finish()
-    mounts_table = root.table("mounts")
-    mounts: dict[str, Path] = {}
-    for unit in root.raw_table("mounts"):
-        mounts[unit] = _inside(folder, mounts_table.text(unit, required=True))
-        if not mounts[unit].is_dir():
-            mounts_table.report("CB7010", unit, expected="folder", got=str(mounts[unit]))
+    mounts, editions = _folders(root, "mounts", folder), _folders(root, "editions", folder)
     municipalities = read_municipalities(root)
     front = _front(root.table("front"), folder)
     journal = root.table("journal")
@@ -247,6 +243,7 @@ def read_site(root: Table, folder: Path) -> SiteFile:
         attachments=attachments,
         guard=guard,
         outgoing=outgoing,
+        editions=editions,
     )
 
 
@@ -282,6 +279,17 @@ def adapter_address(spec: AdapterSpec, municipality: str, endpoint_id: str) -> s
     return f"{scheme}://{host}:{spec.port}/soap/{municipality}/{endpoint_id}"
 
 
+def _folders(root: Table, name: str, folder: Path) -> dict[str, Path]:
+    """A table of names with folders that are there."""
+    table = root.table(name)
+    found: dict[str, Path] = {}
+    for key in root.raw_table(name):
+        found[key] = _inside(folder, table.text(key, required=True))
+        if not found[key].is_dir():
+            table.report("CB7010", key, expected="folder", got=str(found[key]))
+    return found
+
+
 def read_endpoints(
     root: Table, adapters: Mapping[str, AdapterSpec], folder: Path, edition: str, outgoing: TlsClient | None
 ) -> tuple[Entry[Endpoint], ...]:
@@ -311,6 +319,7 @@ def read_endpoints(
             name_ja=table.text("name"),
             address=address,
             edition=table.text("edition", edition),
+            edition_until=table.text("edition_until"),
             purpose=table.text("purpose"),
             adapter=adapter,
             paused=table.flag("paused", default=False),
