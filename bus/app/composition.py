@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bus.app.certificate_watch import CertificateWatch
 from bus.app.inquiry_desk import InquiryDesk
 from bus.app.stores import check_engines, make_broker, make_journal, open_reader
 from bus.app.workers import Workers, bind
@@ -104,6 +105,7 @@ class App:
         self._server: Server | Workers | None = None
         self.workers_changed: Callable[[], None] | None = None
         self._sweeping: asyncio.Task[None] | None = None
+        self._certificates = CertificateWatch(lambda: self.site, self.clock, log.warn)
         self._started = 0.0
         self._reloads = 0
 
@@ -147,6 +149,7 @@ class App:
             await self.stop(0.0)
             raise
         self._sweeping = asyncio.create_task(self._sweep_forever(), name="sweep segments")
+        self._certificates.start()
         self._started = self.clock.monotonic()
 
     async def _sweep(self, idle_s: float) -> None:
@@ -219,6 +222,7 @@ class App:
         if self._sweeping is not None:
             self._sweeping.cancel()
             await asyncio.gather(self._sweeping, return_exceptions=True)
+        await self._certificates.stop()
         await self._desk.stop(drain_s)
         await self._keeper.stop()
         await self._acknowledger.stop()
@@ -251,6 +255,7 @@ class App:
         await self._desk.reload(site.endpoints, site.delivery)
         self._pool.forget(site.endpoints)
         self._reloads += 1
+        self._certificates.again()
         log.line("reload.done", tables_hash=site.tables_hash, count=len(site.endpoints))
 
     def metrics(self) -> Metrics:

@@ -42,8 +42,7 @@ def contributed_findings(site: Site) -> list[Finding]:
 
 def _tls(site: Site) -> tuple[list[Finding], list[Finding]]:
     """Problems and warnings of the certificates of TLS; a site without any does not load the library."""
-    callers = any(endpoint.caller.certificates or endpoint.tls for endpoint in site.endpoints)
-    if not (site.front.tls or site.outgoing or callers or any(adapter.tls for adapter in site.adapters)):
+    if not site.uses_tls:
         return [], []
     from bus.ops.tls_check import tls_findings
 

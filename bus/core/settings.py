@@ -230,6 +230,13 @@ class Site:
     outgoing: TlsClient | None = None
     editions: dict[str, Path] = field(default_factory=dict)
 
+    @property
+    def uses_tls(self) -> bool:
+        """Whether there is any certificate of TLS to look at."""
+        of_endpoints = any(endpoint.caller.certificates or endpoint.tls for endpoint in self.endpoints)
+        of_adapters = any(adapter.tls for adapter in self.adapters)
+        return bool(self.front.tls or self.outgoing or of_endpoints or of_adapters)
+
     def endpoint(self, municipality: str, endpoint_id: str) -> Endpoint | None:
         """The endpoint of that municipality and id, or ``None``."""
         for endpoint in self.endpoints:
