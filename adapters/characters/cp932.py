@@ -43,6 +43,7 @@ class Cp932:
 
     ``watch`` matches any text that needs the careful way: control characters, private use, the characters of the
     398 double codes and everything the register writes differently. Text without a match is plain CP932.
+    ``watch_out`` is the same for writing: text without a match is what Python's codec makes of it, or has no bytes.
     """
 
     name = "cp932"
@@ -53,7 +54,7 @@ class Cp932:
         self._gaiji = gaiji
         registered = re.escape(register.first_characters)
         self.watch = re.compile(f"[{_CONTROLS}{_PRIVATE}{re.escape(_doubled())}{registered}]")
-        self._watch_out = re.compile(f"[{_CONTROLS}{_PRIVATE}{LOOK_ALIKES}{registered}]")
+        self.watch_out = re.compile(f"[{_CONTROLS}{_PRIVATE}{LOOK_ALIKES}{registered}]")
 
     def decode(self, raw: bytes) -> str:
         """The text of ``raw``; raises CharacterError (CB6002 not CP932, CB6003 unknown gaiji)."""
@@ -105,7 +106,7 @@ class Cp932:
 
     def encode(self, text: str) -> bytes:
         """The bytes of ``text``; raises CharacterError CB6007 at the index of the character that has none."""
-        if not self._watch_out.search(text):
+        if not self.watch_out.search(text):
             try:
                 return text.encode("cp932")
             except UnicodeEncodeError:

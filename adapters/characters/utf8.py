@@ -23,6 +23,7 @@ class Utf8:
         self._register = register
         self._gaiji = gaiji
         self.watch = re.compile(f"[{_CONTROLS}{_PRIVATE}{_NOT_TEXT}{re.escape(register.first_characters)}]")
+        self.watch_out = self.watch
 
     def decode(self, raw: bytes) -> str:
         """The text of ``raw``; raises CharacterError (CB6002 not UTF-8, CB6003 unknown gaiji)."""

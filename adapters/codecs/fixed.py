@@ -12,6 +12,7 @@ from adapters.characters.cp932 import looks_like_utf8
 from adapters.characters.problem import CharacterError
 from adapters.codecs.chunks import Chunk, lines, slices
 from adapters.codecs.field_text import byte_losses, type_finding, unreadable, unwritable, utf8_error
+from adapters.codecs.fixed_fast import quick_reader, quick_writer
 from adapters.codecs.reading import FileReading
 from adapters.sdk.errors import adapter_error, describe, finding
 from adapters.sdk.layout import Layout, LayoutField
@@ -90,6 +91,8 @@ class FixedCodec:
         )
         self._mark_bytes = layout.fields[0].bytes if layout.type_field else 0
         self._size = layout.record_bytes
+        self._read = quick_reader(layout, charset) or self._quickly
+        self._write = quick_writer(layout, charset)
 
     # reading
 
@@ -120,7 +123,7 @@ class FixedCodec:
         if len(raw) != self._size:
             got = f"{len(raw)} bytes"
             raise adapter_error((finding("CB6014", origin, expected=f"{self._size} bytes", got=got),))
-        values = self._quickly(raw)
+        values = self._read(raw)
         if values is None:
             return self._decode_carefully(raw, origin)
         return VendorRecord(values, origin, raw, self._locate)
@@ -231,6 +234,8 @@ class FixedCodec:
 
     def encode_record(self, values: Mapping[str, str]) -> bytes:
         """One record without line end; raises AdapterError CB6005, CB6007, CB6014, CB6016 or E0002."""
+        if self._write is not None and (written := self._write(values)) is not None:
+            return written
         marked = {**values, self.layout.type_field: self.layout.data_mark} if self.layout.type_field else values
         unknown = [name for name in values if name not in self._blank and name != self.layout.type_field]
         return self._encode_fields(marked, self.layout.fields, unknown)
