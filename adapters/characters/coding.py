@@ -67,11 +67,14 @@ def code_table(
 
 @dataclass(frozen=True, slots=True)
 class Shifts:
-    """Shift codes. The first of ``wide_in`` is the one written; ``pair`` matches the two bytes of a wide code."""
+    """Shift codes. The first of ``wide_in`` is the one written; ``body`` matches any byte of a wide code.
+
+    No byte of ``body`` begins a shift code.
+    """
 
     wide_in: tuple[bytes, ...]
     wide_out: bytes
-    pair: bytes
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,8 @@ class HostCoding:
         self._wide_encode = dict(wide.to_code) if wide else {}
         if wide and private:
             self._wide_encode.update({text: code.to_bytes(2) for code, text in wide.user.items()})
+        for code in self._hidden:
+            self._wide_encode.pop(wide.text(code) if wide else "", None)
         self._long = wide is not None and any(len(text) > 1 for text in wide.to_code)
         self._unit = re.compile("|".join([*map(re.escape, several), _UNIT]), re.DOTALL)
         self._belongs = re.compile(f"[{_SELECTORS}{re.escape(tails)}]")
@@ -134,9 +139,9 @@ class HostCoding:
         self._joined = re.compile(f"[{re.escape(joining)}]").search if joining else None
         if shifts:
             leads = {one[:1] for one in (*shifts.wide_in, shifts.wide_out)}
-            into = re.escape(shifts.wide_in[0])
-            self._canonical = re.compile(into + b"((?:" + shifts.pair + b")+)" + re.escape(shifts.wide_out), re.DOTALL)
-            self._pairs = re.compile(b"(?:" + shifts.pair + b")+", re.DOTALL)
+            into, out = re.escape(shifts.wide_in[0]), re.escape(shifts.wide_out)
+            self._canonical = re.compile(into + b"(" + shifts.body + b"+)" + out, re.DOTALL)
+            self._pairs = re.compile(b"(?:" + shifts.body + b"{2})+", re.DOTALL)
             self._plain = re.compile(b"[^" + b"".join(re.escape(lead) for lead in leads) + b"]+", re.DOTALL)
             self._runs = re.compile("([" + re.escape("".join(map(chr, self._single_encode))) + "]+)")
 
@@ -155,6 +160,10 @@ class HostCoding:
             return None
 
     def _read_mixed(self, raw: bytes) -> str | None:
+        whole = self._canonical.fullmatch(raw)
+        if whole:
+            table = self._wide_decode
+            return "".join([table[code] for code in memoryview(whole[1]).cast("H")])  # type: ignore[misc] # None raises
         parts = self._canonical.split(raw)
         if len(parts) == 1:
             return codecs.charmap_decode(raw, "strict", self._single_decode)[0]
@@ -298,6 +307,11 @@ class HostCoding:
             if self.shifts is None:
                 return self._write_wide(text)
             into, out = self.shifts.wide_in[0], self.shifts.wide_out
+            if text and ord(text[0]) not in self._single_encode:
+                try:
+                    return into + self._write_wide(text) + out
+                except KeyError:
+                    pass  # it goes on in single bytes, or something has none
             pieces = []
             for number, part in enumerate(self._runs.split(text)):
                 if number % 2:

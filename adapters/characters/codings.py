@@ -12,12 +12,12 @@ from adapters.characters.coding import HostCoding, Shifts
 from adapters.characters.host_tables import PROFILES, table
 from adapters.characters.juki import juki_table
 
-_EUC_PAIR = b"[\x40-\xfe][\x40-\xfe]"
-_JEF = Shifts((b"\x28", b"\x38", b"\x30\xe2"), b"\x29", _EUC_PAIR)
-_KEIS = Shifts((b"\x0a\x42",), b"\x0a\x41", _EUC_PAIR)
-_JIPS_J = Shifts((b"\x1a\x70",), b"\x1a\x71", b"(?:[\x21-\x7e][\x21-\x7e]|[\xa1-\xfe][\xa1-\xfe])")
-_JIPS_E = Shifts((b"\x3f\x75",), b"\x3f\x76", _EUC_PAIR)
-_IBM = Shifts((b"\x0e",), b"\x0f", _EUC_PAIR)
+_ABOVE_CONTROLS = b"[\x40-\xfe]"
+_JEF = Shifts((b"\x28", b"\x38", b"\x30\xe2"), b"\x29", _ABOVE_CONTROLS)
+_KEIS = Shifts((b"\x0a\x42",), b"\x0a\x41", _ABOVE_CONTROLS)
+_JIPS_J = Shifts((b"\x1a\x70",), b"\x1a\x71", b"[\x21-\x7e\xa1-\xfe]")
+_JIPS_E = Shifts((b"\x3f\x75",), b"\x3f\x76", _ABOVE_CONTROLS)
+_IBM = Shifts((b"\x0e",), b"\x0f", _ABOVE_CONTROLS)
 
 
 @dataclass(frozen=True, slots=True)

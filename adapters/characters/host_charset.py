@@ -35,6 +35,8 @@ class HostCharset:
         self._arguments = (register, gaiji, tables)
         register = register.of_kind(private_use=False).of_codes(self._is_open) if gaiji else EMPTY
         self._register = register
+        self._watched = bool(register.rows)
+        self._read = self.coding.read
         self.watch = re.compile(f"[{_CONTROLS}{re.escape(register.first_characters)}]")
 
     def _is_open(self, code: str) -> bool:
@@ -68,13 +70,15 @@ class HostCharset:
 
     def read(self, raw: bytes) -> str | None:
         """The fast way: the text if nothing about it needs a look, else ``None``."""
-        text = self.coding.read(raw)
-        return None if text is None or (self._register.rows and self.watch.search(text)) else text
+        text = self._read(raw)
+        return None if text is None or (self._watched and self.watch.search(text)) else text
 
     def decode(self, raw: bytes) -> str:
         """The text of ``raw``; raises CharacterError CB6002, CB6003 (gaiji), CB6020 (shift) or CB6021 (table)."""
-        text = self.read(raw)
-        return self.decode_carefully(raw)[0] if text is None else text
+        text = self._read(raw)
+        if text is None or (self._watched and self.watch.search(text)):
+            return self.decode_carefully(raw)[0]
+        return text
 
     def decode_carefully(self, raw: bytes) -> tuple[str, tuple[CharacterLoss, ...]]:
         """The text and every place whose bytes would be written differently."""
@@ -107,7 +111,7 @@ class HostCharset:
 
     def encode(self, text: str) -> bytes:
         """The bytes of ``text``; raises CharacterError CB6007 at the index of the character that has none."""
-        if not self._register.rows:
+        if not self._watched:
             return self.coding.encode(text)
         raw = None if self.watch.search(text) else self.coding.write(text)
         return self.coding.encode(text, self._code) if raw is None else raw

@@ -85,6 +85,26 @@ def check(
 
 
 @app.command()
+def account(
+    charset_name: CharsetOption,
+    tables: TablesOption = None,
+    json: JsonOption = False,
+) -> int:
+    """文字コードの全コードの内訳：往復・損失・登録簿・要文字表・対象外。 / What becomes of every code of a set."""
+    from adapters.characters.account import COLUMNS
+    from adapters.characters.account import account as account_of
+
+    _charset(charset_name, None, tables, "--charset")
+    lines = account_of(charset_name, tables)
+    if json:
+        document([dict(zip(COLUMNS, (line.charset, *map(int, line.row()[1:])), strict=True)) for line in lines])
+    else:
+        headings = ("文字コード", "バイト", "全コード", "往復", "損失（報告）", "登録簿", "要文字表", "対象外")
+        table(headings, [line.row() for line in lines])
+    return ExitCode.DONE
+
+
+@app.command()
 def convert(
     file: FileArgument,
     out: Annotated[Path, typer.Argument(help="書き出すファイル / file to write")],

@@ -93,6 +93,15 @@ def test_convert_writes_all_or_nothing(tmp_path: Path) -> None:
     assert caught.value.code == "CB7030"
 
 
+def test_account_counts_every_code() -> None:
+    """The counts of a width add up to all codes there could be."""
+    (found,) = answer("account", "--charset", "jis8")
+    assert (
+        found["codes"] == 256 == sum(found[name] for name in ("round_trip", "lossy", "register", "doubtful", "refused"))
+    )
+    assert run("account", "--charset", "ebcdik")[0] == 0
+
+
 @pytest.mark.slow
 def test_explain_shows_codes_variants_and_sources() -> None:
     """And says when a character is not in the list."""
