@@ -15,7 +15,7 @@ RUN = Path(__file__).parents[2] / "deploy" / "examples" / "reliable" / "run.py"
 def reliable(*options: str, patience: int) -> dict[str, object]:
     """What one run says of itself."""
     wanted = [sys.executable, str(RUN), "--patience", str(patience), *options]
-    done = subprocess.run(wanted, capture_output=True, text=True, timeout=patience + 300, check=False)
+    done = subprocess.run(wanted, capture_output=True, text=True, timeout=patience + 180, check=False)
     assert done.returncode in {0, 1}, done.stderr
     counts: dict[str, object] = json.loads(done.stdout)
     return counts
@@ -47,8 +47,9 @@ def test_killing_either_bus_changes_nothing() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize(("loss", "messages"), [("0.1", 3000), ("0.5", 2000)])
+@pytest.mark.timeout(500)
+@pytest.mark.parametrize(("loss", "messages"), [("0.1", 2000), ("0.5", 1000)])
 def test_thousands_of_messages_arrive_once_and_in_order(loss: str, messages: int) -> None:
-    """The same in great number, with kills; ten thousand take two minutes and are run by hand."""
-    judge(reliable("--messages", str(messages), "--loss", loss, "--seed", "7", "--kill", patience=500), messages)
+    """The same in great number, with kills: half a minute each. Ten thousand take two minutes and are run by hand;
+    what only the order of events decides is tried by the hundred in tests/deliver."""
+    judge(reliable("--messages", str(messages), "--loss", loss, "--seed", "7", "--kill", patience=240), messages)
