@@ -103,10 +103,14 @@ class Town:
         ready = running(command, log=self.folder / "log", ready=lambda: accepts(self.port), within_s=60)
         self.process = self.stack.enter_context(ready)
 
-    def kill(self) -> None:
-        """SIGKILL, and start again."""
+    def end(self) -> None:
+        """SIGKILL."""
         self.process.kill()
         self.process.wait(10)
+
+    def kill(self) -> None:
+        """SIGKILL, and start again."""
+        self.end()
         self.start()
 
     process: object = None
