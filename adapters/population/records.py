@@ -14,12 +14,12 @@ MUNICIPALITY: Final = "990019"
 ROUNDS: Final = 400
 """Attempts at mending a record whose rules contradict its first values."""
 
-_KANJI: Final = "架空地域試験合成見本町村山川田中林森東西南北春夏秋冬凜熙堯瑤薔薇"
+_KANJI: Final = "架空地域試験合成見本町村山川田中林森東西南北春夏秋冬澤邉齋廣薔薇"
 _KANA: Final = (
     "アイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワヲンガギグゲゴパピプペポ"
 )
 _SURNAMES: Final = (("架空", "カクウ"), ("試験", "シケン"), ("見本", "ミホン"), ("合成", "ゴウセイ"))
-_GIVEN: Final = (("太郎", "タロウ"), ("花子", "ハナコ"), ("凜", "リン"), ("熙", "ヒロシ"), ("瑤子", "ヨウコ"))
+_GIVEN: Final = (("太郎", "タロウ"), ("花子", "ハナコ"), ("葵", "アオイ"), ("廣", "ヒロシ"), ("薫子", "カオルコ"))
 _WORDINGS: Final = ("年月日不詳",)
 _FIXED: Final[Mapping[str, str]] = {
     "dantaikodo": MUNICIPALITY,

@@ -3,7 +3,8 @@
 Columns (``vendor``, ``standard``, ``conversion`` and ``reason`` always, the others where they are needed):
 
 ``vendor``      name of the vendor's item; several joined by ``+`` share one conversion
-``type`` ``bytes`` ``pad`` ``path`` ``json``   the field of the layout, as in ``[[field]]``
+``type`` ``bytes`` ``pad`` ``path`` ``json`` ``usage`` ``digits`` ``scale`` ``sign`` ``blank``   the field of the
+                layout, as in ``[[field]]``
 ``standard``    name of the standard's item; several joined by ``+``
 ``conversion`` ``options`` ``loss``            as in ``[[item]]``; options are ``name=value`` separated by ``;``
 ``constant``    the value that the only named side always has
@@ -29,6 +30,11 @@ COLUMNS: Final = (
     "pad",
     "path",
     "json",
+    "usage",
+    "digits",
+    "scale",
+    "sign",
+    "blank",
     "standard",
     "conversion",
     "options",
@@ -39,7 +45,8 @@ COLUMNS: Final = (
 NEEDED: Final = ("vendor", "standard", "conversion", "reason")
 KEY: Final = "table"
 _JOIN: Final = "+"
-_FIELD: Final = ("type", "pad", "path", "json")
+_FIELD: Final = ("type", "pad", "path", "json", "usage", "sign", "blank")
+_NUMBERS: Final = ("bytes", "digits", "scale")
 
 
 @dataclass(slots=True)
@@ -62,11 +69,12 @@ def with_fields(file: TomlFile, problems: Problems) -> TomlFile:
     for line, row in rows:
         for name in _names(row["vendor"]):
             one: dict[str, Any] = {"name": name} | {key: row[key] for key in _FIELD if row.get(key)}
-            if row.get("bytes"):
-                if not row["bytes"].isascii() or not row["bytes"].isdigit():
-                    problems.add(path or file.path, f"{name}.bytes", line=line, expected="a number", got=row["bytes"])
-                    continue
-                one["bytes"] = int(row["bytes"])
+            for key in _NUMBERS:
+                text = row.get(key, "")
+                if text.isascii() and text.isdigit():
+                    one[key] = int(text)
+                elif text:
+                    problems.add(path or file.path, f"{name}.{key}", line=line, expected="a number", got=text)
             found.add("field", line, one)
     return _joined(file, "layout", path, found)
 

@@ -24,6 +24,9 @@ _ERAS: Final = (
 )
 _OPEN: Final = MappingProxyType({"0000-01-01": "0000000", "9999-12-31": "9999999"})
 _OPEN_BACK: Final = MappingProxyType({text: day for day, text in _OPEN.items()})
+SHIFTS: Final = 2
+"""Bytes of the shift codes around full-width text in a field of vendor A."""
+
 FLAG: Final = "umu"
 """The code table of yes and no."""
 
@@ -43,9 +46,9 @@ class Column:
     bytes: int = 0
 
     @property
-    def zeros(self) -> bool:
-        """Whether a number is written with zeros on the left."""
-        return self.form == "copy" and self.item.type == "9"
+    def packed(self) -> bool:
+        """Whether vendor A writes the number in packed decimal."""
+        return self.form == "copy" and self.item.type in {"9", "S9"}
 
 
 def form_of(vendor: str, item: Item) -> str:  # noqa: PLR0911 (one kind of item, one line)
@@ -86,10 +89,12 @@ def width_of(item: Item, form: str, codes: int) -> int:
         return fixed[form]
     if form == "code":
         return 2 if codes < 100 else 3
-    double = form == "half" or item.type == "N"
-    return {"DATETIME": 29, "S9": item.digits + 1, "9V": item.digits + item.scale + 2}.get(
-        item.type, item.digits * (2 if double else 1)
-    )
+    if item.type in {"9", "S9"}:
+        return item.digits // 2 + 1
+    if form == "half":
+        return item.digits * 2
+    widths = {"DATETIME": 29, "9V": item.digits + item.scale + 2, "N": item.digits * 2 + SHIFTS}
+    return widths.get(item.type, item.digits)
 
 
 def columns(vendor: str, unit: Unit, record: RecordType) -> tuple[Column, ...]:

@@ -1,6 +1,7 @@
 """A fictitious vendor's systems of many units in one process, with the vendor's own faces. All data is synthetic.
 
-Vendor A (mainframe): fixed-length files in ``<unit>/out``, ``in``, ``shokai`` and ``kaito``, telegrams over framed TCP.
+Vendor A (mainframe): fixed-length files in JEF in ``<unit>/out``, ``in``, ``shokai`` and ``kaito``, telegrams over
+framed TCP.
 Vendor B (cloud): REST and JSON, CSV files in ``<unit>/out`` for what it sends. Vendor C (open systems): CSV in
 CP932, its own SOAP service for questions.
 
@@ -165,15 +166,15 @@ class HostEstate(Estate):
         self.server = FramedServer(self.telegram, port=self.tcp_port)
 
     def paper(self, face: Interface, rows: list[Row]) -> bytes:
-        """Fixed-length records, each with CRLF."""
-        return b"".join(papers.fixed(face.columns, row) + b"\r\n" for row in rows)
+        """Fixed-length records one after the other."""
+        return b"".join(papers.fixed(face.columns, row) for row in rows)
 
     async def run(self) -> None:
         """Take files as they come."""
         await self.take_files("*.DAT", self._rows)
 
     def _rows(self, face: Interface, data: bytes) -> list[dict[str, str]]:
-        step = papers.size(face.columns) + 2
+        step = papers.size(face.columns)
         return [papers.from_fixed(face.columns, data, start) for start in range(0, len(data), step)]
 
     async def telegram(self, payload: bytes) -> bytes:
@@ -195,7 +196,7 @@ class HostEstate(Estate):
             papers.plain_field("照会番号", f"{number:08d}", ECHO_BYTES) + papers.fixed(asked.columns, row)
             for number, row in enumerate(questions, 1)
         ]
-        data = b"".join(line + b"\r\n" for line in lines)
+        data = b"".join(lines)
         await asyncio.to_thread(write_file, self.folder / unit / "shokai", f"SHOKAI_{rest}", data)
         drop = FileDrop(self.folder / unit / "kaito", (f"KAITO_{rest}",))
         answer = await come(drop)
@@ -204,10 +205,10 @@ class HostEstate(Estate):
     def _answers(self, told: Interface, data: bytes, count: int) -> list[dict[str, Any]]:
         answers: list[dict[str, Any]] = [{"result": "", "rows": []} for _ in range(count)]
         head = ECHO_BYTES + RESULT_BYTES + ERROR_BYTES
-        for start in range(0, len(data), head + papers.size(told.columns) + 2):
-            one = answers[int(data[start : start + ECHO_BYTES]) - 1]
-            one["result"] = data[start + ECHO_BYTES : start + ECHO_BYTES + RESULT_BYTES].decode()
-            one["code"] = data[start + ECHO_BYTES + RESULT_BYTES : start + head].decode().strip()
+        for start in range(0, len(data), head + papers.size(told.columns)):
+            one = answers[int(papers.host_text(data[start : start + ECHO_BYTES])) - 1]
+            one["result"] = papers.host_text(data[start + ECHO_BYTES : start + ECHO_BYTES + RESULT_BYTES])
+            one["code"] = papers.host_text(data[start + ECHO_BYTES + RESULT_BYTES : start + head])
             if one["result"] == FOUND:
                 one["rows"].append(papers.from_fixed(told.columns, data, start + head))
         return answers

@@ -8,7 +8,11 @@ from collections.abc import Mapping as Table
 from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
+from types import MappingProxyType
 
+from adapters.characters.charset import charset
+from adapters.characters.host_charset import HostCharset
+from adapters.characters.problem import CharacterError
 from adapters.mapping.conversions.code import Code
 from adapters.mapping.conversions.text import Copy
 from adapters.mapping.rules import ItemRule
@@ -22,6 +26,8 @@ from bus.core.types import Finding
 
 FILE = "broken.dat"
 BROKEN = 3  # the record that is broken, of five
+_GAIJI = MappingProxyType({"cp932": b"\xf9\xfc", "jef": b"\x80\xa1"})
+"""A code of the user's own area."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +124,22 @@ def _wide_place(bench: _Bench, record: VendorRecord) -> tuple[str, int, int] | N
         value = record.values[one.name]
         if one.type != "N" or not value or value.isascii():
             continue
-        width = len(value[0].encode(encoding))
+        code = _code(encoding, value[0])
         start, _ = record.spans[one.name]
-        at = bench.raw.find(value[0].encode(encoding), start)
-        if width > 1 and at >= 0:
-            return one.name, at, width
+        at = bench.raw.find(code, start)
+        if len(code) > 1 and at >= 0:
+            return one.name, at, len(code)
     return None
+
+
+def _code(encoding: str, character: str) -> bytes:
+    """The bytes of a character, shift codes left out; empty where it has none of more than one byte."""
+    found = charset(encoding)
+    wide = found.wide if isinstance(found, HostCharset) else found
+    try:
+        return wide.encode(character) if wide is not None else b""
+    except CharacterError:
+        return b""
 
 
 def _characters(bench: _Bench) -> Iterator[Verdict]:
@@ -148,7 +164,7 @@ def _characters(bench: _Bench) -> Iterator[Verdict]:
     else:
         yield _judge(bench, "error-charset", raw, ("CB6002",), kept, needs_json)
     if width > 1:
-        gaiji = b"\xf9\xfc" if cp932 else "\ue000".encode()
+        gaiji = _GAIJI.get(bench.pair.layout.encoding, "\ue000".encode())
         if len(gaiji) == width:
             raw = bench.raw[:at] + gaiji + bench.raw[at + width :]
             yield _judge(bench, "error-gaiji", raw, ("CB6003",), kept, needs)

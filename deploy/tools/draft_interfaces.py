@@ -91,17 +91,19 @@ class Draft:
 
     def _table(self, columns: Iterable[Column], extra: Iterable[tuple[str, int, str]] = ()) -> str:
         """The item table; ``extra`` fields (name, bytes, what for) stand first and are no items of the standard."""
-        head = {"a": "vendor,type,bytes,pad", "b": "vendor,type,path"}.get(self.vendor, "vendor,type")
+        head = {"a": "vendor,type,bytes,usage,sign,blank", "b": "vendor,type,path"}.get(self.vendor, "vendor,type")
         lines = [f"{head},standard,conversion,options,loss,reason"]
-        place = f",{{}},{','.join([''] * 3)}" if self.vendor == "a" else ",,"
+        place = f",{{}},{','.join([''] * 5)}" if self.vendor == "a" else ",,"
         lines += [f"{name},X{place.format(width)},,allow,{what}" for name, width, what in extra]
         for one in columns:
             conversion, options = CONVERSIONS.get(one.form, ("code", f"table=codes/{one.item.code}.csv"))
             kind = "N" if one.item.type == "N" and one.form in {"copy", "hira"} else "X"
             kind = "N" if one.form == "code" and self.vendor == "b" else kind
-            cells = [one.name, "9" if one.zeros and self.vendor == "a" else kind]
+            host = one.packed and self.vendor == "a"
+            cells = [one.name, "9" if host else kind]
             if self.vendor == "a":
-                cells += [str(one.bytes), "left-zero" if one.zeros else ""]
+                cells += [str(one.bytes), "packed" if host else ""]
+                cells += ["signed" if host and one.item.type == "S9" else "", "low" if host else ""]
             if self.vendor == "b":
                 cells.append(".".join(one.path))
             lines.append(",".join([*cells, one.item.name, conversion, options, "", ""]))
@@ -122,7 +124,7 @@ class Draft:
         theirs = [dialects.to_vendor(self.vendor, unit, record, row) for row in rows]
         suffix = {"fixed": "dat", "json": "json"}.get(kind, "csv")
         body = {
-            "fixed": lambda: b"".join(papers.fixed(columns, row) + b"\r\n" for row in theirs),
+            "fixed": lambda: b"".join(papers.fixed(columns, row) for row in theirs),
             "json": lambda: papers.dumps([papers.document(columns, row) for row in theirs]),
             "csv": lambda: papers.table(columns, theirs, "cp932" if self.vendor == "c" else "utf-8"),
         }[kind]()
@@ -139,10 +141,10 @@ class Draft:
         head += {
             "fixed": [
                 'kind = "fixed"',
-                'encoding = "cp932"',
+                'encoding = "jef"',
                 "gaiji = true",
                 f"record_bytes = {papers.size(columns)}",
-                'line_end = "crlf"',
+                'line_end = "none"',
             ],
             "json": ['kind = "json"', 'encoding = "utf-8"', 'form = "array"', 'absent = "omit"'],
             "csv": [
