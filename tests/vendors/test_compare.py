@@ -17,6 +17,7 @@ from adapters.population import Town
 from adapters.population.record import Record
 from adapters.simulators.a_tax import read_csv
 from adapters.simulators.b_tax import flatten
+from schemas.catalog import load_edition
 from tests.vendors.world import GAIJI, ROOT, definition
 
 Rows = list[dict[str, str]]
@@ -36,15 +37,18 @@ def comparison() -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def ledgers() -> tuple[list[Record], Rows, Rows]:
-    """The truth after 600 events, and both tax ledgers as their vendors would give them out."""
+def ledgers(comparison: ModuleType) -> tuple[list[Record], Rows, Rows]:
+    """The truth after 600 events, and both tax ledgers as their vendors would give them out of what they are told."""
     town = Town.generate(300, 8)
     for _ in town.changes(600):
         pass
     truth = list(town.current())
+    rows = load_edition().units["juki"].protections
+    protections = [row for row in rows if row.record == "jumin" and row.effect == "withhold"]
+    told = [comparison.as_disclosed(one, protections) for one in truth]
     at_a, at_b = definition("a", "kojinjuminzei"), definition("b", "kojinjuminzei")
-    ledger_a = read_csv(b"".join(at_a.codec.encode([at_a.mapping.to_vendor(one).values for one in truth])))
-    written = [at_b.codec.encode_record(at_b.mapping.to_vendor(one).values) for one in truth]
+    ledger_a = read_csv(b"".join(at_a.codec.encode([at_a.mapping.to_vendor(one).values for one in told])))
+    written = [at_b.codec.encode_record(at_b.mapping.to_vendor(one).values) for one in told]
     return truth, ledger_a, [flatten(json.loads(raw)) for raw in written]
 
 
