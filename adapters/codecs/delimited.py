@@ -11,7 +11,7 @@ from adapters.characters.problem import CharacterError
 from adapters.codecs.chunks import lines
 from adapters.codecs.delimited_text import Cell, CellError, byte_positions, cells
 from adapters.codecs.field_text import HALF_WIDTH, byte_losses, type_finding, unreadable, unwritable, utf8_error
-from adapters.codecs.reading import FileReading
+from adapters.codecs.reading import FileReading, framed
 from adapters.sdk.errors import adapter_error, finding
 from adapters.sdk.layout import Layout, LayoutField
 from adapters.sdk.types import BadRecord, Loss, Origin, Span, VendorRecord
@@ -193,19 +193,10 @@ class DelimitedCodec:
         trailer: Mapping[str, str] | None = None,
     ) -> Iterator[bytes]:
         """A whole file in pieces; the trailer's count is filled in."""
-        layout = self.layout
-        end = layout.line_end_bytes
-        if layout.header_line:
+        end = self.layout.line_end_bytes
+        if self.layout.header_line:
             columns = tuple(LayoutField(name) for name in self._names)
             yield self._write({name: name for name in self._names}, columns) + end
-        if layout.header:
-            yield self._write({**(header or {}), layout.type_field: layout.header_mark}, layout.header) + end
-        count = 0
-        for values in records:
-            count += 1
-            yield self.encode_record(values) + end
-        if layout.trailer:
-            own = {layout.type_field: layout.trailer_mark}
-            if layout.count_field:
-                own[layout.count_field] = str(count)
-            yield self._write({**(trailer or {}), **own}, layout.trailer) + end
+        encoded = (self.encode_record(values) for values in records)
+        for record in framed(self.layout, self._write, encoded, header, trailer):
+            yield record + end

@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import cast
 
-from adapters.characters.charset import charset
+from adapters.characters.charset import Charset, charset
 from adapters.characters.register import EMPTY, Gaiji, GaijiRegister
 from adapters.codecs.delimited import DelimitedCodec
 from adapters.codecs.fixed import FixedCodec
@@ -35,7 +35,7 @@ def _foreign_kinds() -> dict[str, CodecMaker]:
 
 def codec_kinds() -> tuple[str, ...]:
     """The kinds a layout may name."""
-    return ("fixed", "delimited", "json", "xml", *_foreign_kinds())
+    return ("fixed", "delimited", "json", "xml", "excel", *_foreign_kinds())
 
 
 def make_codec(layout: Layout, register: GaijiRegister = EMPTY, tables: Path | None = None) -> Codec:
@@ -60,18 +60,23 @@ def make_codec(layout: Layout, register: GaijiRegister = EMPTY, tables: Path | N
 def _plain(layout: Layout, register: GaijiRegister, tables: Path | None) -> Codec:
     """The codec of records of one kind, each standing for itself."""
     characters = charset(layout.encoding, register, gaiji=layout.gaiji, tables=tables)
-    if layout.kind == "fixed" and is_host(layout):
-        return HostCodec(layout, characters)
-    if layout.kind == "fixed":
-        return FixedCodec(layout, characters)
-    if layout.kind == "delimited":
-        return DelimitedCodec(layout, characters)
-    if layout.kind == "json":
-        return JsonCodec(layout, characters)
-    if layout.kind == "xml":
-        return XmlCodec(layout, characters, charset("utf-8", register, gaiji=layout.gaiji, tables=tables))
+    makers: dict[str, Callable[[], Codec]] = {
+        "fixed": lambda: (HostCodec if is_host(layout) else FixedCodec)(layout, characters),
+        "delimited": lambda: DelimitedCodec(layout, characters),
+        "json": lambda: JsonCodec(layout, characters),
+        "xml": lambda: XmlCodec(layout, characters, charset("utf-8", register, gaiji=layout.gaiji, tables=tables)),
+        "excel": lambda: _excel(layout, characters),
+    }
+    if layout.kind in makers:
+        return makers[layout.kind]()
     maker = _foreign_kinds().get(layout.kind)
     if maker is None:
         found = Finding("CB6008", path="layout.kind", expected=" | ".join(codec_kinds()), got=layout.kind)
         raise ConfigurationError("CB6008", (found,))
     return maker(layout, register)
+
+
+def _excel(layout: Layout, characters: Charset) -> Codec:
+    from adapters.codecs.excel import ExcelCodec  # noqa: PLC0415 (openpyxl only for layouts that need it)
+
+    return ExcelCodec(layout, characters)

@@ -13,7 +13,7 @@ from adapters.characters.problem import CharacterError
 from adapters.codecs.chunks import Chunk, lines, slices
 from adapters.codecs.field_text import byte_losses, type_finding, unreadable, unwritable, utf8_error
 from adapters.codecs.fixed_fast import quick_reader, quick_writer
-from adapters.codecs.reading import FileReading
+from adapters.codecs.reading import FileReading, framed
 from adapters.sdk.errors import adapter_error, describe, finding
 from adapters.sdk.layout import Layout, LayoutField
 from adapters.sdk.types import BadRecord, Loss, Origin, Span, VendorRecord
@@ -295,16 +295,7 @@ class FixedCodec:
         trailer: Mapping[str, str] | None = None,
     ) -> Iterator[bytes]:
         """A whole file in pieces; the trailer's count is filled in."""
-        layout = self.layout
-        end = layout.line_end_bytes
-        if layout.header:
-            yield self._encode_fields({**(header or {}), layout.type_field: layout.header_mark}, layout.header) + end
-        count = 0
-        for values in records:
-            count += 1
-            yield self.encode_record(values) + end
-        if layout.trailer:
-            own = {layout.type_field: layout.trailer_mark}
-            if layout.count_field:
-                own[layout.count_field] = str(count)
-            yield self._encode_fields({**(trailer or {}), **own}, layout.trailer) + end
+        end = self.layout.line_end_bytes
+        encoded = (self.encode_record(values) for values in records)
+        for record in framed(self.layout, self._encode_fields, encoded, header, trailer):
+            yield record + end

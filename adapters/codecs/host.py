@@ -17,7 +17,7 @@ from adapters.codecs.chunks import Chunk, described, lines, slices
 from adapters.codecs.field_text import byte_losses, type_finding, unreadable, unwritable
 from adapters.codecs.host_fields import NumberField, TextField, make_fields
 from adapters.codecs.host_numbers import NumberError
-from adapters.codecs.reading import FileReading
+from adapters.codecs.reading import FileReading, framed
 from adapters.sdk.errors import adapter_error, finding
 from adapters.sdk.layout import Layout, LayoutField
 from adapters.sdk.types import BadRecord, Loss, Origin, Span, VendorRecord
@@ -239,18 +239,12 @@ class HostCodec:
         trailer: Mapping[str, str] | None = None,
     ) -> Iterator[bytes]:
         """A whole file in pieces; the trailer's count is filled in."""
-        layout = self.layout
-        if layout.header:
-            yield self._framed(self._encode({**(header or {}), layout.type_field: layout.header_mark}, self._header))
-        count = 0
-        for values in records:
-            count += 1
-            yield self._framed(self.encode_record(values))
-        if layout.trailer:
-            own = {layout.type_field: layout.trailer_mark}
-            if layout.count_field:
-                own[layout.count_field] = str(count)
-            yield self._framed(self._encode({**(trailer or {}), **own}, self._trailer))
+        encoded = (self.encode_record(values) for values in records)
+        for record in framed(self.layout, self._edge, encoded, header, trailer):
+            yield self._framed(record)
+
+    def _edge(self, values: Mapping[str, str], fields: tuple[LayoutField, ...]) -> bytes:
+        return self._encode(values, self._header if fields == self.layout.header else self._trailer)
 
     def _framed(self, record: bytes) -> bytes:
         """A record with what stands around it: a line end, or its length (one record to a block)."""

@@ -15,7 +15,7 @@ from adapters.sdk.layout import Layout, LayoutField
 from adapters.sdk.problems import Problems
 from adapters.sdk.toml import TomlFile, read_toml
 
-_KINDS = ("fixed", "delimited", "json", "xml")
+_KINDS = ("fixed", "delimited", "json", "xml", "excel")
 _CHOICES = {
     "encoding": (*ENCODINGS, *HOST_ENCODINGS),
     "record_format": RECORD_FORMATS,
@@ -41,6 +41,8 @@ _LAYOUT_KEYS = {
     "element": str,
     "root": str,
     "namespace": str,
+    "sheet": str,
+    "first_row": int,
     "table": str,
     "note": str,
 }
@@ -53,6 +55,7 @@ _FIELD_KEYS = {
     "json": str,
     "filler": bool,
     "value": str,
+    "cell": str,
     "note": str,
     **FIELD_TYPES,
 }
@@ -93,7 +96,7 @@ def _load(path: Path, problems: Problems) -> Layout | None:
     for key in ("id", "kind"):
         if not head.get(key):
             problems.add(path, f"layout.{key}", line=file.line("layout"), expected="a value", got="nothing")
-    head.setdefault("encoding", "utf-8" if kind in {"json", "xml"} else "cp932")
+    head.setdefault("encoding", "utf-8" if kind in {"json", "xml", "excel"} else "cp932")
     for key, choices in _CHOICES.items():
         if key in head and head[key] not in choices:
             problems.unknown(path, f"layout.{key}", str(head[key]), choices, line=file.line("layout"))
@@ -201,6 +204,9 @@ def _check(file: TomlFile, layout: Layout, problems: Problems) -> None:
         problems.add(file.path, "layout.encoding", line=head, expected="utf-8", got=layout.encoding)
     if layout.kind == "json":
         _check_paths(file, layout.fields, problems)
+    if layout.kind == "excel" and (layout.encoding != "utf-8" or layout.type_field or layout.first_row < 1):
+        expected = "utf-8, first_row from 1, no [records]"
+        problems.add(file.path, "layout.kind", line=head, expected=expected, got=layout.encoding)
     if layout.kind == "xml":
         _check_xml(file, layout, problems)
     if layout.type_field:

@@ -32,6 +32,7 @@ FIELD_CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "zone": ("ebcdic", "ascii", "ascii-punch"),
         "order": ("big", "little"),
         "blank": ("space", "low", "high", "zero"),
+        "cell": ("text", "number", "date"),
     }
 )
 RECORD_FORMATS = ("fixed", "variable", "blocked")

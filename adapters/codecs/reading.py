@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -168,3 +168,24 @@ class FileReading:
     def _bad(code: str, origin: Origin, raw: bytes, scope: str, expected: str, got: str) -> BadRecord:
         error = adapter_error((finding(code, origin, expected=expected, got=got),))
         return BadRecord(error, origin, raw, scope="file" if scope == "file" else "record")
+
+
+def framed(
+    layout: Layout,
+    write: Callable[[Mapping[str, str], tuple[LayoutField, ...]], bytes],
+    records: Iterable[bytes],
+    header: Mapping[str, str] | None,
+    trailer: Mapping[str, str] | None,
+) -> Iterator[bytes]:
+    """A file's records with its header and trailer, which carry their marks; the trailer's count is filled in."""
+    if layout.header:
+        yield write({**(header or {}), layout.type_field: layout.header_mark}, layout.header)
+    count = 0
+    for record in records:
+        count += 1
+        yield record
+    if layout.trailer:
+        own = {layout.type_field: layout.trailer_mark}
+        if layout.count_field:
+            own[layout.count_field] = str(count)
+        yield write({**(trailer or {}), **own}, layout.trailer)

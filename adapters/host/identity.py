@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import sqlite3
+import tempfile
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from adapters.host.store.bulk import Totals
 from schemas.model import RecordType
@@ -47,11 +51,39 @@ def digest(line: str) -> str:
     return hashlib.sha256(line.encode("utf-8")).hexdigest()
 
 
+class Lines:
+    """The canonical lines of a transfer of any size, on the disk below ``folder``, where no other program sees them."""
+
+    def __init__(self, folder: Path) -> None:
+        handle, name = tempfile.mkstemp(dir=folder, prefix=".lines")
+        os.close(handle)
+        self._database = sqlite3.connect(name, isolation_level=None, check_same_thread=False)
+        # what a crash leaves of it would be of no use to anybody
+        self._database.execute("PRAGMA journal_mode=OFF")
+        self._database.execute("PRAGMA synchronous=OFF")
+        self._database.execute("CREATE TABLE lines (key TEXT NOT NULL, line TEXT NOT NULL)")
+        Path(name).unlink()
+
+    def add(self, lines: Sequence[tuple[str, str]]) -> None:
+        """Take (key, canonical line) of more records."""
+        self._database.execute("BEGIN")
+        self._database.executemany("INSERT INTO lines VALUES (?, ?)", lines)
+        self._database.execute("COMMIT")
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        """All of them in the order of keys and lines, by code points."""
+        return iter(self._database.execute("SELECT key, line FROM lines ORDER BY key, line"))
+
+    def close(self) -> None:
+        """Let go of the disk."""
+        self._database.close()
+
+
 def totals(lines: Iterable[tuple[str, str]]) -> Totals:
     """Count, key digest and content digest over (key, canonical line) of all records of a transfer."""
     keys, content = hashlib.sha256(), hashlib.sha256()
     count = 0
-    for key, line in sorted(lines):
+    for key, line in lines if isinstance(lines, Lines) else sorted(lines):
         keys.update(f"{key}\n".encode())
         content.update(line.encode("utf-8"))
         count += 1

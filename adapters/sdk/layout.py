@@ -16,7 +16,8 @@ class LayoutField:
 
     ``usage`` is text, packed, zoned or binary; ``digits``, ``scale``, ``sign``, ``zone``, ``order`` and ``keep_zeros``
     are those of ``adapters.codecs.host_numbers``. ``wide``: double bytes only, without shifts. ``blank`` says which
-    bytes stand for an absent value: low, high, space or zero.
+    bytes stand for an absent value: low, high, space or zero. ``cell`` is what a cell of Excel has to be: text, number
+    or date.
     """
 
     name: str
@@ -34,6 +35,7 @@ class LayoutField:
     zone: str = ""
     order: str = "big"
     keep_zeros: bool = False
+    cell: str = "text"
     wide: bool = False
     blank: str = ""
     note: str = ""
@@ -81,7 +83,7 @@ class Layout:
     ``totals`` are fields of the trailer by the data field that they add up. With ``group`` or ``members`` this is the
     layout of the records that a mapping sees; ``inner`` is that of the repeated columns as they stand in the file.
     ``element``, ``root`` and ``namespace`` are names of XML. ``record_format`` is fixed, variable (each record behind
-    its length) or blocked.
+    its length) or blocked. ``sheet`` and ``first_row`` (that of the column names) are those of Excel.
     """
 
     id: str
@@ -101,6 +103,8 @@ class Layout:
     element: str = ""
     root: str = ""
     namespace: str = ""
+    sheet: str = ""
+    first_row: int = 1
     type_field: str = ""
     header_mark: str = ""
     data_mark: str = ""

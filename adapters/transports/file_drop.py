@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import fnmatch
+import hashlib
 import os
-from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from bus.core import log
 from bus.core.errors import AdapterError
@@ -91,7 +93,7 @@ class FileDrop:
     patterns: tuple[str, ...]
     end_mark: str = END_MARK
     by_time: bool = False
-    max_bytes: int = 1 << 30
+    max_bytes: int = 1 << 36
 
     def complete(self) -> list[Path]:
         """Complete files in their order. Links and folders are not files."""
@@ -145,6 +147,33 @@ class FileDrop:
             return path.read_bytes()
         except OSError as error:
             raise _unreachable(self.folder, error) from error
+
+    def measure(self, path: Path) -> tuple[int, str]:
+        """Size and SHA-256 of a complete file, read in pieces; CB6014 above ``max_bytes``, CB6009 when unreadable."""
+        try:
+            size = path.stat().st_size
+            if size > self.max_bytes:
+                expected = f"<= {self.max_bytes} bytes"
+                finding = Finding("CB6014", place=path.name, expected=expected, got=f"{size} bytes")
+                raise AdapterError("CB6014", [finding])
+            with path.open("rb") as stream:
+                return size, hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            raise _unreachable(self.folder, error) from error
+
+    @contextmanager
+    def opened(self, path: Path) -> Iterator[BinaryIO]:
+        """The bytes of a complete file; CB6009 when it cannot be read, CB6062 when it changes meanwhile."""
+        try:
+            before = path.stat()
+            with path.open("rb") as stream:
+                yield stream
+            after = path.stat()
+        except OSError as error:
+            raise _unreachable(self.folder, error) from error
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            expected = "a file that stays as it is while it is read"
+            raise AdapterError("CB6062", [Finding("CB6062", place=path.name, expected=expected)])
 
     def finish(self, path: Path, into: str = DONE) -> Path:
         """Move a file away to ``done/`` or ``error/``, then its end mark; a name already there gets a number."""

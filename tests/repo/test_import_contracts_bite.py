@@ -32,6 +32,7 @@ BROKEN_BY = {
     "door-aiohttp": ("bus.deliver.sender", "aiohttp"),
     "door-asyncssh": ("adapters.host.process", "asyncssh"),
     "door-sqlalchemy": ("adapters.host.process", "sqlalchemy"),
+    "door-openpyxl": ("adapters.host.process", "openpyxl"),
     "door-cryptography": ("bus.deliver.sender", "cryptography"),
 }
 

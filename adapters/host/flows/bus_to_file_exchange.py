@@ -83,22 +83,22 @@ class BusToFileExchange(AnsweringFlow):
         store, clock = self.environment.store, self.environment.clock
         now = clock.now()
         key = (self.id, file.name, file.sha256)
-        known = await store.write(files.begin, *key, file.source, len(file.data), now)
-        records = self._inquiries.decode_file(file.data, file.name)
+        known = await store.write(files.begin, *key, file.source, file.size, now)
         problems: list[Finding] = []
         setbacks: list[Setback] = []
         count = 0
         by_number: dict[str, list[VendorRecord]] = {}
-        for one in records:
-            if isinstance(one, BadRecord):
-                if one.scope == "file":
-                    problems.extend(one.error.findings)
+        with self.drop.opened(file.path) as stream:
+            for one in self._inquiries.told().codec.decode(stream, file.name):
+                if isinstance(one, BadRecord):
+                    if one.scope == "file":
+                        problems.extend(one.error.findings)
+                        continue
+                    count += 1
+                    setbacks.append(Setback(count, one.error.code, one.error.findings))
                     continue
                 count += 1
-                setbacks.append(Setback(count, one.error.code, one.error.findings))
-                continue
-            count += 1
-            by_number.setdefault(one.values.get(self._number_field, ""), []).append(one)
+                by_number.setdefault(one.values.get(self._number_field, ""), []).append(one)
         for number, rows in by_number.items():
             waiting = self._waiting(number)
             if waiting is None:

@@ -11,6 +11,7 @@ import itertools
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from adapters.host.flows.reading import (
     setback,
     take,
 )
-from adapters.host.identity import canonical_line, identify, message_id_of, totals, uuid_of
+from adapters.host.identity import Lines, canonical_line, identify, message_id_of, totals, uuid_of
 from adapters.host.store import bulk, files, outbox
 from adapters.host.store.bulk import Totals
 from adapters.host.store.files import DONE, ERROR, HELD, HeldRecord, Setback
@@ -101,7 +102,7 @@ class FileToBulk(WiredFlow):
         store, clock = self.environment.store, self.environment.clock
         now = clock.now()
         key = (self.id, file.name, file.sha256)
-        before = await store.write(files.begin, *key, file.source, len(file.data), now)
+        before = await store.write(files.begin, *key, file.source, file.size, now)
         if before in {DONE, ERROR}:
             await asyncio.to_thread(self.drop.finish, file.path, before)
             log_file(store.reader, self.id, file, True, "")
@@ -110,25 +111,27 @@ class FileToBulk(WiredFlow):
         previous = bulk.latest(store.reader, self.family) if self.shubetsu == DIFFERENCE else ""
         ikkatsuid = self._ikkatsuid(file)
         kijun = standard_datetime(file.path.stat().st_mtime)
-        reader = RecordReader(self._translator(), file.data, file.name, self.environment.owners)
+        reader = RecordReader(self._translator(), file, self.environment.owners)
         if self.shubetsu == DIFFERENCE and not previous:
             expected = "a full transfer before the first difference"
             reader.broken("E0004", Finding("E0004", "zenkai_ikkatsuid", 0, expected, name_ja="前回一括ID"))
         parts = self._parts(iter(reader))
-        lines: list[tuple[str, str]] = []
-        number = held = 0
-        part: Part | None = await asyncio.to_thread(_next, parts)
-        while part is not None:
-            number += 1
-            following = await asyncio.to_thread(_next, parts)
-            lines += part.lines
-            held += sum(one.state == HELD for one in part.setbacks)
-            last = await asyncio.to_thread(totals, lines) if following is None else None
-            context = json.dumps({"ikkatsuid": ikkatsuid, "kijun": kijun})
-            letter = self._letter(ikkatsuid, self.shubetsu, kijun, number, part, last, file.source, STAGED, previous)
-            await store.write(_stage, self.id, file.source, letter, part.setbacks, context, now)
-            part = following
-        whole = await asyncio.to_thread(totals, lines)
+        with closing(Lines(store.path.parent)) as lines:
+            number = held = 0
+            part: Part | None = await asyncio.to_thread(_next, parts)
+            while part is not None:
+                number += 1
+                following = await asyncio.to_thread(_next, parts)
+                await asyncio.to_thread(lines.add, part.lines)
+                held += sum(one.state == HELD for one in part.setbacks)
+                last = await asyncio.to_thread(totals, lines) if following is None else None
+                context = json.dumps({"ikkatsuid": ikkatsuid, "kijun": kijun})
+                letter = self._letter(
+                    ikkatsuid, self.shubetsu, kijun, number, part, last, file.source, STAGED, previous
+                )
+                await store.write(_stage, self.id, file.source, letter, part.setbacks, context, now)
+                part = following
+            whole = await asyncio.to_thread(totals, lines)
         finished = _Finished(key, file.source, ikkatsuid, number, held, whole, self.family, self.shubetsu)
         await store.write(_finish, finished, reader, clock.now())
         self.environment.posted()

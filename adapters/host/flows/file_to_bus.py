@@ -66,8 +66,9 @@ class FileToBus(WiredFlow):
         environment = self.environment
         store, now = environment.store, environment.clock.now()
         key = (self.id, file.name, file.sha256)
-        known = await store.write(files.begin, *key, file.source, len(file.data), now)
-        reader = RecordReader(self._translator(), file.data, file.name, environment.owners)
+        known = await store.write(files.begin, *key, file.source, file.size, now)
+        settled = files.settled(store.reader, self.id, file.source)
+        reader = RecordReader(self._translator(), file, environment.owners, settled)
         outcomes = self._outcomes(reader, file.source)
         while chunk := await asyncio.to_thread(_next, outcomes):
             await store.write(_keep, self.id, file.source, chunk, now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from lxml import etree
@@ -81,10 +81,6 @@ class Inquiries:
         if findings:
             raise AdapterError("CB6010", findings)
         return payload
-
-    def decode_file(self, data: bytes, name: str) -> Iterator[VendorRecord | BadRecord]:
-        """The records of an answer file."""
-        return self.told().codec.decode(io.BytesIO(data), name)
 
     def decode_all(self, body: bytes) -> list[VendorRecord]:
         """All records of an answer; AdapterError CB6010 for an answer that does not have the layout."""

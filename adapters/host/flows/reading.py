@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import BinaryIO
 
 from adapters.host.identity import uuid_of
 from adapters.host.store import files
 from adapters.host.store.files import HELD, HOLDABLE, REFUSED, Setback
 from adapters.host.translate import Translator
-from adapters.sdk.types import BadRecord, Converted, Origin
+from adapters.sdk.types import BadRecord, Converted, Origin, VendorRecord
 from adapters.transports.file_drop import ERROR, FileDrop
 from bus.core import log
 from bus.core.errors import AdapterError, ChiikibusError, error_entry
@@ -48,11 +48,11 @@ class Good:
 
 @dataclass(frozen=True, slots=True)
 class VendorFile:
-    """A complete file that was taken from a drop. ``source`` names it in the store."""
+    """A complete file that was taken from a drop. ``source`` names it in the store; its bytes stay on the disk."""
 
     drop: FileDrop
     path: Path
-    data: bytes = field(repr=False)
+    size: int
     sha256: str
     source: str
 
@@ -63,10 +63,9 @@ class VendorFile:
 
 
 def take(drop: FileDrop, path: Path, *identity: str) -> VendorFile:
-    """Read a complete file; ``identity`` are the texts that, with its digest, make its source."""
-    data = drop.read(path)
-    sha256 = hashlib.sha256(data).hexdigest()
-    return VendorFile(drop, path, data, sha256, uuid_of("file", *identity, sha256))
+    """Look at a complete file; ``identity`` are the texts that, with its digest, make its source."""
+    size, sha256 = drop.measure(path)
+    return VendorFile(drop, path, size, sha256, uuid_of("file", *identity, sha256))
 
 
 def setback(record_no: int, error: ChiikibusError, raw: bytes = b"", context: str = "") -> Setback:
@@ -78,12 +77,15 @@ def setback(record_no: int, error: ChiikibusError, raw: bytes = b"", context: st
 
 @dataclass(slots=True)
 class RecordReader:
-    """Iterates over a file's records once; afterwards ``count`` and what is wrong with the file as a whole."""
+    """Iterates over a file's records once; afterwards ``count`` and what is wrong with the file as a whole.
+
+    Records up to ``settled`` were dealt with before a crash: they are counted and not converted again.
+    """
 
     translator: Translator
-    data: bytes = field(repr=False)
-    name: str
+    file: VendorFile
     owners: frozenset[str] = frozenset()
+    settled: int = 0
     count: int = 0
     problems: list[Finding] = field(default_factory=list)
     problem_code: str = ""
@@ -95,26 +97,31 @@ class RecordReader:
 
     def __iter__(self) -> Iterator[Good | Setback]:
         """Good records and setbacks in the order of the file."""
-        reading = self.translator.codec.reader(io.BytesIO(self.data), self.name)
-        for record in reading:
-            if isinstance(record, BadRecord):
-                if record.scope == "file":
-                    self.broken(record.error.code, *record.error.findings)
-                    continue
-                self.count += 1
-                yield setback(self.count, record.error, record.raw)
+        with self.file.drop.opened(self.file.path) as stream:
+            yield from self._records(stream)
+
+    def _records(self, stream: BinaryIO) -> Iterator[Good | Setback]:
+        for record in self.translator.codec.reader(stream, self.file.name):
+            if isinstance(record, BadRecord) and record.scope == "file":
+                self.broken(record.error.code, *record.error.findings)
                 continue
             self.count += 1
-            try:
-                values = owned(self.translator.to_standard(record), self.owners)
-            except AdapterError as error:
-                yield setback(self.count, error, record.raw)
-            except Exception as error:
-                # a defect of a conversion stops its record, not the file behind it
-                log.logger().exception("record_failed", file=self.name, record=self.count)
-                yield Setback(self.count, "CB9001", (Finding("CB9001", got=type(error).__name__, place=self.name),))
-            else:
-                yield Good(self.count, values, record.origin)
+            if self.count > self.settled:
+                yield self._outcome(record)
+
+    def _outcome(self, record: VendorRecord | BadRecord) -> Good | Setback:
+        if isinstance(record, BadRecord):
+            return setback(self.count, record.error, record.raw)
+        try:
+            values = owned(self.translator.to_standard(record), self.owners)
+        except AdapterError as error:
+            return setback(self.count, error, record.raw)
+        except Exception as error:
+            # a defect of a conversion stops its record, not the file behind it
+            log.logger().exception("record_failed", file=self.file.name, record=self.count)
+            finding = Finding("CB9001", got=type(error).__name__, place=self.file.name)
+            return Setback(self.count, "CB9001", (finding,))
+        return Good(self.count, values, record.origin)
 
 
 def owned(converted: Converted, owners: frozenset[str]) -> dict[str, str]:

@@ -7,7 +7,6 @@ file is moved away when the reply file is complete; after a crash in between the
 from __future__ import annotations
 
 import asyncio
-import io
 import sqlite3
 from dataclasses import dataclass, field
 
@@ -46,16 +45,17 @@ class RequestFileToBus(WiredFlow):
         """Ask all questions of a file, write the reply file, move the request file away."""
         environment = self.environment
         key = (self.id, file.name, file.sha256)
-        await environment.store.write(files.begin, *key, file.source, len(file.data), environment.clock.now())
+        await environment.store.write(files.begin, *key, file.source, file.size, environment.clock.now())
         problems: list[Finding] = []
         gate = asyncio.Semaphore(int(self.spec.number("concurrency", 16)))
         tasks: list[asyncio.Task[list[dict[str, str]]]] = []
         async with asyncio.TaskGroup() as group:
-            for record in self._inquiries.asked().codec.decode(io.BytesIO(file.data), file.name):
-                if isinstance(record, BadRecord) and record.scope == "file":
-                    problems.extend(record.error.findings)
-                else:
-                    tasks.append(group.create_task(self._one(gate, record)))
+            with self.drop.opened(file.path) as stream:
+                for record in self._inquiries.asked().codec.decode(stream, file.name):
+                    if isinstance(record, BadRecord) and record.scope == "file":
+                        problems.extend(record.error.findings)
+                    else:
+                        tasks.append(group.create_task(self._one(gate, record)))
         answers = [task.result() for task in tasks]
         answered = sum(not self._failed(rows[0]) for rows in answers)
         codec = self._inquiries.told().codec

@@ -88,6 +88,16 @@ def begin(
     return None
 
 
+def settled(database: sqlite3.Connection, flow: str, source: str) -> int:
+    """Up to which record a file was dealt with: records are stored in their order, a chunk at a time."""
+    row = database.execute(
+        "SELECT MAX(n) AS n FROM (SELECT MAX(record_no) AS n FROM outbox WHERE source = ?"
+        " UNION ALL SELECT MAX(record_no) FROM held WHERE flow = ? AND source = ?)",
+        (source, flow, source),
+    ).fetchone()
+    return int(row["n"] or 0)
+
+
 def finish(
     database: sqlite3.Connection,
     flow: str,
