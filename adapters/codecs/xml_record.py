@@ -248,28 +248,44 @@ class XmlCodec:
         prefix = self._in if own else ""
         nsmap = cast("Mapping[str, str] | None", {None: self.layout.namespace} if own else None)
         record = etree.Element(prefix + self.layout.element, nsmap=nsmap)
+        made: dict[str, etree._Element] = {}
         for one in self.layout.fields:
             text = values.get(one.name, "") or one.value
             problem = type_finding(one, text, _NO_ORIGIN, None)
             if problem is not None:
                 findings.append(problem)
             elif text or self.layout.absent != "omit":
-                self._write(record, one, text, prefix, findings)
+                self._write(record, made, one, text, findings)
         if findings:
             raise adapter_error(findings)
         return self._charset.encode(etree.tostring(record, encoding="unicode"))
 
-    def _write(self, record: etree._Element, one: LayoutField, text: str, prefix: str, findings: list[Finding]) -> None:
+    def _write(
+        self,
+        record: etree._Element,
+        made: dict[str, etree._Element],
+        one: LayoutField,
+        text: str,
+        findings: list[Finding],
+    ) -> None:
+        """Put one value at its place; ``made`` are the elements that stand already, by path."""
+        prefix = self._in if self.layout.form == "object" else ""
         try:
-            self._charset.encode(text)
-            node = record
-            for step in one.path:
-                if step.startswith("@"):
-                    if text:
-                        node.set(step[1:], text)
-                    return
-                child = node.find(prefix + step)
-                node = etree.SubElement(node, prefix + step) if child is None else child
+            if text:
+                self._charset.encode(text)
+            *above, last = one.path
+            node, here = record, ""
+            for step in above:
+                here = f"{here}.{step}"
+                child = made.get(here)
+                if child is None:
+                    child = made[here] = etree.SubElement(node, prefix + step)
+                node = child
+            if last.startswith("@"):
+                if text:
+                    node.set(last[1:], text)
+                return
+            node = made[f"{here}.{last}"] = etree.SubElement(node, prefix + last)
             if text:
                 node.text = text
             elif self.layout.absent == "null":

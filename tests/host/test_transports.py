@@ -109,6 +109,29 @@ async def test_a_file_whose_reading_broke_is_continued_behind_its_last_chunk(
     assert place.bus.repeats == 0
 
 
+async def test_a_key_that_is_gone_stops_its_transport_and_nothing_else(place: Place, tmp_path: Path) -> None:
+    """The adapter goes on with its other flows; once the key is there the transport works."""
+    with_transports(place, TRANSPORT)
+    ssh = make_keys(tmp_path / "ssh")
+    (ssh.root / "out").mkdir()
+    town = list(islice(Town.generate(8, 3).current(), 2))
+    async with serving(ssh):
+        place.settings["a-juki"] |= {
+            "sftp": ssh.url(),
+            "sftp_host_key": str(ssh.host_key),
+            "sftp_key": str(tmp_path / "later"),
+        }
+        async with place.running("a-juki"):
+            place.drop("IDO_0002.DAT", ido_file(town[:1]))
+            await until_async(lambda: len(place.bus.of(NOTICE)) == 1, within_s=20)
+            data = ido_file(town[1:])
+            write_file(ssh.root / "out", "IDO_0001.DAT", data, "")
+            (ssh.root / "out" / "IDO_0001.DAT.sha256").write_text(f"{hashlib.sha256(data).hexdigest()}  IDO_0001.DAT\n")
+            shutil.copy(ssh.key, tmp_path / "later")
+            await until_async(lambda: len(place.bus.of(NOTICE)) == 2, within_s=20)
+        assert place.status("a-juki")["transports"] == {}
+
+
 class Same:
     """A mapping that converts nothing."""
 

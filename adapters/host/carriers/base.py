@@ -11,14 +11,15 @@ from adapters.host.definition import FlowSpec
 from adapters.host.flows.base import Environment
 from adapters.host.lanes import backoff
 from bus.core import log
-from bus.core.errors import AdapterError
+from bus.core.errors import AdapterError, ChiikibusError
+from bus.core.types import Finding
 
 LONGEST_PAUSE_S = 60.0
 
 
 @dataclass(slots=True)
 class Carrier(ABC):
-    """One ``[[transport]]``. ``round`` is repeated for ever; its errors are logged, and waited for ever longer."""
+    """One ``[[transport]]``. ``round`` is repeated for ever; its errors are logged, its pauses grow."""
 
     spec: FlowSpec
     environment: Environment
@@ -57,21 +58,25 @@ class Carrier(ABC):
                         pause = min(self.poll_s, 0.05)
                     failures = 0
                     self._back()
-                except AdapterError as error:
+                except (ChiikibusError, OSError) as error:
                     failures += 1
-                    self._said(error)
-                    pause = max(float(error.retry_after_s), backoff(failures, most_s=LONGEST_PAUSE_S))
+                    pause = max(self._said(error), backoff(failures, most_s=LONGEST_PAUSE_S))
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), pause)
         finally:
             await self.close()
 
-    def _said(self, error: AdapterError) -> None:
-        """Say a cause once, and again when it becomes another one."""
-        if error.code != self._away:
-            self._away = error.code
-            place = error.findings[0].place if error.findings else ""
-            log.warn("transport_away", flow=self.id, code=error.code, file=place)
+    def _said(self, error: ChiikibusError | OSError) -> float:
+        """Say a cause once, and again when it becomes another one; the seconds that the vendor asks to wait.
+
+        A key file that is gone, or the own disk, stops this transport and nothing else.
+        """
+        found = error if isinstance(error, ChiikibusError) else AdapterError("CB6012", [Finding("CB6012")])
+        if found.code != self._away:
+            self._away = found.code
+            place = found.findings[0].place if found.findings else ""
+            log.warn("transport_away", flow=self.id, code=found.code, file=place)
+        return float(found.retry_after_s)
 
     def _back(self) -> None:
         if self._away:

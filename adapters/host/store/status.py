@@ -49,6 +49,19 @@ def _counted(database: sqlite3.Connection, file: dict[str, Any]) -> dict[str, An
     return {**file, **parts, "findings": json.loads(file["findings"]) if file["findings"] else []}
 
 
+def _transports(database: sqlite3.Connection) -> dict[str, dict[str, int]]:
+    """Per transport: files by state, and how many files its records became; nothing for a store that is older."""
+    known = database.execute("SELECT COUNT(*) FROM sqlite_master WHERE name = 'carried'").fetchone()[0]
+    found: dict[str, dict[str, int]] = {}
+    if known:
+        for name, state, count in database.execute(
+            "SELECT transport, state, COUNT(*) FROM carried WHERE mark NOT LIKE 'sha256:%' GROUP BY transport, state"
+            " UNION ALL SELECT transport, 'files', number FROM cursors ORDER BY 1, 2"
+        ):
+            found.setdefault(name, {})[state] = count
+    return found
+
+
 def _count(database: sqlite3.Connection, *, detail: bool) -> dict[str, Any]:
     counters = _by(database, "SELECT name, value FROM counters ORDER BY name")
 
@@ -75,6 +88,7 @@ def _count(database: sqlite3.Connection, *, detail: bool) -> dict[str, Any]:
         "worklist": _by(database, "SELECT state, COUNT(*) FROM worklist GROUP BY state"),
         "files": _by(database, "SELECT state, COUNT(*) FROM files GROUP BY state"),
         "batches": _by(database, "SELECT state, COUNT(*) FROM batches GROUP BY state"),
+        "transports": _transports(database),
         "bulk": _rows(
             database,
             "SELECT unit, ikkatsuid, direction, shubetsu, state, parts, records, held, result, code FROM bulk"
