@@ -25,6 +25,7 @@ from bus.ops.certificate_maker import DAY, Made
 from tests.deliver.test_sender import HEADERS, PLAIN, Peer, always, peer
 from tests.support.pki import pki
 from tests.support.polling import until_async
+from tests.support.tls_server import plain_http, serving
 
 
 @pytest.fixture
@@ -171,13 +172,14 @@ async def test_no_common_version_or_no_tls_at_all_has_a_code_of_its_own(sender: 
     shown = pki().server()
     context = server_context(TlsMaterial(shown.certificate, shown.key, authorities=pki().clients.pem), "none")
     context.maximum_version = ssl.TLSVersion.TLSv1_2
-    async with provider(context=context) as server, peer(always(PLAIN)) as plain:
+    async with provider(context=context) as server:
         endpoint = target(server)
         assert endpoint.tls is not None
         strict = replace(endpoint, tls=TlsClient(replace(endpoint.tls.material, minimum="1.3")))
         assert await outcome(sender, strict) == "CB2048"
         assert await outcome(sender, endpoint) == ""
-        assert await outcome(sender, target(plain)) == "CB2049"
+        with serving(plain_http) as server.port:
+            assert await outcome(sender, target(server)) == "CB2049"
 
 
 async def test_a_new_connection_resumes_the_session(sender: PooledSender) -> None:
