@@ -22,7 +22,10 @@ _IBM = Shifts((b"\x0e",), b"\x0f", _ABOVE_CONTROLS)
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Of which tables a coding consists; ``profile`` is that of the seven double marks unless the name says another."""
+    """Of which tables a coding consists; ``profile`` is that of the seven double marks unless the name says another.
+
+    It is the same for all sets, and that of CP932: what one system writes another can read without an agreement.
+    """
 
     single: str = ""
     wide: str = ""
@@ -35,16 +38,16 @@ def _mixed() -> dict[str, Parts]:
         "jef": Parts("ebcdik-fujitsu", "jef", _JEF, "ms"),
         "jef-ebcdic": Parts("ebcdic-fujitsu", "jef", _JEF, "ms"),
         "jef-hd": Parts("ebcdik-fujitsu", "jef-hd", _JEF, "ms"),
-        "keis78": Parts("ebcdik-hitachi", "keis78", _KEIS, "jis"),
-        "keis78-ebcdic": Parts("ebcdic-hitachi", "keis78", _KEIS, "jis"),
-        "keis83": Parts("ebcdik-hitachi", "keis83", _KEIS, "jis"),
-        "keis83-ebcdic": Parts("ebcdic-hitachi", "keis83", _KEIS, "jis"),
-        "jips-j": Parts("jis8", "jips-j", _JIPS_J, "jis"),
-        "jips-e": Parts("ebcdik-nec", "jips-e", _JIPS_E, "jis"),
-        "ibm930": Parts("ibm290", "ibm300", _IBM),
-        "ibm939": Parts("ibm1027", "ibm300", _IBM),
-        "ibm1390": Parts("ibm8482", "ibm16684", _IBM),
-        "ibm1399": Parts("ibm5123", "ibm16684", _IBM),
+        "keis78": Parts("ebcdik-hitachi", "keis78", _KEIS, "ms"),
+        "keis78-ebcdic": Parts("ebcdic-hitachi", "keis78", _KEIS, "ms"),
+        "keis83": Parts("ebcdik-hitachi", "keis83", _KEIS, "ms"),
+        "keis83-ebcdic": Parts("ebcdic-hitachi", "keis83", _KEIS, "ms"),
+        "jips-j": Parts("jis8", "jips-j", _JIPS_J, "ms"),
+        "jips-e": Parts("ebcdik-nec", "jips-e", _JIPS_E, "ms"),
+        "ibm930": Parts("ibm290", "ibm300", _IBM, "ms"),
+        "ibm939": Parts("ibm1027", "ibm300", _IBM, "ms"),
+        "ibm1390": Parts("ibm8482", "ibm16684", _IBM, "ms"),
+        "ibm1399": Parts("ibm5123", "ibm16684", _IBM, "ms"),
     }
 
 

@@ -13,7 +13,7 @@ from adapters.characters import host_tables
 
 OUT = Path(__file__).resolve().parent.parent.parent / "schemas" / "characters" / "host_doubt.csv"
 NAMES = ("ebcdic-fujitsu", "ebcdic-hitachi", "ebcdik-fujitsu", "ebcdik-hitachi", "ebcdik-nec")
-WIDE = {"jef": "ms", "jips-j": "jis", "keis78": "jis", "keis83": "jis"}
+WIDE = dict.fromkeys(("jef", "jips-j", "keis78", "keis83"), "ms")
 
 
 def main() -> None:

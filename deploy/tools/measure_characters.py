@@ -20,6 +20,7 @@ from bus.core.repertoire import repertoire
 
 RUNS = 9
 SETS = ("cp932", "utf-8", "jef", "jef-wide", "keis78", "keis83", "jips-j", "ibm930", "ibm1399", "ebcdik")
+KANA = ["ﾔﾏﾀﾞ ﾀﾛｳ", "000000000012345", "1951-01-01"]
 REPERTOIRES = ("jisx0208+ms", "jisx0213", "cp932", "koseki", "mj")
 ITEMS = ("shimei", "shimei_furigana", "jusho_shikuchoson", "jusho_choaza", "jusho_banchigo", "jusho_katagaki")
 
@@ -60,11 +61,7 @@ def main() -> None:
     print(f"{len(texts)} fields, {sum(map(len, texts)) / len(texts):.1f} characters on average")
     for name in (*SETS, *(("jips-e",) if tables else ())):
         found = charset(name, tables=tables)
-        if name == "ebcdik":
-            good = ["ﾔﾏﾀﾞ ﾀﾛｳ", "000000000012345", "1951-01-01"] * 4000
-        else:
-            swapped = [text.replace("－", "−") for text in texts] if name.startswith(("keis", "jips")) else texts
-            good = writable(found, swapped)
+        good = KANA * 4000 if name == "ebcdik" else writable(found, texts)
         raws = [found.encode(text) for text in good]
         size = sum(map(len, good))
         read = speed(lambda found=found, raws=raws: [found.decode(raw) for raw in raws], size)

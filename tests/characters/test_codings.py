@@ -136,13 +136,20 @@ def test_a_decision_of_the_register_is_read_and_written_between_shift_codes() ->
 
 def test_marks_that_unicode_has_twice_follow_the_profile() -> None:
     """Wave dash or full-width tilde: as the name says, and the other one is not written."""
-    assert host("keis83-wide").decode(b"\xa1\xc1") == "\u301c"
-    assert host("keis83-wide+ms").decode(b"\xa1\xc1") == "\uff5e"
+    assert host("keis83-wide+jis").decode(b"\xa1\xc1") == "\u301c"
+    assert host("keis83-wide").decode(b"\xa1\xc1") == "\uff5e"
     with pytest.raises(CharacterError) as caught:
-        host("keis83-wide+ms").encode("\u301c")
+        host("keis83-wide").encode("\u301c")
     assert caught.value.code == "CB6007"
     assert host("jef-wide").decode(b"\xa1\xdd") == "\uff0d"
     assert host("jef-wide+jis").decode(b"\xa1\xdd") == "\u2212"
+
+
+@pytest.mark.parametrize("name", ["jef", "keis78", "keis83", "jips-j", "ibm930", "ibm939", "cp932"])
+def test_systems_understand_each_others_marks_without_an_agreement(name: str) -> None:
+    """Tilde and minus of an address, as CP932 has them, go through every set."""
+    characters = charset(name)
+    assert characters.decode(characters.encode("\uff11\uff0d\uff12\uff5e")) == "\uff11\uff0d\uff12\uff5e"
 
 
 def test_a_combining_mark_is_never_joined_or_parted_silently() -> None:
