@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,7 @@ from typing import Annotated
 import typer
 
 from adapters.characters.register import EMPTY, GaijiRegister, load_register
-from adapters.suite.subject import Pair, Subject, find_folder, load_subject, shipped
+from adapters.suite.subject import Pair, Subject, find_folder, load_pair, load_subject, shipped
 from bus.core.errors import ConfigurationError
 from bus.core.types import Finding
 from schemas.catalog import load_edition
@@ -41,19 +42,34 @@ def subject(name: str, folder: Path | None, version: str = "1.0") -> Subject:
 def for_file(file: Path, name: str, folder: Path | None, mapping: str) -> Pair:
     """The pair of layout and mapping that ``file`` belongs to; raises ConfigurationError CB7030."""
     loaded = edition()
-    names = [name] if name or folder else list(shipped())
+    # with dozens of definitions, only those that know a file of this name are read whole
+    names = [name] if name or folder else [one for one in shipped() if _knows(find_folder(one), file.name)]
     subjects = [load_subject(find_folder(one, folder), loaded) for one in names]
     found: list[tuple[Subject, Pair]] = []
     for one in subjects:
         wanted = _by_pattern(one, file.name)
         found += [(one, pair) for pair in one.pairs if (named(pair, mapping) if mapping else pair.name in wanted)]
+        shared = [] if mapping else [path for path in wanted if path.startswith("../")]
+        found += [(one, pair) for path in shared if (pair := load_pair(one.folder / path, loaded)) is not None]
     if len(found) == 1:
         return found[0][1]
     choices = [f"--adapter {one.folder.parent.name}/{one.folder.name} --mapping {p.name}" for one, p in found]
     if not choices:
         choices = [f"--mapping {pair.name}" for one in subjects for pair in one.pairs]
+        choices = choices or [f"--adapter {one}" for one in shipped()]
     finding = Finding("CB7030", path=file.name, expected=" | ".join(choices), got=f"{len(found)} 候補 / candidates")
     raise ConfigurationError("CB7030", (finding,))
+
+
+def _knows(folder: Path, file: str) -> bool:
+    """Whether a definition's flows or samples have a file of this name; a definition that cannot be read has none."""
+    if (folder / "samples" / file).is_file():
+        return True
+    try:
+        flows = tomllib.loads((folder / "adapter.toml").read_text("utf-8")).get("flow", [])
+    except (OSError, ValueError):
+        return False
+    return any(fnmatchcase(file, str(flow.get("pattern", ""))) for flow in flows if flow.get("pattern"))
 
 
 def named(pair: Pair, mapping: str) -> bool:

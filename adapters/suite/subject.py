@@ -96,6 +96,18 @@ def load_subject(folder: Path, edition: Edition) -> Subject:
     return Subject(folder, definition, edition, tuple(pairs.values()), tuple(samples))
 
 
+def load_pair(mapping: Path, edition: Edition) -> Pair | None:
+    """One layout and its mapping alone; raises ConfigurationError CB6008 with every problem of the two."""
+    problems = Problems()
+    folder = mapping.resolve().parent.parent
+    file = read_toml(mapping, problems)
+    head = file.data.get("mapping", {}) if file is not None else {}
+    layout = folder / str(head.get("layout", ""))
+    pair = _pair(folder / "mapping" / mapping.name, folder, {layout: load_layout(layout, problems)}, edition, problems)
+    problems.raise_if_any()
+    return pair
+
+
 def _interfaces(folder: Path, edition: Edition, problems: Problems) -> Definition | None:
     """A definition without flows: the interfaces of a vendor."""
     file = read_toml(folder / INTERFACES, problems)

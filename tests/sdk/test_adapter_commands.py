@@ -31,6 +31,7 @@ def call(capsys: pytest.CaptureFixture[str]) -> Any:
     return do
 
 
+@pytest.mark.slow
 def test_check_passes_all_shipped_adapters(call: Any) -> None:
     """Without a name, all of them."""
     assert call("check") == (0, {"ok": True, "checked": list(shipped()), "findings": []})
@@ -88,7 +89,7 @@ def test_a_file_that_no_definition_knows_asks_which(call: Any, tmp_path: Path) -
     path.write_bytes(b"x")
     code, document = call("convert", path)
     assert code == 2
-    assert "mapping/jumin.toml" in document["error"]["findings"][0]["expected"]
+    assert "--adapter a/juki" in document["error"]["findings"][0]["expected"]
 
 
 def test_explain_shows_bytes_and_code_points(call: Any) -> None:
@@ -169,3 +170,12 @@ def test_the_group_offers_its_commands() -> None:
         command.name or (command.callback.__name__ if command.callback else "") for command in app.registered_commands
     }
     assert {"new", "check", "convert", "explain", "coverage", "suite", "serve"} <= names
+
+
+def test_a_file_by_an_interface_that_adapters_share_is_known_by_its_name(call: Any, tmp_path: Path) -> None:
+    """The flow that reads such files names the layout; nothing else is read."""
+    sample = VENDORS / "a" / "interfaces" / "samples" / "kokuho.shikaku.dat"
+    path = Path(shutil.copy(sample, tmp_path / "kokuho.shikaku_tsuchi_000001.DAT"))
+    code, _ = call("convert", path, "--out", tmp_path / "out.xml")
+    assert code == 0
+    assert (tmp_path / "out.xml").read_text("utf-8").count("</shikaku>") == 3

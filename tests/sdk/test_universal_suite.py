@@ -31,4 +31,5 @@ def test_what_is_shipped_is_judged() -> None:
     """The names above are all that have layouts of their own."""
     judged = {"a/juki", "a/kojinjuminzei", "b/kojinjuminzei"}
     rest = [name for name in shipped() if name not in judged and not name.endswith("/interfaces")]
-    assert [name for name in rest if load_subject(find_folder(name), load_edition()).pairs] == []
+    assert [name for name in rest if (find_folder(name) / "layout").is_dir()] == []
+    assert len(rest) > 60
