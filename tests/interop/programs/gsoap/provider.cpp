@@ -73,6 +73,8 @@ int Service::ido_USCOREtsuchi(_ns1__ido_USCOREtsuchi *notice, ns2__uketsuke &rec
 int Service::ikkatsu_USCOREirai(_ns1__ikkatsu_USCOREirai *, _ns1__ikkatsu_USCOREirai_USCOREkaito &) {
     return SOAP_NO_METHOD;
 }
+int Service::shiensochi_USCOREtsuchi(_ns1__shiensochi_USCOREtsuchi *, ns2__uketsuke &) { return SOAP_NO_METHOD; }
+int Service::fuhyo_USCOREtsuchi(_ns1__fuhyo_USCOREtsuchi *, ns2__uketsuke &) { return SOAP_NO_METHOD; }
 int Service::ikkatsu_USCOREsoshin(_ns1__ikkatsu_USCOREsoshin *, ns2__uketsuke &) { return SOAP_NO_METHOD; }
 int Service::ikkatsu_USCOREkakunin(_ns1__ikkatsu_USCOREkakunin *, ns2__uketsuke &) { return SOAP_NO_METHOD; }
 

@@ -30,9 +30,11 @@ import javax.xml.ws.WebServiceContext;
 import javax.xml.ws.handler.MessageContext;
 import javax.xml.ws.http.HTTPException;
 import javax.xml.ws.soap.SOAPFaultException;
+import jp.chiikibus.juki.Fuhyo;
 import jp.chiikibus.juki.Juki;
 import jp.chiikibus.juki.Jumin;
 import jp.chiikibus.juki.SetaiShokaiKaito;
+import jp.chiikibus.juki.Shiensochi;
 
 @WebService(
     endpointInterface = "jp.chiikibus.juki.Juki",
@@ -73,6 +75,16 @@ public class Provider implements Juki {
         if (households.has(setaibango))
             for (JsonElement number : households.getAsJsonArray(setaibango)) found.add(RESIDENTS.get(number.getAsString()));
         return found;
+    }
+
+    @Override
+    public void shiensochiTsuchi(Shiensochi sochi, Holder<String> message, Holder<String> number, Holder<String> at) {
+        throw new UnsupportedOperationException("not one of the calls");
+    }
+
+    @Override
+    public void fuhyoTsuchi(Fuhyo fuhyo, Holder<String> message, Holder<String> number, Holder<String> at) {
+        throw new UnsupportedOperationException("not one of the calls");
     }
 
     @Override
