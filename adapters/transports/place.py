@@ -101,8 +101,12 @@ class RemotePlace(Protocol):
 
 
 def safe_name(name: str) -> bool:
-    """Whether a name from outside may become a file here: no path, no control characters, not hidden."""
-    return len(name.encode("utf-8", "surrogateescape")) <= 200 and _NAME.match(name) is not None and name.isprintable()
+    """Whether a name from outside may become a file here: no path, no control characters, not hidden.
+
+    The full-width space is no control character, though Python does not call it printable: vendors use it.
+    """
+    short = len(name.encode("utf-8", "surrogateescape")) <= 200
+    return short and _NAME.match(name) is not None and name.replace("\u3000", "").isprintable()
 
 
 async def read_small(place: RemotePlace, name: str) -> bytes:

@@ -8,6 +8,7 @@ schema refuses is used. SOAP 1.1 and 1.2, document and RPC style.
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,6 +71,7 @@ class SoapContract:
         except (*_WRONG, OSError, etree.Error) as error:
             got = f"{type(error).__name__}: {error}"[:200]
             raise _unusable(path, f"a WSDL with {operation}", got) from error
+        self._one = threading.Lock()  # a compiled schema has one list of errors
         self.name = operation
         self._soap = str(binding.nsmap["soap-env"])
         self.soap_12 = self._soap == _SOAP_12
@@ -149,12 +151,13 @@ class SoapContract:
         """Facets (lengths, patterns, enumerations), which zeep leaves alone; only for elements the schema declares."""
         if self._schema is None:
             return
-        if self._schema.validate(element):
-            return
-        findings = [
-            Finding(code, path=error.path or "", line=error.line, got=error.type_name)
-            for error in cast("Iterable[Any]", self._schema.error_log)
-        ]
+        with self._one:
+            if self._schema.validate(element):
+                return
+            findings = [
+                Finding(code, path=error.path or "", line=error.line, got=error.type_name)
+                for error in cast("Iterable[Any]", self._schema.error_log)
+            ]
         if all("CVC_ELT_1" in one.got for one in findings):
             return  # an RPC wrapper, which no schema declares
         raise AdapterError(code, findings[:20])

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """What vendor records cost: host records, private XML and JSON lines, records per second of one core, both ways.
 
 Usage: vendor_records.py [--records 5000] [--rounds 3]. The best round counts; CPU time, not wall time.

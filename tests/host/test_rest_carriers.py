@@ -273,9 +273,14 @@ async def test_refusals_have_their_codes(ground: Ground, cloud: Cloud, status: i
     assert (caught.value.code, caught.value.retry_after_s) == (code, wait_s)
 
 
-def test_records_without_a_key_are_refused_at_the_start(ground: Ground) -> None:
-    """CB6008: without a key nothing can be known again."""
-    spec = ground.spec("rest-fetch", **(KEYS | {"key": []}))
+@pytest.mark.parametrize(
+    "keys", [{"key": []}, {"file_name": "K.json"}, {"file_name": "{nummer}.json"}, {"file_name": "../{number}"}]
+)
+def test_records_without_a_key_or_files_without_a_number_are_refused_at_the_start(
+    ground: Ground, keys: dict[str, Any]
+) -> None:
+    """CB6008: without a key nothing can be known again; one file would be written over the other."""
+    spec = ground.spec("rest-fetch", **(KEYS | keys))
     with pytest.raises(ConfigurationError) as caught:
         RestFetch(spec, ground.environment(address="http://127.0.0.1:9"))
     assert caught.value.code == "CB6008"

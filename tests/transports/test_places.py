@@ -258,6 +258,7 @@ def test_a_name_that_is_a_path_or_hidden_or_unprintable_becomes_no_file(name: st
 def test_names_in_japanese_are_names() -> None:
     """As vendors use them."""
     assert safe_name("異動_0001.DAT")
+    assert safe_name("異動　0001.DAT")
 
 
 @pytest.mark.parametrize("kind", ["sha256", "manifest"])

@@ -14,6 +14,9 @@ from pathlib import Path
 from adapters.host.flows.base import Environment
 from adapters.host.store import carried
 from adapters.transports.file_drop import write_data, write_end_mark
+from adapters.transports.place import safe_name
+from bus.core.errors import ConfigurationError
+from bus.core.types import Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,16 @@ class Spool:
     folder: Path
     file_name: str
     end_mark: str
+
+    def __post_init__(self) -> None:
+        """Raise ConfigurationError CB6008 unless every number gives a file name of its own."""
+        try:
+            good = self.name(1) != self.name(2) and safe_name(self.name(1))
+        except (KeyError, IndexError, ValueError):
+            good = False
+        if not good:
+            finding = Finding("CB6008", path=f"transport.{self.transport}.file_name", expected="a name with {number}")
+            raise ConfigurationError("CB6008", [finding])
 
     def state(self) -> tuple[str, int]:
         """How far was read, and the number of the last file."""

@@ -16,7 +16,7 @@ from adapters.host.store.received import Waiting
 from bus.core import log
 from bus.core.errors import AdapterError
 
-TRY_AGAIN = frozenset({"CB6009", "CB6011", "CB6012", "CB6061", "CB6064"})
+TRY_AGAIN = frozenset({"CB6009", "CB6011", "CB6012", "CB6061", "CB6064", "CB6071"})
 
 
 def key_of(row: Waiting) -> str:
