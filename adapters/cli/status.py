@@ -37,6 +37,7 @@ LABELS: Mapping[str, str] = MappingProxyType(
         "superseded": "古い版 superseded",
         "duplicates": "重複 duplicates",
         "replaced": "差替え replaced",
+        "gaps": "履歴番号の欠け gaps",
         "counters": "計数 counters",
         "worklist": "外字の同定待ち worklist",
         "files": "読んだファイル files",
@@ -93,6 +94,8 @@ def _show(spec: AdapterSpec, found: Row) -> None:
     ]  # fmt: skip
     headings = ("ファイル", "状態 state", "レコード", "送信 sent", "保留 held", "拒否 refused", "待ち", "コード")
     _list("ファイル files", headings, files)
+    gaps = [(one["record"], one["key"], one["first"], one["last"]) for one in found.get("gap_list", ())]
+    _list("履歴番号の欠け gaps", ("レコード", "キー", "から first", "まで last"), gaps)
     characters = [(o["character"], o["count"], o["state"], o["place"]) for o in found.get("worklist_list", ())]
     _list("外字の同定 characters", ("文字", "件数", "状態 state", "最初の位置 first place"), characters)
     for name, label in (("held_list", "保留 held"), ("refused_list", "拒否 refused")):

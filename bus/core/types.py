@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from bus.core.channel import ANYBODY_WITH_THE_SECRET, Caller, TlsClient
 from bus.core.repertoire import Repertoire
@@ -52,6 +52,10 @@ class Finding:
         """The finding as JSON-ready fields, empty ones left out."""
         names = ("code", "path", "line", "expected", "got", "name_ja", "place")
         return {name: getattr(self, name) for name in names if getattr(self, name)}
+
+
+FIRST: Final = "yusen"
+"""Stands among the ordering keys of a message that goes before others; it orders nothing."""
 
 
 class Inbound(StrEnum):

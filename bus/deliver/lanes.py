@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from bus.core.types import FIRST
+
 
 @dataclass(frozen=True, slots=True)
 class BlockedKey:
@@ -34,6 +36,7 @@ class _Entry:
     since: float = 0.0
     held: bool = False
     again: bool = False
+    first: bool = False
 
 
 def keyed_hash() -> Callable[[str], str]:
@@ -51,6 +54,7 @@ class Lanes:
         self._lanes: dict[str, deque[_Entry]] = {}
         self._ready: deque[_Entry] = deque()
         self._again: deque[_Entry] = deque()
+        self._first: deque[_Entry] = deque()
         self._held: dict[str, _Entry] = {}
 
     def __len__(self) -> int:
@@ -62,13 +66,18 @@ class Lanes:
     @property
     def any_ready(self) -> bool:
         """Whether something may start."""
-        return bool(self._ready or self._again)
+        return bool(self._ready or self._again or self._first)
 
     def add(self, delivery_id: str, keys: Iterable[str], *, again: bool = False) -> bool:
-        """Let a delivery join the end of its lanes; false when it is already in them. ``again``: it was sent before."""
+        """Let a delivery join the end of its lanes; false when it is already in them. ``again``: it was sent before.
+
+        The key ``FIRST`` is no lane: it says that the delivery goes before others as soon as its own lanes let it.
+        """
         if delivery_id in self._entries:
             return False
-        entry = self._entries[delivery_id] = _Entry(delivery_id, tuple(dict.fromkeys(keys)), again=again)
+        own = dict.fromkeys(keys)
+        first = own.pop(FIRST, FIRST) is None
+        entry = self._entries[delivery_id] = _Entry(delivery_id, tuple(own), again=again, first=first)
         for key in entry.keys:
             line = self._lanes.get(key)
             if line is None:
@@ -81,13 +90,16 @@ class Lanes:
         return True
 
     def start(self, limit: int, fresh: int | None = None) -> list[str]:
-        """Take up to ``limit`` deliveries that may start: those that were held once, then the longest ready.
+        """Take up to ``limit`` deliveries that may start: those that were held once, those that go first, then the
+        longest ready.
 
         Of those that never started at most ``fresh`` are taken.
         """
         started = self._start(self._again, limit)
         left = limit - len(started)
-        return started + self._start(self._ready, left if fresh is None else min(left, fresh))
+        left = left if fresh is None else min(left, fresh)
+        preferred = self._start(self._first, left)
+        return started + preferred + self._start(self._ready, left - len(preferred))
 
     def _start(self, ready: deque[_Entry], limit: int) -> list[str]:
         started: list[str] = []
@@ -100,7 +112,7 @@ class Lanes:
         return started
 
     def _line_of(self, entry: _Entry) -> deque[_Entry]:
-        return self._again if entry.again else self._ready
+        return self._again if entry.again else self._first if entry.first else self._ready
 
     def put_back(self, delivery_ids: Sequence[str]) -> None:
         """Make started deliveries ready again, ahead of all others and in this order."""

@@ -15,7 +15,7 @@ from bus.core.states import State
 from bus.core.types import Exchange, Finding, Package
 from bus.core.values import value
 from bus.pipeline import attachments
-from bus.pipeline.disclosure import reduced, seen_by_caller
+from bus.pipeline.disclosure import may_pass, reduced, seen_by_caller
 from bus.pipeline.editions import change_between
 from bus.pipeline.guard import IN_ANSWER
 from bus.pipeline.house import House
@@ -93,10 +93,11 @@ async def judge(house: House, exchange: Exchange, reply: HttpReply) -> Answer:
 
 
 def _as_seen(house: House, exchange: Exchange, reply: HttpReply, read: envelope.Envelope) -> Answer:
-    """The answer without what its caller may not see, in the caller's edition. Errors: CB2052, CB1017."""
+    """The answer without what its caller may not see, in the caller's edition. Errors: CB2052, CB2055, CB1017."""
     operation = exchange.operation
     assert operation is not None
     tables, target = house.tables, exchange.targets[0]
+    may_pass(tables.seen_by(target), operation.key, read.body)
     change = change_between(tables, operation.key, target, exchange.sender)
     after = seen_by_caller(tables, exchange)
     veil = after if change is None else seen_by_caller(tables, exchange, change.old.views)

@@ -18,7 +18,7 @@ from bus.core.ports import Consignment
 from bus.core.types import Endpoint, Exchange, Finding, Reduced, Route
 from bus.pipeline.editions import Change, change_of
 from bus.pipeline.tables import ANSWER_SUFFIX, Tables
-from bus.pipeline.veil import HOGO, KAIJI, KENGEN, Veil, Views
+from bus.pipeline.veil import HOGO, KAIJI, KENGEN, Veil, Views, raised
 from bus.wire import envelope, safe_xml
 from bus.wire.attachments.media import is_multipart
 from bus.wire.envelope import own_security, without_security
@@ -26,6 +26,7 @@ from bus.wire.withheld import announce
 
 WITHHELD: Final = "CB2050"
 SIGNED: Final = "CB2052"
+STOPPED: Final = "CB2055"
 NOTHING: Final[frozenset[str]] = frozenset()
 
 Withheld = dict[str, frozenset[str]]
@@ -59,6 +60,15 @@ def outgoing_body(
     if read.is_fault:
         return raw, None
     return reduced(read.body, veil, raw, target, change, after)
+
+
+def may_pass(seen: Views, key: str, payload: etree._Element) -> None:
+    """Errors: CB2055 when a flag of a record says that the message goes nowhere (as a protection that is lifted for a
+    moment, which is told to nobody).
+    """
+    shields = seen.stopped.get(key)
+    if shields and (shield := raised(payload, shields)) is not None:
+        raise RightsError(STOPPED, [Finding(STOPPED, path=shield.row.flag, expected=shield.row.name)])
 
 
 def veil_of_delivery(tables: Tables, consignment: Consignment, seen: Views) -> Veil | None:

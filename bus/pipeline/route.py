@@ -5,11 +5,12 @@ from __future__ import annotations
 from lxml import etree
 
 from bus.core.errors import RightsError, WireError
-from bus.core.types import Exchange, Finding, Mode, Problem
+from bus.core.types import FIRST, Exchange, Finding, Mode, Problem
 from bus.pipeline import late
 from bus.pipeline.disclosure import may_go_unread, seen_by_caller
 from bus.pipeline.house import House
 from bus.pipeline.tables import Lane, Tables
+from bus.pipeline.veil import raised
 from bus.wire.addressing import is_addressed, required
 
 
@@ -46,6 +47,9 @@ def route(house: House, exchange: Exchange) -> None:
     lanes = tables.standard(exchange.sender).lanes[operation.key]
     if lanes and not exchange.opaque:
         exchange.ordering_keys = ordering_keys(lanes, exchange.body)
+    flags = tables.seen_by(exchange.sender).preferred.get(operation.key)
+    if flags and exchange.mode is Mode.QUEUED and not exchange.opaque and raised(exchange.body, flags) is not None:
+        exchange.ordering_keys = (*exchange.ordering_keys, FIRST)
     if message.context.ordering_key:
         exchange.ordering_keys = (*exchange.ordering_keys, f"junjo:{message.context.ordering_key}")
 

@@ -8,6 +8,7 @@ from functools import partial
 from bus.core.errors import WireError
 from bus.core.types import Exchange
 from bus.pipeline import attachments
+from bus.pipeline.disclosure import may_pass
 from bus.pipeline.guard import IN_REQUEST
 from bus.pipeline.house import House
 from bus.pipeline.parse import LARGE
@@ -35,6 +36,7 @@ async def validate(house: House, exchange: Exchange) -> None:
         if prepared is not None and prepared.route.opaque:
             exchange.opaque = True
             return
+    may_pass(house.tables.seen_by(exchange.sender), operation.key, exchange.body)
     contract = house.tables.standard(exchange.sender).contracts[exchange.unit]
     repertoire = exchange.sender.repertoire
     judge = contract.validate if repertoire is None else partial(both, contract, repertoire)

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from lxml import etree
+
 from bus.core.settings import Site
 from bus.core.types import Endpoint, Right
 from schemas.model import Edition, Protection
@@ -21,11 +23,12 @@ HOGO: Final = "hogo"
 
 @dataclass(frozen=True, slots=True)
 class Shield:
-    """A protection of a record: the flag's tag, and the tags that go when it holds."""
+    """A protection of a record: the flag's tag, the tags that go when it holds, and the record's tag."""
 
     row: Protection
     flag: str
     tags: tuple[str, ...]
+    record: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +61,17 @@ class Views:
     by (endpoint key, operation). What has no veil is not in the tables and costs one look-up.
 
     ``void`` are rights that are none, since the standard discloses nothing to that unit for that purpose; ``known``
-    are the (endpoint key, operation) that have any other.
+    are the (endpoint key, operation) that have any other. ``preferred`` are the flags that let a message go first, and
+    ``stopped`` those that let it go nowhere, by operation.
     """
 
     rights: Mapping[tuple[str, str, str], Right]
+    preferred: Mapping[str, tuple[Shield, ...]]
     void: frozenset[tuple[str, str, str]]
     known: frozenset[tuple[str, str]]
     answers: Mapping[tuple[str, str, str], Veil] = field(default_factory=dict)
     deliveries: Mapping[tuple[str, str], Veil] = field(default_factory=dict)
+    stopped: Mapping[str, tuple[Shield, ...]] = field(default_factory=dict)
 
 
 def views(site: Site, edition: Edition, endpoints: Mapping[tuple[str, str], Endpoint]) -> Views:
@@ -102,7 +108,39 @@ def views(site: Site, edition: Edition, endpoints: Mapping[tuple[str, str], Endp
         withheld: frozenset[str] = frozenset().union(*(row.withhold for _, row in own))
         if veil := _veil(edition, operation, endpoint, {purpose for purpose, _ in own}, withheld):
             deliveries[key, operation] = veil
-    return Views(rights, frozenset(void), frozenset(receivers), answers, deliveries)
+    return Views(
+        rights,
+        _flags(edition, "priority"),
+        frozenset(void),
+        frozenset(receivers),
+        answers,
+        deliveries,
+        _flags(edition, "stop"),
+    )
+
+
+def _flags(edition: Edition, effect: str) -> dict[str, tuple[Shield, ...]]:
+    """The protections with an effect, by the operations that carry their record."""
+    found: dict[str, tuple[Shield, ...]] = {}
+    for unit in edition.units.values():
+        prefix = f"{{{unit.namespace}}}"
+        for operation in unit.operations.values():
+            rows = [row for row in unit.protections if (row.record, row.effect) == (operation.record, effect)]
+            if rows:
+                found[operation.key] = tuple(
+                    Shield(row, prefix + row.flag, (), prefix + operation.record) for row in rows
+                )
+    return found
+
+
+def raised(payload: etree._Element, shields: tuple[Shield, ...]) -> Shield | None:
+    """The first protection whose flag holds in any record of a payload."""
+    for shield in shields:
+        for record in payload.iter(shield.record):
+            flag = next(record.iterchildren(shield.flag), None)
+            if shield.row.holds(None if flag is None else flag.text or ""):
+                return shield
+    return None
 
 
 def discloses(edition: Edition, key: str, endpoint: Endpoint | None, purpose: str) -> frozenset[str] | None:

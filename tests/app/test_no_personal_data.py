@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 import structlog
@@ -13,6 +15,7 @@ from tests.app.conftest import Town
 from tests.support.polling import until_async
 from tests.support.providers import refuse
 from tests.support.residents import RESIDENT, message, resident
+from tests.support.sites import change
 
 # Synthetic: neither names nor numbers belong to anybody. None of these texts occurs in a fault of its own accord.
 CANARIES = {
@@ -30,6 +33,12 @@ CANARIES = {
     "biko": "鳶と鷹",
 }
 NAMES = sorted(CANARIES)
+STRAY = 'municipality = "990019", operation = "juki.shiensochi_tsuchi"'
+
+
+def right(endpoint: str, purpose: str) -> str:
+    """A right to the operation that may carry no 個人番号."""
+    return f'{{ {STRAY}, endpoint = "{endpoint}", purposes = ["{purpose}"] }}'
 
 
 @pytest.fixture
@@ -77,3 +86,32 @@ async def test_a_message_on_its_way_is_not_told_by_logs_nor_by_names_of_files(to
     assert leaks(*answers, stream.getvalue()) == set()
     assert RESIDENT["atenabango"].encode() not in stream.getvalue()
     assert leaks("\n".join(str(path) for path in town.folder.rglob("*")).encode()) == set()
+
+
+async def test_what_is_withheld_or_stopped_is_told_by_nothing_but_its_name(town: Town, stream: io.BytesIO) -> None:
+    """Receivers do not get what they may not see; journal, log and fault quote neither that nor a stray number."""
+    change(town.folder / "rights.toml", "right = [", f"right = [ {right('juki', 'jumin')}, {right('tax', 'kazei')},")
+    change(town.folder / "routes.toml", "route = [", f'route = [ {{ {STRAY}, to = ["tax"], mode = "queued" }},')
+    await town.reload()
+    assert (await town.notify(**CANARIES))[0] == 200
+    await until_async(lambda: town.counts() == {"DELIVERED": 2}, what="both deliveries")
+    hidden = {"juminhyokodo", "honseki", "biko"}
+    for receiver in (town.tax, town.kokuho):
+        (got,) = receiver.received
+        assert b"Hikaiji" in got.body
+        assert leaks(got.body) & hidden == set()
+        assert leaks(got.body), "what it may see, it sees"
+    values = {
+        "shikuchosonkodo": "990019", "atenabango": RESIDENT["atenabango"], "rirekibango": "1", "shien_ido": "4",
+        "shiensochi_kubun": "0", "shien_shuryonengappi": "2026-01-01", "hakkoyokushifuragu": "0",
+        "tagyomusanshofukafuragu": "0", "shorinengappi": "2026-01-01", "sosashaid": CANARIES["kojinbango"],
+    }  # fmt: skip
+    status, answer = await town.post(
+        "juki", "juki.shiensochi_tsuchi", message(town.edition, "juki.shiensochi_tsuchi", values)
+    )
+    assert (status, b"CB2053" in answer) == (500, True)
+    assert leaks(answer, stream.getvalue()) == set()
+    with closing(sqlite3.connect(town.folder / "var" / "journal.sqlite")) as journal:
+        details = [row[0] for row in journal.execute("SELECT detail FROM event UNION SELECT detail FROM delivery")]
+    assert any("CB2050" in detail for detail in details)
+    assert leaks("\n".join(details).encode()) == set()

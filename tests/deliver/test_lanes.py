@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from bus.core.types import FIRST
 from bus.deliver.lanes import Lanes
 
 KEYS = ("atena:1", "atena:2", "atena:3", "setai:1", "setai:2")
@@ -198,3 +199,22 @@ class LanesAgainstModel(RuleBasedStateMachine):
 
 
 TestLanesAgainstModel = LanesAgainstModel.TestCase
+
+
+def test_what_goes_first_overtakes_others_but_never_its_own_person() -> None:
+    """A notice of protection waits for earlier ones of its person, and for nobody else's."""
+    lanes = Lanes(plain)
+    lanes.add("a1", ["atena:1"])
+    lanes.add("b1", ["atena:2"])
+    lanes.add("b2", ["atena:2", FIRST])
+    lanes.add("c1", ["atena:3", FIRST])
+    assert lanes.start(1) == ["c1"]
+    assert lanes.start(9) == ["a1", "b1"]
+    lanes.add("d1", ["atena:4"])
+    lanes.finish("b1")
+    assert lanes.start(1) == ["b2"]
+    assert lanes.start(9) == ["d1"]
+    for one in ("a1", "b2", "c1", "d1"):
+        lanes.finish(one)
+    assert not lanes.any_ready
+    assert len(lanes) == 0

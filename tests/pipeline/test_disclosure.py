@@ -20,6 +20,7 @@ from bus.pipeline.veil import Veil
 from bus.wire import envelope, safe_xml, withheld
 from bus.wire.http import XML
 from bus.wire.records import payload
+from schemas.model import Protection
 from tests.pipeline.fakes import ENDPOINTS, RIGHTS, ROUTES, World, site, world
 from tests.pipeline.messages import TOWN, compiled, edition, in_order, inquiry, notice, request, resident_reply
 from tests.support.residents import resident
@@ -218,3 +219,28 @@ def test_no_hidden_item_survives_and_no_other_is_touched(values: dict[str, str])
     withhold(body, veil)
     after = [(etree.QName(item).localname, item.text) for item in body[0]]
     assert after == [pair for pair in before if pair[0] not in TAX.items]
+
+
+async def test_what_concerns_protection_goes_first_and_the_mark_is_stored_with_the_message() -> None:
+    """支援措置中 puts the key of preference beside the person's; an ordinary notice has none."""
+    for flag, first in (("0", False), ("1", True)):
+        town = world()
+        await process(town.house, request(envelope.build(notified(shiensochi_kubun=flag)), caller="juki"))
+        assert ("yusen" in town.journal.only().ordering_keys) is first
+
+
+async def test_a_state_that_nobody_may_learn_stops_its_message() -> None:
+    """A mounted table may name values (一時解除) with which no message goes anywhere."""
+    row = Protection(
+        "ichiji", "jumin", "shiensochi_kubun", frozenset({"2"}), False, "stop", frozenset(), "一時", "lift"
+    )
+    juki = replace(UNIT, protections=(row,))
+    changed = replace(edition(), units={**edition().units, "juki": juki})
+    town = world()
+    town.house = town.house.reloaded(site(), changed, compiled())
+    for flag, code in (("1", b""), ("2", b"CB2055")):
+        response = await process(
+            town.house, request(envelope.build(notified(shiensochi_kubun=flag, rirekibango=flag)), caller="juki")
+        )
+        assert code in response.body
+    assert len(town.journal.rejected) == 1

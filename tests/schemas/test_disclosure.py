@@ -175,3 +175,18 @@ def test_what_each_consumer_sees_is_what_its_task_needs(
     items = seen(consumer, purpose, EDITION.units[unit], record)
     assert sees <= items
     assert not never & items
+
+
+def test_every_unit_says_what_it_discloses() -> None:
+    """Default deny is only complete where there is a table: no unit of the edition leaves it to the sites."""
+    assert [unit.key for unit in load_edition().units.values() if unit.disclosure is None] == []
+
+
+def test_every_record_with_addresses_says_what_protects_them() -> None:
+    """Also where nothing does (a company's address): then the table says why."""
+    for unit in load_edition().units.values():
+        protected = {row.record for row in unit.protections}
+        for operation in unit.operations.values():
+            record = unit.records.get(operation.record)
+            if record is not None and any(item.sensitivity == "address" for item in record.items):
+                assert record.name in protected, operation.key

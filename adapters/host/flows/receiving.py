@@ -100,7 +100,7 @@ class Receiving:
                 raise
 
         def store(database: sqlite3.Connection) -> None:
-            received.take(database, self.spec.id, operation.key, request.message_id, incoming, now)
+            received.take(database, self.spec.id, operation.key, request.message_id, incoming, now, stacked=True)
             files.came_again(database, self.spec.id, source)
 
         return Reply(receipt, store=store, after=self._told)

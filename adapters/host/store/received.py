@@ -6,6 +6,8 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from adapters.host.store import history
+
 NEW = "new"
 BATCHED = "batched"
 DONE = "done"
@@ -57,13 +59,32 @@ class Batch:
 
 
 def take(
-    database: sqlite3.Connection, flow: str, operation: str, message_id: str, rows: Sequence[Incoming], now: float
+    database: sqlite3.Connection,
+    flow: str,
+    operation: str,
+    message_id: str,
+    rows: Sequence[Incoming],
+    now: float,
+    *,
+    stacked: bool = False,
 ) -> int:
-    """Queue the records that are news to the vendor; the others are counted. Returns how many were queued."""
+    """Queue the records that are news to the vendor; the others are counted. Returns how many were queued.
+
+    ``stacked`` rows are steps of a history (notices): a number that is left out between two of them is noted as a gap
+    until it comes. Other rows are the present state (bulk), which closes the gaps of their keys.
+    """
     queued = 0
     for row in rows:
-        verdict = _compare(database, row)
+        verdict, known = _compare(database, row)
         count(database, f"{flow}.{verdict}")
+        if stacked:
+            if verdict == "applied" and known is not None and row.rireki > known + 1:
+                history.open_gap(database, row.record, row.key, known + 1, row.rireki - 1, now)
+                count(database, f"{flow}.gap")
+            elif verdict == "superseded":
+                history.fill(database, row.record, row.key, row.rireki)
+        elif verdict == "applied":
+            history.forget(database, row.record, row.key)
         if verdict in {"superseded", "duplicate"}:
             continue
         queued += 1
@@ -76,15 +97,16 @@ def take(
     return queued
 
 
-def _compare(database: sqlite3.Connection, row: Incoming) -> str:
+def _compare(database: sqlite3.Connection, row: Incoming) -> tuple[str, int | None]:
+    """What a row is to the vendor, and the highest history number before it."""
     known = database.execute(
         "SELECT rireki, eda, digest FROM versions WHERE record = ? AND key = ?", (row.record, row.key)
     ).fetchone()
     if known is None or (row.rireki, row.eda) > (known["rireki"], known["eda"]):
-        return "applied"
+        return "applied", None if known is None else int(known["rireki"])
     if (row.rireki, row.eda) < (known["rireki"], known["eda"]):
-        return "superseded"
-    return "duplicate" if known["digest"] == row.digest else "replaced"
+        return "superseded", int(known["rireki"])
+    return ("duplicate" if known["digest"] == row.digest else "replaced"), int(known["rireki"])
 
 
 def enqueue(

@@ -10,7 +10,7 @@ from pathlib import Path
 from bus.core.errors import AdapterError, EnvironmentFault
 from bus.core.types import Finding
 
-VERSION = 2
+VERSION = 3
 
 TABLES = """
 CREATE TABLE inbox (             -- messages received from the bus, with the answer given
@@ -99,6 +99,14 @@ CREATE TABLE pulled (            -- what of a vendor's record was read last, by 
 """
 """New in version 2."""
 
+GAPS = """
+CREATE TABLE gaps (              -- history numbers between two that came as notices: first to last are missing
+    record TEXT NOT NULL, key TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, seen_at REAL NOT NULL,
+    PRIMARY KEY (record, key, first)
+) WITHOUT ROWID;
+"""
+"""New in version 3."""
+
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """A connection with the store's safety settings; nothing is acknowledged before it is on disk."""
@@ -136,7 +144,7 @@ def open_store(path: Path) -> sqlite3.Connection:
 def _bring_up_to_date(database: sqlite3.Connection, path: Path) -> None:
     """Make the tables of a new store, add what an older one lacks; CB6012 for a version that is not known."""
     version = int(database.execute("PRAGMA user_version").fetchone()[0])
-    missing = {0: TABLES + TRANSPORTS, 1: TRANSPORTS}.get(version)
+    missing = {0: TABLES + TRANSPORTS + GAPS, 1: TRANSPORTS + GAPS, 2: GAPS}.get(version)
     if missing is not None:
         database.executescript(f"BEGIN IMMEDIATE;{missing}PRAGMA user_version={VERSION};COMMIT;")
     elif version != VERSION:

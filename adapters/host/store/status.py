@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from adapters.host.store import files
+from adapters.host.store import files, history
 from adapters.host.store.schema import connect
 from bus.core.errors import AdapterError
 from bus.core.types import Finding
@@ -84,6 +84,7 @@ def _count(database: sqlite3.Connection, *, detail: bool) -> dict[str, Any]:
         "superseded": total("superseded"),
         "duplicates": total("duplicate"),
         "replaced": total("replaced"),
+        "gaps": database.execute("SELECT COUNT(*) FROM gaps").fetchone()[0],
         "counters": counters,
         "worklist": _by(database, "SELECT state, COUNT(*) FROM worklist GROUP BY state"),
         "files": _by(database, "SELECT state, COUNT(*) FROM files GROUP BY state"),
@@ -101,6 +102,7 @@ def _count(database: sqlite3.Connection, *, detail: bool) -> dict[str, Any]:
         status["worklist_list"] = _rows(
             database, "SELECT character, place, count, state FROM worklist ORDER BY first_at"
         )
+        status["gap_list"] = history.gaps(database)
         status["held_list"] = _rows(
             database, "SELECT flow, source, record_no, code, detail FROM held WHERE state = 'held' ORDER BY id"
         )
