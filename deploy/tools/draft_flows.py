@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterable
 
 from adapters.simulators import dialects, open_soap
@@ -205,3 +206,41 @@ def open_flows(edition: Edition, unit: Unit, operation: Operation, *, own: bool)
             )
         ]  # fmt: skip
     return sending(operation, purpose, pair_of(f"{record}.csv"), "csv")
+
+
+DOES = {
+    "kaito": "照会に答える",
+    "shokai": "照会する",
+    "soshin": "通知を送る",
+    "zenken": "全件を送る",
+    "sabun": "差分を送る",
+    "juryo": "受け取る",
+}
+"""What a flow does, by the beginning of its id."""
+
+
+def readme(vendor_ja: str, edition: Edition, unit: Unit, flows: Iterable[str]) -> str:
+    """The page of an adapter: what the system exchanges, in Japanese."""
+    lines = [
+        f"# {vendor_ja} {unit.name_ja} アダプター",
+        "",
+        "架空の会社の、架空のシステムです。様式・項目表・コード・サンプルは[連携仕様](../interfaces/README.md)にあります。",
+        "",
+        "| すること | 操作 |",
+        "|---|---|",
+    ]
+    for text in flows:
+        found = tomllib.loads(text)["flow"][0]
+        names = []
+        for key in found.get("operations") or [found["operation"]]:
+            operation = edition.operation(key)
+            assert operation is not None
+            names.append(f"{edition.units[operation.unit].name_ja} {operation.name_ja}（`{key}`）")
+        lines.append(f"| {DOES[str(found['id']).partition('-')[0]]} | {'、'.join(names)} |")
+    lines += [
+        "",
+        f"*English.* Adapter of a fictitious vendor for {unit.name_en}; "
+        "layouts and mappings are those of the vendor's shared interfaces.",
+        "",
+    ]
+    return "\n".join(lines)

@@ -19,7 +19,7 @@ from random import Random
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from draft_flows import CODE, ECHO, RESULT, unit_flows  # noqa: E402 - the path is set above
+from draft_flows import CODE, ECHO, RESULT, readme, unit_flows  # noqa: E402 - the path is set above
 
 from adapters.population.records import atenabango, synthetic  # noqa: E402 - the same
 from adapters.simulators import dialects, open_soap, papers  # noqa: E402 - the same
@@ -269,7 +269,9 @@ def main() -> None:
                 f'vendor = "{arguments.vendor}"\nvendor_ja = "{name}"\nunit = "{key}"\n'
                 f'name_ja = "{name} {unit.name_ja} アダプター"\nedition = "1.0"\n'
             )
-            written(folder / "adapter.toml", "\n".join([head, *unit_flows(arguments.vendor, edition, unit)]))
+            flows = unit_flows(arguments.vendor, edition, unit)
+            written(folder / "adapter.toml", "\n".join([head, *flows]))
+            written(folder / "README.md", readme(name, edition, unit, flows))
     (draft.folder / "samples" / "samples.toml").write_text(samples_of(draft.folder), encoding="utf-8")
 
 
