@@ -33,7 +33,7 @@ _WIDE_BYTES: Final = (
     ("\uff0d".encode(), b"-"),
 )
 _DATE, _DATETIME, _NOTHING = b">0000-00-00<", b">0000-00-00T", b"><"
-_PARTED: Final = re.compile(rb"0(?:-?0){10}")
+_PARTED: Final = re.compile(rb"0(?:-?0){10,}")
 _WHOLE: Final = {
     length: re.compile(b"0" * length + b"(?<!" + b"0" * (length + 1) + b")(?!0)")
     for length in (RESIDENT_CODE_LENGTH, LENGTH)

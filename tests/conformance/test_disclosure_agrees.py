@@ -89,6 +89,7 @@ pieces = st.lists(st.sampled_from([*DIGITS, "-", " ", "\u3000", "ー", "−", "�
 @example(["123456789018"])
 @example(["1", "-", "123456789018"])
 @example(["1", "-", "-", "23456789018"])
+@example(["7890", "7890", "456", "-", "1"])
 def test_both_find_the_same_numbers(parts: list[str]) -> None:
     """Written twice: once with patterns over runs, once character by character."""
     text = "".join(parts)
