@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from adapters.cli import convert as conversion
+from adapters.cli import drift
 from adapters.cli import explain as lineage
 from adapters.cli import scaffold as scaffolding
 from adapters.cli.checks import check_site
@@ -145,6 +146,22 @@ def explain(
     """項目の由来をバイト位置と符号位置まで示す。 / Show where items came from, down to bytes and code points."""
     pair = for_file(file, adapter, folder, mapping)
     return lineage.run(file, record, item, pair, register(gaiji), json=json)
+
+
+@app.command(name="drift")
+def drift_command(
+    file: Annotated[Path, typer.Argument(help="ベンダーのファイル / a vendor file", exists=True, dir_okay=False)],
+    baseline: Annotated[Path, typer.Option("--baseline", help="承認済みの様式（JSON） / the accepted profile")],
+    accept: Annotated[bool, typer.Option("--accept", help="この様式を承認する / accept this file's profile")] = False,
+    adapter: AdapterOption = "",
+    folder: FolderOption = None,
+    mapping: MappingOption = "",
+    gaiji: GaijiOption = None,
+    json: JsonOption = False,
+) -> int:
+    """ファイルの様式の変化を、前後を並べて示す。 / Say how a file's shape differs from the accepted one."""
+    pair = for_file(file, adapter, folder, mapping)
+    return drift.run(file, baseline, pair, register(gaiji), accept=accept, json=json)
 
 
 @app.command()

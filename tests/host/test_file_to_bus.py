@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Mapping
 from itertools import islice
 
 import pytest
 
+from adapters.host.flows.shape import accepted_path
 from adapters.population import Town
 from adapters.simulators.a_juki import native_file
 from adapters.simulators.a_juki_files import GAIJI, IDO
@@ -275,3 +277,25 @@ async def test_a_hostile_file_is_refused_and_the_next_one_goes(place: Place) -> 
     assert len({row["レコード番号"] for row in await error_rows(place, "IDO_0003.DAT")}) == 4
     assert len(place.bus.taken) == 4
     assert {one.records[0]["atenabango"] for one in place.bus.taken} == {row["atenabango"] for row in residents(4)}
+
+
+@pytest.mark.slow
+async def test_a_file_of_another_shape_stays_until_its_shape_is_accepted(place: Place) -> None:
+    """Every record two bytes longer: named before and after, nothing moved, nothing sent; then the operator decides."""
+    data = ido_file(residents(12))
+    size = record_size()
+    longer = b"".join(data[at : at + size - 2] + b"  \r\n" for at in range(0, len(data), size))
+    async with place.running("a-juki"):
+        path = place.drop("IDO_0001.DAT", longer)
+        rows = await error_rows(place, "IDO_0001.DAT")
+        assert [(row["コード"], row["期待 expected"], row["実際 got"]) for row in rows] == [
+            ("CB6040", str(size - 2), str(size))
+        ]
+        assert path.exists()
+        assert place.status("a-juki")["files"] == {}
+        accepted = {"records": 12, "shape": {"bytes": str(size), "charset": "cp932"}}
+        store = place.folder / "var" / "adapters" / "a-juki.sqlite"
+        accepted_path(store, "ido").write_text(json.dumps(accepted), "utf-8")
+        assert await processed(place) == {"error": 1}
+    assert not path.exists()
+    assert place.bus.of(NOTICE) == []

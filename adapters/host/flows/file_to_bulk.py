@@ -31,6 +31,7 @@ from adapters.host.flows.reading import (
     setback,
     take,
 )
+from adapters.host.flows.shape import hold_to_shape
 from adapters.host.identity import Lines, canonical_line, identify, message_id_of, totals, uuid_of
 from adapters.host.store import bulk, files, outbox
 from adapters.host.store.bulk import Totals
@@ -107,6 +108,7 @@ class FileToBulk(WiredFlow):
             await asyncio.to_thread(self.drop.finish, file.path, before)
             log_file(store.reader, self.id, file, True, "")
             return
+        await asyncio.to_thread(hold_to_shape, store, self.id, self._translator(), file)
         await store.write(outbox.discard, file.source)
         previous = bulk.latest(store.reader, self.family) if self.shubetsu == DIFFERENCE else ""
         ikkatsuid = self._ikkatsuid(file)
@@ -341,6 +343,7 @@ def _finish(database: sqlite3.Connection, done: _Finished, reader: RecordReader,
         now=now,
         code=reader.problem_code,
         findings=reader.problems,
+        lost=reader.lost,
     )
 
 

@@ -26,6 +26,7 @@ from adapters.host.flows.reading import (
     put_away,
     take,
 )
+from adapters.host.flows.shape import hold_to_shape
 from adapters.host.store import files, outbox
 from adapters.host.store.files import DONE, ERROR, Setback
 from adapters.host.store.outbox import Letter
@@ -65,6 +66,7 @@ class FileToBus(WiredFlow):
         """Bring all records of a file into the outbox, note the others, move the file away."""
         environment = self.environment
         store, now = environment.store, environment.clock.now()
+        await asyncio.to_thread(hold_to_shape, store, self.id, self._translator(), file)
         key = (self.id, file.name, file.sha256)
         known = await store.write(files.begin, *key, file.source, file.size, now)
         settled = files.settled(store.reader, self.id, file.source)
@@ -82,6 +84,7 @@ class FileToBus(WiredFlow):
             now=environment.clock.now(),
             code=reader.problem_code,
             findings=reader.problems,
+            lost=reader.lost,
         )
         errors = error_list_of(store.reader, self.id, file.source, reader.problems)
         number = files.number_of(store.reader, self.id, file.name, file.source)

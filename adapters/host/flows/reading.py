@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -79,7 +80,8 @@ def setback(record_no: int, error: ChiikibusError, raw: bytes = b"", context: st
 class RecordReader:
     """Iterates over a file's records once; afterwards ``count`` and what is wrong with the file as a whole.
 
-    Records up to ``settled`` were dealt with before a crash: they are counted and not converted again.
+    Records up to ``settled`` were dealt with before a crash: they are counted and not converted again. ``lost`` says
+    how often an item of the others was lost that the mapping says to record (``loss.vendor.内部番号``).
     """
 
     translator: Translator
@@ -89,6 +91,7 @@ class RecordReader:
     count: int = 0
     problems: list[Finding] = field(default_factory=list)
     problem_code: str = ""
+    lost: Counter[str] = field(default_factory=Counter)
 
     def broken(self, code: str, *findings: Finding) -> None:
         """Note that the file as a whole cannot be used."""
@@ -113,7 +116,8 @@ class RecordReader:
         if isinstance(record, BadRecord):
             return setback(self.count, record.error, record.raw)
         try:
-            values = owned(self.translator.to_standard(record), self.owners)
+            converted = self.translator.to_standard(record)
+            values = owned(converted, self.owners)
         except AdapterError as error:
             return setback(self.count, error, record.raw)
         except Exception as error:
@@ -121,6 +125,7 @@ class RecordReader:
             log.logger().exception("record_failed", file=self.file.name, record=self.count)
             finding = Finding("CB9001", got=type(error).__name__, place=self.file.name)
             return Setback(self.count, "CB9001", (finding,))
+        self.lost.update(f"loss.{one.side}.{one.item}" for one in converted.losses)
         return Good(self.count, values, record.origin)
 
 

@@ -112,7 +112,8 @@ class Receiving:
     def _incoming(self, record: RecordType, number: int, values: dict[str, str], line: str = "") -> Incoming:
         """A record as the vendor will have it; AdapterError when the vendor cannot."""
         translator = self.translator()
-        items = translator.to_vendor(values).values
+        converted = translator.to_vendor(values)
+        items = converted.values
         payload, context = self.pack(items, translator.encode(items))
         identity = identify(record, values)
         return Incoming(
@@ -124,6 +125,7 @@ class Receiving:
             digest=digest(line or canonical_line(record, identity.event, values)),
             payload=payload,
             context=context,
+            lost=tuple(f"loss.{one.side}.{one.item}" for one in converted.losses),
         )
 
     def _part(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from bus.core.types import Finding
 
@@ -109,8 +110,14 @@ def finish(
     now: float,
     code: str = "",
     findings: Sequence[Finding] = (),
+    lost: Mapping[str, int] = MappingProxyType({}),
 ) -> None:
-    """Every record of the file is durable in the outbox or noted as held or refused."""
+    """Every record of the file is durable in the outbox or noted as held or refused; recorded losses are counted."""
+    for what, times in lost.items():
+        database.execute(
+            "INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + ?",
+            (f"{flow}.{what}", times, times),
+        )
     detail = findings_json(findings) if findings else ""
     database.execute(
         "UPDATE files SET state = ?, records = ?, code = ?, detail = ?, finished_at = ?"

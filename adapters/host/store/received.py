@@ -23,7 +23,8 @@ class Incoming:
     """One record for the vendor. ``record`` is ``<unit>.<record type>``; ``digest`` is that of its content.
 
     Of one key only the highest (``rireki``, ``eda``) is ever handed on after the first, so that notices out of
-    order and repeated ones end in the same state. ``payload`` and ``context`` are the flow's own.
+    order and repeated ones end in the same state. ``payload`` and ``context`` are the flow's own; ``lost`` names what
+    the mapping recorded as lost (``loss.standard.biko``), which is counted when the record is queued.
     """
 
     record_no: int
@@ -34,6 +35,7 @@ class Incoming:
     digest: str
     payload: bytes = field(repr=False)
     context: str = field(repr=False, default="")
+    lost: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ def take(
         if verdict in {"superseded", "duplicate"}:
             continue
         queued += 1
+        for name in row.lost:
+            count(database, f"{flow}.{name}")
         enqueue(database, flow, operation, message_id, row.record_no, row.key, row.payload, now, row.context)
         database.execute(
             "INSERT INTO versions (record, key, rireki, eda, digest) VALUES (?,?,?,?,?) ON CONFLICT (record, key)"
