@@ -244,7 +244,7 @@ def test_an_unknown_gaiji_holds_its_records_until_it_is_decided(town: Town) -> N
     assert [row["レコード番号"] for row in town.errors(name)] == ["4"]
     parked = until(lambda: town.deliveries("PARKED"), within_s=15, what="the notice to be parked")
     assert [(one["target"], one["code"]) for one in parked] == [("tax", "CB6007")]
-    (finding,) = [one for one in parked[0]["findings"] if one.get("name_ja")]
+    (finding,) = [one for one in parked[0]["findings"] if one["code"] == "CB6007" and one.get("name_ja")]
     assert (finding["code"], finding["got"].split()[0]) == ("CB6007", "U+2000B")
     assert (finding["name_ja"], finding["place"]) == ("住所_方書", "item=方書")
     (group,) = town.json("messages", "parked")["groups"]
