@@ -18,7 +18,10 @@ sub SOAP::Transport::HTTP::Client::get_basic_credentials { return ($user, $given
 # SOAP::Lite reads the WSDL only for addresses and SOAPActions, knows nothing of the schema and cannot follow its
 # imports. So the elements are named and put into their order here, and guessing of types is switched off: a name with
 # kanji would become xsi:type="xsd:base64Binary", a number xsi:type="xsd:int".
-my @order = map { /<xs:element name="(\w+)"/ ? $1 : () } split /\n/, fetch(($wsdl =~ s/\?wsdl$//r) . '?xsd=juki.xsd');
+# Several records of the schema share names: the order is that of the resident's.
+my $schema = fetch(($wsdl =~ s/\?wsdl$//r) . '?xsd=juki.xsd');
+my ($resident) = $schema =~ m{<xs:complexType name="jumin">(.*?)</xs:complexType>}s;
+my @order = map { /<xs:element name="(\w+)"/ ? $1 : () } split /\n/, "$resident\n$schema";
 my $port = SOAP::Schema->new(schema_url => $wsdl)->parse->services->{juki};
 
 sub fetch {

@@ -18,10 +18,11 @@ open my $file, '<', $ENV{INTEROP_CASES} or die "$ENV{INTEROP_CASES}: $!";
 our $cases = $json->decode(do { local $/; <$file> });
 our $message_id;
 
-# SOAP::Lite as a server knows no WSDL: names and order of the items are read from the schema here.
+# SOAP::Lite as a server knows no WSDL: names and order of the resident's items are read from the schema here.
 my $schema = LWP::UserAgent->new->get(($ENV{INTEROP_WSDL} =~ s/\?wsdl$//r) . '?xsd=juki.xsd');
 die $schema->status_line unless $schema->is_success;
-our @order = map { /<xs:element name="(\w+)"/ ? $1 : () } split /\n/, $schema->decoded_content;
+my ($resident) = $schema->decoded_content =~ m{<xs:complexType name="jumin">(.*?)</xs:complexType>}s;
+our @order = map { /<xs:element name="(\w+)"/ ? $1 : () } split /\n/, $resident;
 
 # It would answer <ns:jumin_shokaiResponse> with the encodingStyle of section 5 and guessed types. This serialiser writes
 # the element of the contract instead.
