@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from adapters.characters.coding import CodeTable, code_table
@@ -169,7 +169,7 @@ def table(name: str, folder: Path | None, profile: str) -> CodeTable:
 
 
 def _makers(folder: Path | None) -> dict[str, Callable[[], CodeTable]]:
-    makers: dict[str, Callable[[], CodeTable]] = {name: lambda name=name: _ibm_table(name) for name in _IBM}  # type: ignore[misc] # mypy: default of a lambda
+    makers: dict[str, Callable[[], CodeTable]] = {name: partial(_ibm_table, name) for name in _IBM}
     makers["jis8"] = jis8
     makers["jips-e"] = lambda: _jips_e(folder)
     return makers

@@ -221,4 +221,4 @@ def _gaiji_info() -> codecs.CodecInfo:
         maker = codecs.getincrementaldecoder("cp932")
         return maker(errors)
 
-    return codecs.CodecInfo(encode, decode, incrementalencoder=GaijiEncoder, incrementaldecoder=decoder, name=GAIJI)  # type: ignore[arg-type] # makers
+    return codecs.CodecInfo(encode, decode, incrementalencoder=GaijiEncoder, incrementaldecoder=decoder, name=GAIJI)  # type: ignore[arg-type] # a function that makes decoders does for a class

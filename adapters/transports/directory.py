@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -78,7 +78,7 @@ class DirectoryPlace:
 
         return await self._do(one)
 
-    async def read(self, name: str, offset: int = 0) -> AsyncIterator[bytes]:
+    async def read(self, name: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
         """The bytes of a file from ``offset``."""
         path = self.folder / name
         stream = await self._do(lambda: path.open("rb"))

@@ -7,7 +7,7 @@ names the file (or several) with size and SHA-256. ``none``: a file is complete 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -71,7 +71,7 @@ class RemotePlace(Protocol):
         """One file; ``None`` when it is not there."""
         ...
 
-    def read(self, name: str, offset: int = 0) -> AsyncIterator[bytes]:
+    def read(self, name: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
         """The bytes of a file from ``offset``, in chunks."""
         ...
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import stat
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -209,7 +209,7 @@ class SftpPlace:
             return None
         return RemoteFile(name, attrs.size or 0, f"{attrs.mtime}")
 
-    async def read(self, name: str, offset: int = 0) -> AsyncIterator[bytes]:
+    async def read(self, name: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
         """The bytes of a file from ``offset``."""
         try:
             file = await self._do(lambda sftp: sftp.open(self._path(name), "rb"))

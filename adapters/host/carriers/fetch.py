@@ -102,8 +102,7 @@ class FolderFetch(Carrier):
             if mark is None or one.name.endswith(self._mark):
                 continue
             data = b"" if self._marker == "end" else await read_small(self.place, mark.name)
-            for promise in self._understood(mark, data, one.name):
-                found.append(_Wanted(one, promise, mark.name))  # noqa: PERF401 (the loop above awaits)
+            found += [_Wanted(one, promise, mark.name) for promise in self._understood(mark, data, one.name)]
         return found
 
     async def _by_manifest(self, files: dict[str, RemoteFile]) -> list[_Wanted]:
@@ -206,7 +205,7 @@ class FolderFetch(Carrier):
         with part.open("r+b" if size else "wb") as target:
             target.seek(size)
             target.truncate()
-            async with contextlib.aclosing(self.place.read(file.name, size)) as chunks:  # type: ignore[type-var]  # an async generator behind the protocol's iterator
+            async with contextlib.aclosing(self.place.read(file.name, size)) as chunks:
                 async for chunk in chunks:
                     size += len(chunk)
                     if size > file.size:

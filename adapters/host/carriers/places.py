@@ -13,7 +13,7 @@ def place_of(spec: FlowSpec, environment: Environment) -> RemotePlace:
     stall_s = spec.number("stall_s", 30.0)
     if spec.kind.startswith("sftp"):
         # asyncssh takes a third of a second to import: only adapters that speak SFTP wait for it
-        from adapters.transports.sftp import SftpPlace, read_address  # noqa: PLC0415 (only where it is used)
+        from adapters.transports.sftp import SftpPlace, read_address  # noqa: PLC0415 (asyncssh: only where it is used)
 
         return SftpPlace(
             read_address(environment.setting(spec.text("address"))),
