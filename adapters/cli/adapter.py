@@ -5,12 +5,12 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from adapters.cli import convert as conversion
-from adapters.cli import drift
+from adapters.cli import drift, tables
 from adapters.cli import explain as lineage
 from adapters.cli import scaffold as scaffolding
 from adapters.cli.checks import check_site
@@ -21,13 +21,12 @@ from adapters.cli.choose import (
     GaijiOption,
     MappingOption,
     Name,
-    chosen,
     for_file,
     register,
     subject,
 )
 from adapters.cli.output import ExitCode, JsonOption, document, progress, show_findings, table
-from adapters.mapping.coverage import FORMATS, coverage, render, summary
+from adapters.mapping.coverage import FORMATS
 from adapters.suite.run import run_suite
 from adapters.suite.subject import shipped
 from bus.core.config import load_site
@@ -76,39 +75,22 @@ def check(
 
 @app.command(name="coverage")
 def coverage_command(
-    name: Name = "",
+    name: Annotated[str, typer.Argument(metavar="[VENDOR/UNIT]", help="例 a/juki / for example a/juki")] = "",
     folder: FolderOption = None,
     mapping: MappingOption = "",
     form: Annotated[str, typer.Option("--format", help=" | ".join(FORMATS))] = "md",
     out: Annotated[Path | None, typer.Option("--out", help="出力先フォルダー / folder to write to")] = None,
+    write: Annotated[bool, typer.Option("--write", help="README の隣の対応表を作り直す / write them anew")] = False,
+    check: Annotated[bool, typer.Option("--check", help="README の隣の対応表が最新か / are they current")] = False,
+    edition: EditionOption = "1.0",
     json: JsonOption = False,
 ) -> int:
     """全項目の対応表（標準の全項目とベンダーの全項目）を作る。 / Make the table of all items of both sides."""
-    form = "json" if json and out is None else form
-    if form not in FORMATS:
-        raise ConfigurationError(
-            "CB7030", (Finding("CB7030", path="--format", expected=" | ".join(FORMATS), got=form),)
-        )
-    loaded = subject(name, folder)
-    documents: list[dict[str, Any]] = []
-    for pair in chosen(loaded, mapping):
-        rows = coverage(pair.mapping)
-        text = render(pair.mapping.id, rows, form)
-        documents.append({"mapping": pair.mapping.id, "summary": summary(rows)})
-        if out is not None:
-            out.mkdir(parents=True, exist_ok=True)
-            path = out / f"{pair.mapping.id}.{form}"
-            path.write_text(text, encoding="utf-8", newline="")
-            documents[-1]["file"] = str(path)
-        else:
-            typer.echo(text, nl=False)
-    if out is not None:
-        if json:
-            document(documents)
-        else:
-            rows_shown = [(one["mapping"], one["file"], one["summary"]) for one in documents]
-            table(("対応定義 mapping", "ファイル file", "項目数 items"), rows_shown)
-    return ExitCode.DONE
+    if write or check:
+        return tables.beside(name, folder, edition, write=write, json=json)
+    return tables.show(
+        subject(name, folder, edition), mapping, "json" if json and out is None else form, out, json=json
+    )
 
 
 @app.command()

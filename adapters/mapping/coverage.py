@@ -1,28 +1,39 @@
-"""The coverage table of a mapping: every item of both sides, mapped or explained, as rows and in four formats."""
+"""The coverage table of a mapping: every item of both sides, mapped or explained, as rows and in four formats.
+
+Fields that no mapping speaks of (record types, fillers, headers, trailers) are rows too: the codec writes and checks
+them.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 
 from lxml import etree
 
 from adapters.mapping.engine import Mapping
 from adapters.mapping.rules import ConstantRule, DerivedRule, ItemRule
+from adapters.sdk.layout import Layout, LayoutField
 from adapters.sdk.types import Side
 
 FORMATS = ("md", "html", "csv", "json")
 HEADINGS_JA = ("側", "項目", "項目名", "型", "状態", "相手側の項目", "変換", "欠落の扱い", "理由・注記")
-_STATES_JA = {"mapped": "対応", "constant": "固定値", "derived": "算出", "unmapped": "対象外"}
+STATES_JA = MappingProxyType(
+    {"mapped": "対応", "constant": "固定値", "derived": "算出", "unmapped": "対象外", "structure": "構造"}
+)
 _SIDES_JA = {"vendor": "ベンダー", "standard": "標準"}
 
 
 @dataclass(frozen=True, slots=True)
 class CoverageRow:
-    """One item of one side. ``state`` is mapped, constant, derived or unmapped; ``reason`` is its note or reason."""
+    """One item of one side; ``reason`` is its note or reason.
+
+    ``state`` is mapped, constant, derived, unmapped, or structure (a field that the codec itself writes and checks).
+    """
 
     side: Side
     item: str
@@ -39,12 +50,56 @@ def coverage(mapping: Mapping) -> tuple[CoverageRow, ...]:
     """A row for every vendor item in the layout's order, then every standard item in the record's order."""
     rows: list[CoverageRow] = []
     for one in mapping.layout.items:
-        kind = f"{one.type}{one.bytes or ''}"
+        kind = _kind(one)
         rows.append(_row(mapping, "vendor", one.name, one.name, kind))
     for item in mapping.record_type.items:
-        kind = f"{item.type}{item.digits}"
+        kind = f"{item.type}({item.digits})"
         rows.append(_row(mapping, "standard", item.name, item.name_ja, kind))
-    return tuple(rows)
+    return (*rows, *_structure(mapping.layout))
+
+
+def _structure(layout: Layout, before: str = "") -> Iterator[CoverageRow]:
+    """Fields of a layout that stand for no item: each with what the codec does with it."""
+    inner = layout.inner or layout
+    for part, fields in (("ヘッダー", inner.header), ("トレーラー", inner.trailer)):
+        for one in fields:
+            yield _fixture(before + part, one, _use(inner, one))
+    for one in inner.fields:
+        if one.filler or one.name == inner.type_field:
+            yield _fixture(before + "データ", one, _use(inner, one))
+    if layout.group is not None:
+        for name, columns in layout.group.items:
+            kind = f"×{layout.group.times}"
+            what = f"繰返し {columns[0]} … {columns[-1]}"
+            yield CoverageRow("vendor", name, f"{before}繰返し", kind, "structure", "", "", "", what)
+    for member in layout.members:
+        if member.role not in ("parent", "detail"):
+            what = "別の対応定義で読む種別" if member.role == "other" else f"{member.role} レコード"
+            for one in member.layout.fields:
+                yield _fixture(f"{member.role} {member.mark}", one, what)
+        yield from _structure(member.layout, f"{member.role} ")
+
+
+def _fixture(place: str, one: LayoutField, what: str) -> CoverageRow:
+    kind = _kind(one)
+    return CoverageRow("vendor", one.name, place, kind, "structure", "", one.value, "", one.note or what)
+
+
+def _kind(one: LayoutField) -> str:
+    """Type and width of a field, as far as it has one."""
+    return f"{one.type}({one.bytes})" if one.bytes else one.type
+
+
+def _use(layout: Layout, one: LayoutField) -> str:
+    if one.filler:
+        return "予備（空白）"
+    if one.name == layout.type_field:
+        return "レコード区分"
+    if one.name == layout.count_field:
+        return "データの件数（照合する）"
+    if one.name in dict(layout.totals):
+        return f"{dict(layout.totals)[one.name]} の合計（照合する）"
+    return "固定の内容" if one.value else "読んだまま保つ"
 
 
 def _row(mapping: Mapping, side: Side, item: str, name_ja: str, kind: str) -> CoverageRow:
@@ -66,7 +121,7 @@ def _row(mapping: Mapping, side: Side, item: str, name_ja: str, kind: str) -> Co
 
 
 def _cells(row: CoverageRow) -> tuple[str, ...]:
-    state, side = _STATES_JA[row.state], _SIDES_JA[row.side]
+    state, side = STATES_JA[row.state], _SIDES_JA[row.side]
     return (side, row.item, row.name_ja, row.type, state, row.counterpart, row.conversion, row.loss, row.reason)
 
 

@@ -9,12 +9,15 @@ from adapters.suite.check_errors import check_errors
 from adapters.suite.check_itself import check_itself
 from adapters.suite.check_samples import check_samples
 from adapters.suite.check_values import check_values
+from adapters.suite.coverage_pages import FRONT, stale, unexplained
 from adapters.suite.generate import all_carried
 from adapters.suite.subject import Subject
 from adapters.suite.verdict import Verdict
 
 CHECKS = (
     "complete",
+    "reasons",
+    "coverage",
     "samples",
     "sample-bytes",
     "golden-to-standard",
@@ -47,6 +50,10 @@ def _verdicts(subject: Subject, seed: int, records: int) -> Iterator[Verdict]:
     for pair in subject.pairs:
         counts = " ".join(f"{key}={value}" for key, value in summary(coverage(pair.mapping)).items())
         yield Verdict("complete", pair.name, True, counts)
+    open_reasons = unexplained(subject)
+    yield Verdict("reasons", subject.folder.name, not open_reasons, "", open_reasons)
+    old = stale(subject)
+    yield Verdict("coverage", subject.folder.name, not old, FRONT, old)
     golden = [sample for sample in subject.samples if sample.golden is not None]
     detail = f"{len(subject.samples)} samples, {len(golden)} golden pairs"
     yield Verdict("samples", subject.folder.name, bool(golden), detail)
