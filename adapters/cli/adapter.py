@@ -34,7 +34,12 @@ from bus.core.errors import ConfigurationError, EnvironmentFault
 from bus.core.types import Finding
 
 PROCESS_COMMANDS = MappingProxyType(
-    {"serve": "adapters.cli.serve", "status": "adapters.cli.status", "release": "adapters.cli.status"}
+    {
+        "serve": "adapters.cli.serve",
+        "status": "adapters.cli.status",
+        "release": "adapters.cli.status",
+        "give-up": "adapters.cli.give_up",
+    }
 )
 
 app = typer.Typer(
@@ -187,7 +192,7 @@ def new(
 
 
 def _mount_process_commands() -> None:
-    """Add serve, status and release; where the host cannot be imported, the command says so with its code."""
+    """Add serve, status, release and give-up; where the host cannot be imported, the command says so with its code."""
     try:
         commands = {name: import_module(module) for name, module in PROCESS_COMMANDS.items()}
     except ImportError as error:
@@ -200,7 +205,7 @@ def _mount_process_commands() -> None:
 
         return
     for name, module in commands.items():
-        app.command(name=name)(getattr(module, name))
+        app.command(name=name)(getattr(module, name.replace("-", "_")))
 
 
 _mount_process_commands()

@@ -31,6 +31,7 @@ LABELS: Mapping[str, str] = MappingProxyType(
         "outbox_records": "送信するレコード records",
         "received": "ベンダーへ渡すレコード received",
         "held": "保留 held",
+        "behind": "保留の後ろで順番待ち behind",
         "refused": "拒否 refused",
         "released": "保留を解いたもの released",
         "returned": "外字のため差し戻した通知 returned",
@@ -44,6 +45,10 @@ LABELS: Mapping[str, str] = MappingProxyType(
         "batches": "書いたファイル batches",
         "idle": "待ちなし idle",
     }
+)
+
+RECORD_LISTS: Mapping[str, str] = MappingProxyType(
+    {"held_list": "保留 held", "behind_list": "順番待ち behind", "refused_list": "拒否 refused"}
 )
 
 
@@ -88,17 +93,31 @@ def _show(spec: AdapterSpec, found: Row) -> None:
     ]  # fmt: skip
     _list("一括連携 bulk", ("一括ID", "向き", "種別", "状態 state", "レコード", "保留", "コード"), transfers)
     files = [
-        (one["name"], one["state"], one["records"], one["sent"], one["held"], one["refused"], one["waiting"],
-         code_text(one["code"]))
+        (one["name"], one["state"], one["records"], one["sent"], one["held"], one["behind"], one["refused"],
+         one["waiting"], code_text(one["code"]))
         for one in found.get("file_list", ())
     ]  # fmt: skip
-    headings = ("ファイル", "状態 state", "レコード", "送信 sent", "保留 held", "拒否 refused", "待ち", "コード")
+    headings = (
+        "ファイル",
+        "状態 state",
+        "レコード",
+        "送信 sent",
+        "保留 held",
+        "順番待ち behind",
+        "拒否 refused",
+        "待ち",
+        "コード",
+    )
     _list("ファイル files", headings, files)
     gaps = [(one["record"], one["key"], one["first"], one["last"]) for one in found.get("gap_list", ())]
     _list("履歴番号の欠け gaps", ("レコード", "キー", "から first", "まで last"), gaps)
     characters = [(o["character"], o["count"], o["state"], o["place"]) for o in found.get("worklist_list", ())]
     _list("外字の同定 characters", ("文字", "件数", "状態 state", "最初の位置 first place"), characters)
-    for name, label in (("held_list", "保留 held"), ("refused_list", "拒否 refused")):
+    for name, label in (
+        ("held_list", "保留 held"),
+        ("behind_list", "順番待ち behind"),
+        ("refused_list", "拒否 refused"),
+    ):
         for one in found.get(name, ()):
             print(f"{label}: レコード record {one['record_no']}　{code_text(one['code'])}")
             for finding in findings_from(one["detail"]):

@@ -171,6 +171,7 @@ class Host:
             ids=ids,
             translators=translators,
             posted=self.sender.wake,
+            changed=self._list_changed,
         )
         composer = Composer(endpoint, self.edition, clock, url)
         self.flows = [FLOWS[flow.kind](flow, self._environment, composer) for flow in definition.flows]
@@ -225,9 +226,13 @@ class Host:
         return [BulkDesk(family, flows, self._environment, composer) for family, flows in families.items()]
 
     def _letter_refused(self, letter: Waiting) -> None:
+        if letter.source:
+            self._list_changed(letter.flow, letter.source)
+
+    def _list_changed(self, flow_id: str, source: str) -> None:
         for flow in self.flows:
-            if flow.id == letter.flow and letter.source and isinstance(flow, FileToBus | FileToBulk):
-                self._spawn(_refreshed(flow, letter.source))
+            if flow.id == flow_id and isinstance(flow, FileToBus | FileToBulk):
+                self._spawn(_refreshed(flow, source))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
-from adapters.characters.register import EMPTY, GaijiRegister, load_register
+from adapters.characters.register import EMPTY, Gaiji, GaijiRegister, load_register
 from adapters.codecs.factory import make_codec
+from adapters.codecs.grouped import MOST_UNKNOWN, STAND_IN
 from adapters.codecs.layout import load_layout
 from adapters.mapping import Mapping, load_mapping
 from adapters.sdk.errors import adapter_error, code_points, finding
+from adapters.sdk.layout import Layout
 from adapters.sdk.problems import Problems
 from adapters.sdk.protocols import Codec
 from adapters.sdk.types import Converted, Origin, VendorRecord
@@ -19,6 +23,9 @@ from bus.core.repertoire import Repertoire
 from schemas.model import Edition
 
 Key = tuple[Path, Path]
+STANDABLE = frozenset({"CB6003", "CB6021"})
+"""Codes for which something can stand while a record is looked at."""
+MOST_SCOUTS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +33,14 @@ class Translator:
     """Vendor bytes to standard items and back, for one layout and mapping.
 
     With a ``repertoire`` agreed for the vendor's system nothing outside it goes in or out; ``written`` are the
-    sequences for which its register has a code.
+    sequences for which its register has a code. ``scout`` makes the codec with something standing for unknown codes.
     """
 
     codec: Codec
     mapping: Mapping
     repertoire: Repertoire | None = None
     written: Table[str, str] = field(default_factory=dict)
+    scout: Callable[[frozenset[str]], Codec] | None = field(default=None, repr=False)
 
     def to_standard(self, record: VendorRecord) -> Converted:
         """The standard's items of a decoded record; AdapterError with every problem of it."""
@@ -64,6 +72,28 @@ class Translator:
         ]
         if bad:
             raise adapter_error(bad)
+
+    def keys_of(self, raw: bytes, name: str, record_no: int, names: frozenset[str]) -> dict[str, str] | None:
+        """The standard items ``names`` of a record with unknown characters; ``None`` when they cannot be read.
+
+        Something stands for each unknown character while the record is read, so that only these items may be used:
+        an item in which such a character stands counts as unreadable.
+        """
+        origin = Origin(name, record_no, 0, len(raw))
+        codec, unknown = self.codec, frozenset[str]()
+        for _ in range(MOST_UNKNOWN):
+            try:
+                record = codec.decode_record(raw, origin)
+            except AdapterError as error:
+                found = {one.got for one in error.findings if one.code in STANDABLE}
+                if self.scout is None or len(found) < len({one.got for one in error.findings}) or found <= unknown:
+                    return None
+                unknown |= found
+                codec = self.scout(unknown)
+                continue
+            keys = self.mapping.some(record, names)
+            return None if keys is None or any(STAND_IN in value for value in keys.values()) else keys
+        return None
 
     def decode(self, raw: bytes, name: str, record_no: int) -> VendorRecord:
         """One vendor record that stands alone."""
@@ -126,11 +156,22 @@ class Translators:
         if mapping is None:
             return
         try:
+            codec = make_codec(layout, self.register, self.tables)
             self._made[key] = Translator(
-                make_codec(layout, self.register, self.tables), mapping, self.repertoire, self.register.to_code
+                codec, mapping, self.repertoire, self.register.to_code, scout=self._scout(layout)
             )
         except ConfigurationError as error:
             problems.found.extend(error.findings)
+
+    def _scout(self, layout: Layout) -> Callable[[frozenset[str]], Codec]:
+        rows, tables = self.register.rows, self.tables
+
+        @lru_cache(maxsize=MOST_SCOUTS)
+        def made(codes: frozenset[str]) -> Codec:
+            more = (Gaiji(code, STAND_IN) for code in sorted(codes))
+            return make_codec(layout, GaijiRegister((*rows, *more)), tables)
+
+        return made
 
 
 def _state(path: Path) -> tuple[int, int]:

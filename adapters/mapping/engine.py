@@ -77,6 +77,14 @@ class Mapping:
         walk.raise_if_any()
         return Converted(found, tuple(walk.losses), follow)
 
+    def some(self, record: VendorRecord, names: frozenset[str]) -> dict[str, str] | None:
+        """The items ``names`` of a record that has problems elsewhere; ``None`` when one of them has a problem."""
+        walk = Walk(self, record.origin, record)
+        found = walk.to_standard(record.values)
+        if any(names.intersection(one.path.split("・")) for one in walk.findings):
+            return None
+        return {name: found[name] for name in names if name in found}
+
     def to_vendor(self, values: Table[str, str], origin: Origin | None = None) -> Converted:
         """The vendor's values for every item of the layout (``""`` where absent); raises AdapterError.
 

@@ -53,6 +53,7 @@ LOG_KEYS: Mapping[str, str] = MappingProxyType(
         "records": "レコード件数",
         "sent": "送信件数",
         "held": "アダプターが保留したレコードの件数",
+        "behind": "保留の後ろで順番を待つ件数",
         "refused": "拒否した件数",
         "answered": "回答した件数",
         "known": "既知のもの（再読込み）か",

@@ -271,6 +271,7 @@ async def test_calls_of_the_vendor_become_notices_once_per_key(place: Place) -> 
         name = town[2]["shimei"].split("　")[-1]
         held = await call(host, ido("k4", rows[2]).replace(f"{name}<", "&#xE757;<", 1))
         assert held[0] == 200, etree.tostring(held[1])
+        assert (await call(host, ido("k5", rows[2] | {"異動連番": "9"})))[0] == 200
         await until_async(lambda: len(place.bus.of(NOTICE)) == 2)
         await place.idle("a-juki")
         status_now = place.status("a-juki")
@@ -279,4 +280,4 @@ async def test_calls_of_the_vendor_become_notices_once_per_key(place: Place) -> 
     assert read_fault(other[1]).code == "CB6068"
     assert read_fault(refused[1]).code.startswith(("CB6", "E00"))
     assert read_fault(empty[1]).code == "CB6065"
-    assert status_now["held"] == 1
+    assert (status_now["held"], status_now["behind"]) == (1, 1)

@@ -98,7 +98,8 @@ class Releasing(Protocol):
 class Environment:
     """What a flow may use of its process.
 
-    ``posted`` tells the sender that the outbox has something new; ``web`` collects handlers of the process's own
+    ``posted`` tells the sender that the outbox has something new, ``changed`` a flow that the records of a file (its
+    source) are not what its error list says any more; ``web`` collects handlers of the process's own
     HTTP face as (method, path, handler) before it starts.
     """
 
@@ -113,6 +114,7 @@ class Environment:
     ids: Ids
     translators: Translators
     posted: Callable[[], None]
+    changed: Callable[[str, str], None]
     web: list[tuple[str, str, Callable[[web.Request], Awaitable[web.StreamResponse]]]] = field(default_factory=list)
 
     @property

@@ -1,6 +1,7 @@
 """file-to-bus: every record of a vendor's file becomes one notice on the bus.
 
-A file is moved to ``done/`` only when each of its records stands in the outbox or is noted as held or refused. A
+A file is moved to ``done/`` only when each of its records stands in the outbox or is noted as held or refused. What
+comes behind a held record under the same ordering key stands in the outbox and waits for it (``store.turns``). A
 file that is broken as a whole (truncated) goes to ``error/``; the whole records it has go on all the same: a notice
 that comes again in the repaired file changes nothing.
 """
@@ -9,12 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from adapters.host.flows.base import WiredFlow
-from adapters.host.flows.notices import Notices, Outcome
+from adapters.host.flows.notices import Notices
 from adapters.host.flows.reading import (
     Good,
     RecordReader,
@@ -27,9 +27,9 @@ from adapters.host.flows.reading import (
     take,
 )
 from adapters.host.flows.shape import hold_to_shape
-from adapters.host.store import files, outbox
-from adapters.host.store.files import DONE, ERROR, Setback
-from adapters.host.store.outbox import Letter
+from adapters.host.store import files, turns
+from adapters.host.store.files import DONE, ERROR
+from adapters.host.store.turns import Outcome
 from adapters.host.translate import Translator
 from adapters.transports.file_drop import FileDrop, watch
 from bus.core import log
@@ -71,9 +71,9 @@ class FileToBus(WiredFlow):
         known = await store.write(files.begin, *key, file.source, file.size, now)
         settled = files.settled(store.reader, self.id, file.source)
         reader = RecordReader(self._translator(), file, environment.owners, settled)
-        outcomes = self._outcomes(reader, file.source)
+        outcomes = self._outcomes(reader, file)
         while chunk := await asyncio.to_thread(_next, outcomes):
-            await store.write(_keep, self.id, file.source, chunk, now)
+            await store.write(turns.keep, self.id, file.source, chunk, now)
             environment.posted()
         state = ERROR if reader.problems else DONE
         await store.write(
@@ -91,9 +91,13 @@ class FileToBus(WiredFlow):
         await asyncio.to_thread(put_away, file, state, errors, number)
         log_file(store.reader, self.id, file, known is not None, reader.problem_code)
 
-    def _outcomes(self, reader: RecordReader, source: str) -> Iterator[Outcome]:
+    def _outcomes(self, reader: RecordReader, file: VendorFile) -> Iterator[Outcome]:
+        translator = reader.translator
         for one in reader:
-            yield self._notices.outcome(one, source) if isinstance(one, Good) else one
+            if isinstance(one, Good):
+                yield self._notices.outcome(one, file.source)
+            else:
+                yield self._notices.placed(one, translator, file.name)
 
     async def release(self) -> None:
         """Try the held records again: the register has changed."""
@@ -108,13 +112,6 @@ class FileToBus(WiredFlow):
             errors = error_list_of(reader, self.id, source) or error_list([])
             listed = list_name(named[1], files.number_of(reader, self.id, named[1], source))
             await asyncio.to_thread(self.drop.write_beside, ERROR, listed, errors)
-
-
-def _keep(database: sqlite3.Connection, flow: str, source: str, chunk: list[Outcome], now: float) -> None:
-    files.set_back(database, flow, source, [one for one in chunk if isinstance(one, Setback)], now)
-    letters = [one for one in chunk if isinstance(one, Letter)]
-    files.went_on(database, flow, source, [one.record_no for one in letters])
-    outbox.add(database, letters, now)
 
 
 def _next(outcomes: Iterator[Outcome]) -> list[Outcome]:

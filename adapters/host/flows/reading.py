@@ -14,6 +14,7 @@ from typing import BinaryIO
 from adapters.host.identity import uuid_of
 from adapters.host.store import files
 from adapters.host.store.files import HELD, HOLDABLE, REFUSED, Setback
+from adapters.host.store.outbox import BEHIND
 from adapters.host.translate import Translator
 from adapters.sdk.types import BadRecord, Converted, Origin, VendorRecord
 from adapters.transports.file_drop import ERROR, FileDrop
@@ -24,7 +25,7 @@ from bus.core.types import Finding
 ERROR_COLUMNS = (
     "レコード番号", "状態", "コード", "項目名", "位置", "理由", "対処", "期待 expected", "実際 got", "reason", "remedy"
 )  # fmt: skip
-_STATES = {HELD: "保留", REFUSED: "拒否"}
+_STATES = {HELD: "保留", REFUSED: "拒否", BEHIND: "順番待ち"}
 _WHOLE_FILE = "ファイル全体"
 OWNER = "shikuchosonkodo"
 """The item that says whose record it is."""
@@ -213,6 +214,7 @@ def log_file(database: sqlite3.Connection, flow: str, file: VendorFile, known: b
         records=counts.records,
         sent=counts.sent,
         pending=counts.waiting,
+        behind=counts.behind,
         held=counts.held,
         refused=counts.refused,
         known=known,

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 from lxml import etree
 
 from adapters.host.flows.base import WiredFlow
-from adapters.host.flows.notices import Notices, Outcome
+from adapters.host.flows.notices import Notices
 from adapters.host.flows.reading import Good, again, setback
 from adapters.host.flows.soap_desk import join_desk
 from adapters.host.identity import uuid_of
-from adapters.host.store import carried, files, outbox
+from adapters.host.store import carried, turns
 from adapters.host.store.files import HELD, Setback
-from adapters.host.store.outbox import Letter
+from adapters.host.store.turns import Outcome
 from adapters.host.translate import Translator
 from bus.core import log
 from bus.core.errors import AdapterError
@@ -90,7 +90,7 @@ class SoapToBus(WiredFlow):
         try:
             values = again(self._translator(), raw, self.id, number, self.environment.owners)
         except AdapterError as error:
-            return setback(number, error, raw)
+            return self._notices.placed(setback(number, error, raw), self._translator(), self.id)
         return self._notices.outcome(Good(number, values), source)
 
     def _told(self, key: str) -> dict[str, Any]:
@@ -115,6 +115,5 @@ def _store(
     digests: Mapping[str, str],
     now: float,
 ) -> None:
-    files.set_back(database, flow, source, [one for one in outcomes if isinstance(one, Setback)], now)
-    outbox.add(database, [one for one in outcomes if isinstance(one, Letter)], now)
+    turns.keep(database, flow, source, outcomes, now)
     carried.learn(database, flow, digests)

@@ -40,7 +40,8 @@ def findings_from(text: str) -> tuple[Finding, ...]:
 class Setback:
     """A record that did not go on: its number in the source, why, and its bytes where it can be tried again.
 
-    ``context`` is the flow's own JSON, for instance the bulk transfer that the record belongs to.
+    ``context`` is the flow's own JSON, for instance the bulk transfer that the record belongs to. ``lanes`` are the
+    ordering keys in which others wait behind a held record.
     """
 
     record_no: int
@@ -49,6 +50,7 @@ class Setback:
     state: str = REFUSED
     raw: bytes = field(repr=False, default=b"")
     context: str = ""
+    lanes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +66,14 @@ class HeldRecord:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What became of the records of a file: ``records`` = waiting + sent + refused + held."""
+    """What became of the records of a file: ``records`` = waiting + behind + sent + refused + held."""
 
     records: int
     waiting: int
     sent: int
     refused: int
     held: int
+    behind: int = 0
 
 
 def begin(
@@ -190,14 +193,6 @@ def came_again(database: sqlite3.Connection, flow: str, source: str) -> None:
     database.execute("DELETE FROM held WHERE flow = ? AND source = ?", (flow, source))
 
 
-def went_on(database: sqlite3.Connection, flow: str, source: str, record_nos: Sequence[int]) -> None:
-    """Records that were held when the file was read before a crash, and go on at this reading."""
-    database.executemany(
-        "DELETE FROM held WHERE flow = ? AND source = ? AND record_no = ? AND state = 'held'",
-        [(flow, source, record_no) for record_no in record_nos],
-    )
-
-
 def refuse_held(database: sqlite3.Connection, flow: str, source: str, now: float) -> None:
     """The file is refused as a whole: what of it waited for a character comes again with the repaired file."""
     database.execute(
@@ -235,11 +230,11 @@ def settle_worklist(database: sqlite3.Connection, now: float) -> None:
 
 
 def setbacks(database: sqlite3.Connection, flow: str, source: str) -> list[tuple[int, str, str, tuple[Finding, ...]]]:
-    """Record number, state, code and findings of everything of a source that is held or refused."""
+    """Record number, state, code and findings of everything of a source that is held, behind or refused."""
     rows = database.execute(
         "SELECT record_no, state, code, detail FROM held WHERE flow = ? AND source = ? AND state <> ?"
-        " UNION ALL SELECT record_no, state, code, detail FROM outbox WHERE source = ? AND state = 'refused'"
-        " ORDER BY record_no",
+        " UNION ALL SELECT record_no, state, code, detail FROM outbox WHERE source = ?"
+        " AND state IN ('refused', 'behind') ORDER BY record_no",
         (flow, source, RELEASED, source),
     )
     return [(r["record_no"], r["state"], r["code"], findings_from(r["detail"])) for r in rows]
@@ -263,10 +258,11 @@ def counts(database: sqlite3.Connection, flow: str, source: str) -> Counts:
     records = int(row["n"] or 0)
     waiting = by_state.get("waiting", 0) + by_state.get("staged", 0)
     sent, held, refused = by_state.get("sent", 0), by_state.get(HELD, 0), by_state.get(REFUSED, 0)
+    behind = by_state.get("behind", 0)
     if row["broken"]:
         # an extract that is refused as a whole notes no single record
-        refused = max(refused, records - waiting - sent - held)
-    return Counts(records=records, waiting=waiting, sent=sent, refused=refused, held=held)
+        refused = max(refused, records - waiting - behind - sent - held)
+    return Counts(records=records, waiting=waiting, sent=sent, refused=refused, held=held, behind=behind)
 
 
 def number_of(database: sqlite3.Connection, flow: str, name: str, source: str) -> int:

@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from adapters.host.store.files import findings_json
+from bus.core.types import Finding
 
 STAGED = "staged"
+BEHIND = "behind"
+"""Waits until a held record of one of its lanes has gone; see ``turns``."""
 WAITING = "waiting"
 SENT = "sent"
 REFUSED = "refused"
@@ -32,6 +37,8 @@ class Letter:
     body: bytes = field(repr=False)
     records: int = 1
     state: str = WAITING
+    code: str = ""
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,8 @@ def add(database: sqlite3.Connection, letters: Iterable[Letter], now: float) -> 
     for letter in letters:
         new += database.execute(
             "INSERT INTO outbox (message_id, flow, operation, action, purpose, source, record_no, records, lanes, body,"
-            " state, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (message_id) DO NOTHING",
+            " state, code, detail, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+            " ON CONFLICT (message_id) DO NOTHING",
             (
                 letter.message_id,
                 letter.flow,
@@ -66,10 +74,34 @@ def add(database: sqlite3.Connection, letters: Iterable[Letter], now: float) -> 
                 json.dumps(letter.lanes),
                 letter.body,
                 letter.state,
+                letter.code,
+                findings_json(letter.findings) if letter.findings else "",
                 now,
             ),
         ).rowcount
     return new
+
+
+def held_back(letter: Letter, findings: tuple[Finding, ...]) -> Letter:
+    """The letter as one that waits for its turn; the findings say behind what."""
+    return replace(letter, state=BEHIND, code="CB6075", findings=findings)
+
+
+def let_go(database: sqlite3.Connection, message_id: str) -> list[tuple[str, str]]:
+    """A letter's turn has come: it goes to the end of the outbox, to be sent. Returns its flow and source."""
+    row = database.execute(
+        "SELECT seq, flow, source FROM outbox WHERE message_id = ? AND state = ?", (message_id, BEHIND)
+    ).fetchone()
+    if row is None:
+        return []
+    # a number above all that were ever given: what the sender has seen already stays before it
+    database.execute("UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'outbox'")
+    database.execute(
+        "UPDATE outbox SET seq = (SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), state = ?, code = '',"
+        " detail = '' WHERE seq = ?",
+        (WAITING, row["seq"]),
+    )
+    return [(row["flow"], row["source"])]
 
 
 def release(database: sqlite3.Connection, source: str) -> int:

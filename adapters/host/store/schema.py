@@ -10,7 +10,7 @@ from pathlib import Path
 from bus.core.errors import AdapterError, EnvironmentFault
 from bus.core.types import Finding
 
-VERSION = 3
+VERSION = 4
 
 TABLES = """
 CREATE TABLE inbox (             -- messages received from the bus, with the answer given
@@ -107,6 +107,16 @@ CREATE TABLE gaps (              -- history numbers between two that came as not
 """
 """New in version 3."""
 
+TURNS = """
+CREATE TABLE turns (             -- per lane, in order: a held record, and the letters that wait behind it
+    lane TEXT NOT NULL, place INTEGER NOT NULL, held INTEGER NOT NULL DEFAULT 0, letter TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (lane, place)
+) WITHOUT ROWID;
+CREATE INDEX turns_place ON turns (place);
+CREATE INDEX turns_held ON turns (held);
+"""
+"""New in version 4."""
+
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """A connection with the store's safety settings; nothing is acknowledged before it is on disk."""
@@ -144,8 +154,9 @@ def open_store(path: Path) -> sqlite3.Connection:
 def _bring_up_to_date(database: sqlite3.Connection, path: Path) -> None:
     """Make the tables of a new store, add what an older one lacks; CB6012 for a version that is not known."""
     version = int(database.execute("PRAGMA user_version").fetchone()[0])
-    missing = {0: TABLES + TRANSPORTS + GAPS, 1: TRANSPORTS + GAPS, 2: GAPS}.get(version)
-    if missing is not None:
+    steps = (TABLES, TRANSPORTS, GAPS, TURNS)
+    if version < VERSION:
+        missing = "".join(steps[version:])
         database.executescript(f"BEGIN IMMEDIATE;{missing}PRAGMA user_version={VERSION};COMMIT;")
     elif version != VERSION:
         finding = Finding("CB6012", path=path.name, expected=f"version {VERSION}", got=f"version {version}")

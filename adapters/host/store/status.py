@@ -43,9 +43,15 @@ def count(path: Path, *, detail: bool = False) -> dict[str, Any]:
 
 
 def _counted(database: sqlite3.Connection, file: dict[str, Any]) -> dict[str, Any]:
-    """A file with what became of its records: ``records`` = waiting + sent + held + refused."""
+    """A file with what became of its records: ``records`` = waiting + behind + sent + held + refused."""
     found = files.counts(database, file["flow"], file["source"])
-    parts = {"waiting": found.waiting, "sent": found.sent, "held": found.held, "refused": found.refused}
+    parts = {
+        "waiting": found.waiting,
+        "behind": found.behind,
+        "sent": found.sent,
+        "held": found.held,
+        "refused": found.refused,
+    }
     return {**file, **parts, "findings": json.loads(file["findings"]) if file["findings"] else []}
 
 
@@ -78,6 +84,7 @@ def _count(database: sqlite3.Connection, *, detail: bool) -> dict[str, Any]:
         "outbox_records": records,
         "received": received,
         "held": held.get("held", 0),
+        "behind": outbox.get("behind", 0),
         "refused": held.get("refused", 0) + outbox.get("refused", 0) + received.get("refused", 0),
         "released": held.get("released", 0),
         "returned": held.get("returned", 0),
@@ -105,6 +112,9 @@ def _count(database: sqlite3.Connection, *, detail: bool) -> dict[str, Any]:
         status["gap_list"] = history.gaps(database)
         status["held_list"] = _rows(
             database, "SELECT flow, source, record_no, code, detail FROM held WHERE state = 'held' ORDER BY id"
+        )
+        status["behind_list"] = _rows(
+            database, "SELECT flow, source, record_no, code, detail FROM outbox WHERE state = 'behind' ORDER BY seq"
         )
         status["refused_list"] = _rows(
             database,
