@@ -13,7 +13,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Final
 
-from adapters.characters.kana import full_to_half, half_to_full, hira_to_kata, kata_to_hira
+from adapters.simulators.kana_forms import full, half, hira, kata
 from schemas.model import CodeTable, Item, RecordType, Unit
 
 _ERAS: Final = (
@@ -188,8 +188,8 @@ _WRITTEN: Final[Mapping[str, Callable[[str], str]]] = MappingProxyType(
         "digits": lambda value: value.replace("-", ""),
         "month": lambda value: value.replace("-", ""),
         "time": lambda value: value.replace(":", ""),
-        "half": full_to_half,
-        "hira": kata_to_hira,
+        "half": half,
+        "hira": hira,
         "postal": lambda value: f"{value[:3]}-{value[3:]}",
         "pension": lambda value: f"{value[:4]}-{value[4:]}",
     }
@@ -203,8 +203,8 @@ _READ: Final[Mapping[str, Callable[[str], str]]] = MappingProxyType(
         "digits": lambda text: f"{text[:4]}-{text[4:6]}-{text[6:]}",
         "month": lambda text: f"{text[:4]}-{text[4:]}",
         "time": lambda text: f"{text[:2]}:{text[2:4]}:{text[4:]}",
-        "half": half_to_full,
-        "hira": hira_to_kata,
+        "half": full,
+        "hira": kata,
         "postal": lambda text: text.replace("-", ""),
         "pension": lambda text: text.replace("-", ""),
     }

@@ -22,6 +22,7 @@ from aiohttp import web
 
 from adapters.simulators import open_soap, papers
 from adapters.simulators.holdings import Holdings, Interface, Row, interface
+from adapters.simulators.host_bytes import text_field, text_of
 from adapters.simulators.open_soap import soap_face
 from adapters.transports.file_drop import FileDrop, watch, write_file
 from adapters.transports.framed_tcp import FramedServer
@@ -193,7 +194,7 @@ class HostEstate(Estate):
         asked = self.face(f"{operation.unit}.{operation.request_record}")
         rest = f"{operation.key}_{next(self._numbers):06d}.DAT"
         lines = [
-            papers.plain_field("照会番号", f"{number:08d}", ECHO_BYTES) + papers.fixed(asked.columns, row)
+            text_field("照会番号", f"{number:08d}", ECHO_BYTES) + papers.fixed(asked.columns, row)
             for number, row in enumerate(questions, 1)
         ]
         data = b"".join(lines)
@@ -206,9 +207,9 @@ class HostEstate(Estate):
         answers: list[dict[str, Any]] = [{"result": "", "rows": []} for _ in range(count)]
         head = ECHO_BYTES + RESULT_BYTES + ERROR_BYTES
         for start in range(0, len(data), head + papers.size(told.columns)):
-            one = answers[int(papers.host_text(data[start : start + ECHO_BYTES])) - 1]
-            one["result"] = papers.host_text(data[start + ECHO_BYTES : start + ECHO_BYTES + RESULT_BYTES])
-            one["code"] = papers.host_text(data[start + ECHO_BYTES + RESULT_BYTES : start + head])
+            one = answers[int(text_of(data[start : start + ECHO_BYTES])) - 1]
+            one["result"] = text_of(data[start + ECHO_BYTES : start + ECHO_BYTES + RESULT_BYTES])
+            one["code"] = text_of(data[start + ECHO_BYTES + RESULT_BYTES : start + head])
             if one["result"] == FOUND:
                 one["rows"].append(papers.from_fixed(told.columns, data, start + head))
         return answers

@@ -10,20 +10,14 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 from typing import Any, Final
 
-from adapters.characters.coding import HostCoding
-from adapters.characters.codings import host_coding
 from adapters.simulators.dialects import Column
+from adapters.simulators.host_bytes import packed, text_field, text_of, unpacked
 
 ENCODING: Final = "cp932"
 """Vendor C's."""
 
-HOST: Final = "jef"
-"""Vendor A's: JEF, single bytes in EBCDIK."""
-
-HOST_SPACE: Final = b"\x40"
 NUMBER, RESULT, CODE = "照会番号", "結果", "結果コード"
 """Columns of inquiry and answer files that are no data items."""
 
@@ -32,47 +26,14 @@ MARKS: Final = (NUMBER, RESULT, CODE)
 Row = Mapping[str, str]
 
 
-@cache
-def _host() -> HostCoding:
-    return host_coding(HOST)
-
-
 def fixed(columns: Sequence[Column], row: Row) -> bytes:
     """One record of vendor A. Errors: ValueError for a value that is longer than its field."""
     return b"".join(
-        _packed(row.get(one.name, ""), one.bytes, signed=one.item.type == "S9")
+        packed(row.get(one.name, ""), one.bytes, signed=one.item.type == "S9")
         if one.packed
-        else plain_field(one.name, row.get(one.name, ""), one.bytes)
+        else text_field(one.name, row.get(one.name, ""), one.bytes)
         for one in columns
     )
-
-
-def plain_field(name: str, text: str, width: int) -> bytes:
-    """A field of text: JEF, full-width text between shift codes, spaces on the right."""
-    raw = _host().encode(text)
-    if len(raw) > width:
-        raise ValueError(f"{name}: {len(raw)} > {width} bytes")
-    return raw.ljust(width, HOST_SPACE)
-
-
-def host_text(raw: bytes) -> str:
-    """The text of such a field."""
-    return _host().decode(raw.rstrip(HOST_SPACE))
-
-
-def _packed(text: str, width: int, *, signed: bool) -> bytes:
-    """Packed decimal: a digit in each half byte, the sign in the last one; X'00' where there is none."""
-    if not text:
-        return bytes(width)
-    sign = ("d" if text.startswith("-") else "c") if signed else "f"
-    return bytes.fromhex(text.lstrip("-").rjust(width * 2 - 1, "0") + sign)
-
-
-def _unpacked(raw: bytes) -> str:
-    digits = raw.hex()
-    if not any(raw):
-        return ""
-    return ("-" if digits[-1] == "d" else "") + (digits[:-1].lstrip("0") or "0")
 
 
 def from_fixed(columns: Sequence[Column], record: bytes, start: int = 0) -> dict[str, str]:
@@ -80,7 +41,7 @@ def from_fixed(columns: Sequence[Column], record: bytes, start: int = 0) -> dict
     row: dict[str, str] = {}
     for one in columns:
         raw = record[start : start + one.bytes]
-        row[one.name] = _unpacked(raw) if one.packed else host_text(raw)
+        row[one.name] = unpacked(raw) if one.packed else text_of(raw)
         start += one.bytes
     return row
 

@@ -24,6 +24,7 @@ BROKEN_BY = {
     "adapters": ("adapters.host.process", "bus.journal.sqlite"),
     "bus-layers": ("bus.pipeline.journal", "bus.journal.sqlite"),
     "adapters-layers": ("adapters.mapping.engine", "adapters.host.translate"),
+    "stand-ins": ("adapters.simulators.papers", "adapters.characters.codings"),
     "door-aio-pika": ("bus.broker.memory", "aio_pika"),
     "door-zeep": ("bus.cli.send", "zeep"),
     "door-spyne": ("bus.front.protocol", "spyne"),
