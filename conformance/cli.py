@@ -1,6 +1,6 @@
-"""The command group ``conformance``: judge messages without the bus.
+"""The command group ``conformance``: certify systems, judge messages and descriptions, all without the bus.
 
-Exit codes: 0 the standard is kept, 1 it is not, 2 usage, 3 the tables of the standard cannot be read.
+Exit codes: 0 the standard is kept, 1 it is not, 2 usage, 3 something cannot be read, 4 not everything was judged.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from conformance.commands.checking import coverage_command, selfcheck_command
+from conformance.commands.judging import judge_command, list_command, rejudge_command
 from conformance.oracle import Oracle, Verdict
 from schemas.catalog import CatalogError, load_edition, load_errors, nearest
 from schemas.model import Edition
@@ -18,6 +20,12 @@ from schemas.model import Edition
 app = typer.Typer(
     name="conformance", help="標準への適合を判定します / Judge messages by the standard.", no_args_is_help=True
 )
+
+app.command("list")(list_command)
+app.command("judge")(judge_command)
+app.command("rejudge")(rejudge_command)
+app.command("selfcheck")(selfcheck_command)
+app.command("coverage")(coverage_command)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON で出力 / Print JSON")]
 EditionOption = Annotated[str, typer.Option(help="版 / Edition")]

@@ -327,8 +327,11 @@ class ErrorEntry:
 class Requirement:
     """One requirement of a specification that the bus keeps, in our own words.
 
-    ``role`` says on whom it falls: ``provider`` and ``consumer`` of a service, ``both``, or the ``wsdl``. ``tests``
-    holds ``<file>::<function>`` separated by semicolons, or is empty: then ``not_tested_reason`` says why.
+    ``role`` says on whom it falls: ``provider`` and ``consumer`` of a service, ``both``, the ``wsdl``, an ``adapter``,
+    ``data`` (records and files) or a ``registry``. ``tests`` holds ``<file>::<function>`` separated by semicolons, or
+    is empty: then ``not_tested_reason`` says why. ``not_judged_reason`` (Japanese / English) says why the conformance
+    suite has no judgement on it; ``requires`` names a requirement without which it cannot be judged. ``retired`` names
+    the version in which it was taken back, or is empty.
     """
 
     id: str
@@ -341,6 +344,9 @@ class Requirement:
     tests: str
     not_tested_reason: str
     since: str
+    not_judged_reason: str = ""
+    requires: str = ""
+    retired: str = ""
 
     @property
     def test_names(self) -> tuple[str, ...]:

@@ -25,6 +25,9 @@ GOOD = {
     "tests": "tests/schemas/test_requirements.py::test_a_row_without_fault_is_read",
     "not_tested_reason": "",
     "since": "1.0",
+    "not_judged_reason": "",
+    "requires": "",
+    "retired": "",
 }
 SPOILT = {
     "no level": ({"level": "WILL"}, "unknown level"),

@@ -1,0 +1,1 @@
+"""The commands of ``conformance``, by what they do; ``conformance.cli`` puts them together."""

@@ -1,0 +1,111 @@
+"""What the commands share: options, the catalogue, how verdicts are told on a terminal.
+
+Exit codes: 0 conforms, 1 fails, 2 usage, 3 something that is needed cannot be read, 4 incomplete (nothing failed, but
+not every MUST was judged).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from conformance.evidence import Bundle, EvidenceError, load
+from conformance.judge import Judgement
+from conformance.passive import from_folder, from_har, from_wsdl
+from conformance.verdicts import Class, Outcome, Verdict
+from schemas.catalog import CatalogError, load_requirements
+from schemas.model import Requirement
+
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON で出力 / Print JSON")]
+WsdlOption = Annotated[Path | None, typer.Option("--wsdl", help="照らす WSDL / WSDL to judge messages against")]
+EXIT = {Class.CONFORMS: 0, Class.FAILS: 1, Class.INCOMPLETE: 4}
+RESULT_JA = {Class.CONFORMS: "適合", Class.FAILS: "不適合", Class.INCOMPLETE: "未完了"}
+
+
+def catalogue() -> tuple[Requirement, ...]:
+    """The requirements; ends the program with 3 and every problem where they cannot be read."""
+    try:
+        return load_requirements()
+    except CatalogError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(3) from error
+
+
+def evidence(path: Path, wsdl: Path | None = None) -> Bundle:
+    """The evidence at a path: a bundle, a recording, an HTTP archive or a WSDL; ends the program with 3 otherwise."""
+    try:
+        if path.is_dir():
+            return load(path) if (path / "evidence.json").is_file() else from_folder(path, wsdl)
+        if path.suffix.lower() == ".har":
+            return from_har(path, wsdl)
+        return load(path) if path.suffix.lower() == ".zip" else from_wsdl(path)
+    except EvidenceError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(3) from error
+
+
+def as_json(judgement: Judgement, rows: dict[str, Requirement]) -> str:
+    """The judgement as one line of JSON."""
+    return json.dumps(fields(judgement, rows), ensure_ascii=False)
+
+
+def fields(judgement: Judgement, rows: dict[str, Requirement]) -> dict[str, Any]:
+    """The judgement as plain values."""
+    counts = {outcome.value: sum(one.outcome is outcome for one in judgement.verdicts) for outcome in Outcome}
+    return {
+        "result": judgement.result.value,
+        "counts": counts,
+        "verdicts": [_verdict(one, rows[one.requirement]) for one in judgement.verdicts],
+        "unjudged": [{"id": row.id, "level": row.level, "reason": row.not_judged_reason} for row in judgement.unjudged],
+    }
+
+
+def _verdict(one: Verdict, row: Requirement) -> dict[str, Any]:
+    return {
+        "id": one.requirement,
+        "level": one.level,
+        "outcome": one.outcome.value,
+        "document": row.document,
+        "clause": row.clause,
+        "text_ja": row.text_ja,
+        "text_en": row.text_en,
+        "judged": one.judged,
+        "reason_ja": one.reason_ja,
+        "reason_en": one.reason_en,
+        "findings": [
+            {"subject": place.subject, "path": place.finding.path, "expected": place.finding.expected,
+             "actual": place.finding.actual}
+            for place in one.places
+        ],
+    }  # fmt: skip
+
+
+def tell(judgement: Judgement, rows: dict[str, Requirement], *, limit: int = 5) -> None:
+    """The judgement for a reader at a terminal: what failed with its places, then the figures."""
+    for one in judgement.verdicts:
+        if one.outcome in (Outcome.PASS, Outcome.NA):
+            continue
+        row = rows[one.requirement]
+        typer.echo(f"{one.outcome.name_ja}  {row.id}  {row.text_ja}")
+        typer.echo(f"      {row.document} {row.clause}: {row.text_en}")
+        for place in one.places[:limit]:
+            finding = place.finding
+            typer.echo(f"      {place.subject} {finding.path}")
+            typer.echo(f"        期待 / expected: {finding.expected}")
+            if finding.actual:
+                typer.echo(f"        実際 / actual:   {finding.actual}")
+        if len(one.places) > limit:
+            typer.echo(f"      ほか {len(one.places) - limit} か所 / and {len(one.places) - limit} more places")
+        if one.reason_ja:
+            typer.echo(f"      {one.reason_ja} / {one.reason_en}")
+    counted = ", ".join(
+        f"{outcome.name_ja} {count}"
+        for outcome in Outcome
+        if (count := sum(one.outcome is outcome for one in judgement.verdicts))
+    )
+    typer.echo(f"{RESULT_JA[judgement.result]} / {judgement.result}: {counted}")
+    if judgement.unjudged:
+        typer.echo(f"判定の対象としない要件 / not judged by this suite: {len(judgement.unjudged)}")

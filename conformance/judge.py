@@ -1,0 +1,109 @@
+"""The judge: a pure function from evidence and catalogue to verdicts. It opens no file and no connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from lxml import etree
+
+from conformance.description import Description, load
+from conformance.evidence import Bundle, Exchange
+from conformance.findings import NotApplicable, Result
+from conformance.messages import Message, from_wire
+from conformance.registry import ON_MESSAGES, ON_WSDL, READABLE
+from conformance.verdicts import Class, HarnessError, Verdict, combine, roll_up, with_prerequisites
+from schemas.model import Requirement
+
+SUBJECT = "subject"
+UNREADABLE = NotApplicable("WSDL として読めません", "the document cannot be read as WSDL")
+_Subject = TypeVar("_Subject")
+_Named = tuple[str, Result | HarnessError]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdicts in the order of the catalogue, the result of the whole, and the rows not judged."""
+
+    verdicts: tuple[Verdict, ...]
+    result: Class
+    unjudged: tuple[Requirement, ...]
+
+    def of(self, requirement: str) -> Verdict:
+        """The verdict on a requirement (KeyError where it was not judged)."""
+        for one in self.verdicts:
+            if one.requirement == requirement:
+                return one
+        raise KeyError(requirement)
+
+
+def judge(bundle: Bundle, catalogue: Iterable[Requirement]) -> Judgement:
+    """Judge the evidence by the rows that fall on its roles."""
+    roles = bundle.circumstances.roles
+    rows = [row for row in catalogue if not row.retired and falls_on(row, roles)]
+    judged = [row for row in rows if not row.not_judged_reason]
+    results = _results(bundle, {row.id: row for row in judged})
+    verdicts = with_prerequisites(
+        (combine(row, results.get(row.id, ())) for row in judged if row.id in results),
+        {row.id: row.requires for row in judged if row.requires},
+    )
+    return Judgement(verdicts, roll_up(verdicts), tuple(row for row in rows if row.not_judged_reason))
+
+
+def falls_on(row: Requirement, roles: Iterable[str]) -> bool:
+    """Whether a requirement falls on one of the roles; ``both`` falls on provider and consumer."""
+    listed = set(roles)
+    return row.role in listed or (row.role == "both" and not listed.isdisjoint({"provider", "consumer"}))
+
+
+def _results(bundle: Bundle, rows: Mapping[str, Requirement]) -> dict[str, list[_Named]]:
+    """What each predicate said, by requirement; only requirements that the kinds of evidence in the bundle concern."""
+    found: dict[str, list[_Named]] = {}
+    description = _description(bundle)
+    if description is not None:
+        readable = bool(description.definitions)
+        for name, on_wsdl in ON_WSDL.items():
+            if name in rows:
+                result = _ask(on_wsdl, description) if readable or name in READABLE else UNREADABLE
+                found[name] = [(description.main, result)]
+    if bundle.circumstances.exchanges:
+        messages = tuple(_messages(bundle, description))
+        for name, on_message in ON_MESSAGES.items():
+            if name in rows:
+                found[name] = [(one.name, _ask(on_message, one)) for one in messages if _author(rows[name], one)]
+    return found
+
+
+def _author(row: Requirement, message: Message) -> bool:
+    """Whether the role of the row is that of the message's author: consumers write requests, providers responses."""
+    return row.role not in ("provider", "consumer") or (row.role == "consumer") == (message.direction == "request")
+
+
+def _ask(predicate: Callable[[_Subject], Result], subject: _Subject) -> Result | HarnessError:
+    """The predicate's result; an error of the suite is never held against the vendor."""
+    try:
+        return predicate(subject)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, etree.LxmlError) as error:
+        return HarnessError(type(error).__name__)
+
+
+def _description(bundle: Bundle) -> Description | None:
+    main = bundle.circumstances.wsdl
+    return load(main, bundle.files) if main else None
+
+
+def _messages(bundle: Bundle, description: Description | None) -> Iterator[Message]:
+    """The messages that the subject wrote."""
+    for one in bundle.circumstances.exchanges:
+        yield from messages_of(one, bundle.files, description)
+
+
+def messages_of(one: Exchange, files: Mapping[str, bytes], description: Description | None) -> Iterator[Message]:
+    """The messages of an exchange that the subject wrote, the request first."""
+    for direction, name, author in (
+        ("request", one.request, one.request_by),
+        ("response", one.response, one.response_by),
+    ):
+        if name and author == SUBJECT:
+            yield from_wire(name, files[name], direction, description, one.case)

@@ -1,0 +1,31 @@
+"""All predicates by kind of subject and requirement id, put together from the rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from conformance.description import Description
+from conformance.findings import Result
+from conformance.messages import Message
+from conformance.rooms import body, http, soap, wsdl_bindings, wsdl_documents, wsdl_grammar, wsdl_messages, wsdl_types
+
+MessagePredicate = Callable[[Message], Result]
+WsdlPredicate = Callable[[Description], Result]
+
+MESSAGE_ROOMS: Final = (soap, http, body)
+WSDL_ROOMS: Final = (wsdl_grammar, wsdl_documents, wsdl_types, wsdl_messages, wsdl_bindings)
+
+ON_MESSAGES: Final[Mapping[str, MessagePredicate]] = MappingProxyType(
+    {name: predicate for room in MESSAGE_ROOMS for name, predicate in room.PREDICATES.items()}
+)
+ON_WSDL: Final[Mapping[str, WsdlPredicate]] = MappingProxyType(
+    {name: predicate for room in WSDL_ROOMS for name, predicate in room.PREDICATES.items()}
+)
+READABLE: Final = frozenset(
+    {"BP-R2028", "BP-R4003", "BP-R4004", "BP-R4005", "BP-R1034", "BP-R4002", "WSDL-201", "WSDL-203"}
+)
+"""The predicates on descriptions that can judge one whose main document is no WSDL at all."""
+JUDGED: Final = frozenset(ON_MESSAGES) | frozenset(ON_WSDL)
+"""Every requirement on which there is a predicate."""

@@ -1,0 +1,88 @@
+"""The suite tried on itself: every control passes and every seeded nonconformity fails for exactly what it names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from conformance.evidence import Bundle
+from conformance.judge import Judgement, judge
+from conformance.mutants import recorded
+from conformance.verdicts import Outcome
+from schemas.model import Requirement
+
+OBJECTIONS = frozenset({Outcome.FAIL, Outcome.WARNING})
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What became of one mutant: requirements that should have objected and did not, and the reverse.
+
+    ``unjudged`` are those of ``keeps`` that were not judged as kept. ``errors`` are requirements with a harness error.
+    """
+
+    mutant: str
+    fails: frozenset[str]
+    missed: frozenset[str]
+    false: frozenset[str]
+    unjudged: frozenset[str]
+    errors: frozenset[str]
+
+    @property
+    def killed(self) -> bool:
+        """Whether all that should object did; a control is killed by nothing objecting."""
+        return not (self.missed or self.unjudged or self.errors)
+
+
+@dataclass(frozen=True, slots=True)
+class SelfCheck:
+    """The trials, and the judged MUST rows that no mutant makes fail."""
+
+    requirements: int
+    trials: tuple[Trial, ...]
+    unproven: tuple[str, ...]
+    proven: frozenset[str] = frozenset()
+
+    @property
+    def summary(self) -> Mapping[str, int]:
+        """The figures of the last line of ``selfcheck --json``; controls are no mutants."""
+        mutants = [one for one in self.trials if one.fails]
+        return {
+            "requirements": self.requirements,
+            "mutants": len(mutants),
+            "killed": sum(one.killed for one in mutants),
+            "false_failures": sum(len(one.false) for one in self.trials)
+            + sum(not one.killed for one in self.trials if not one.fails),
+        }
+
+    @property
+    def sound(self) -> bool:
+        """Whether every mutant is killed, nothing fails falsely and every judged MUST is proven."""
+        figures = self.summary
+        return figures["killed"] == figures["mutants"] and not figures["false_failures"] and not self.unproven
+
+
+def trial(name: str, fails: frozenset[str], keeps: frozenset[str], judgement: Judgement) -> Trial:
+    """Compare a judgement with what a mutant names."""
+    outcomes = {one.requirement: one.outcome for one in judgement.verdicts}
+    objected = frozenset(name for name, outcome in outcomes.items() if outcome in OBJECTIONS)
+    errors = frozenset(name for name, outcome in outcomes.items() if outcome is Outcome.ERROR)
+    unjudged = frozenset(name for name in keeps if outcomes.get(name) is not Outcome.PASS)
+    return Trial(name, fails, fails - objected, objected - fails, unjudged, errors)
+
+
+def recorded_trials(catalogue: tuple[Requirement, ...]) -> Iterable[Trial]:
+    """The trials of descriptions and recordings."""
+    for table in recorded.tables():
+        for mutant in recorded.load(table):
+            evidence: Bundle = recorded.bundle(mutant)
+            yield trial(mutant.id, mutant.fails, mutant.keeps, judge(evidence, catalogue))
+
+
+def run(catalogue: tuple[Requirement, ...]) -> SelfCheck:
+    """All trials, in the order of their tables."""
+    trials = tuple(recorded_trials(catalogue))
+    proven = frozenset().union(*(one.fails for one in trials if one.killed))
+    judged = [row for row in catalogue if not row.not_judged_reason and not row.retired]
+    unproven = tuple(row.id for row in judged if row.level == "MUST" and row.id not in proven)
+    return SelfCheck(len(catalogue), trials, unproven, proven)
