@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -98,9 +99,18 @@ def load_edition(version: str = "1.0", folder: Path | None = None, mounts: Mappi
 
     A mounted folder holds ``unit.toml``, its WSDL and XSD files and, where it has them, ``items/``, ``codes/``,
     ``rules.csv`` and the tables of ``schemas.disclosure``; its operations may name their own ``action``,
-    ``reply_action``, ``input`` and ``output``.
+    ``reply_action``, ``input`` and ``output``. What is shipped is read once by a process; a folder of the site or of
+    an organisation is read at every call, since it may change while the process runs.
     """
-    mounted = dict(mounts or {})
+    return _read_edition(version, folder, mounts or {}) if folder or mounts else _shipped_edition(version)
+
+
+@cache
+def _shipped_edition(version: str) -> Edition:
+    return _read_edition(version, None, {})
+
+
+def _read_edition(version: str, folder: Path | None, mounted: Mapping[str, Path]) -> Edition:
     home = folder if folder is not None else HOME / "standard" / version
     if not home.is_dir():
         known = sorted(path.name for path in (HOME / "standard").iterdir() if path.is_dir())
@@ -108,7 +118,7 @@ def load_edition(version: str = "1.0", folder: Path | None = None, mounts: Mappi
     with _Reader() as reader:
         codes = reader.codes(home / "common" / "codes")
         formats = reader.keyed(home / "common" / "formats.csv", Format, "name")
-        places = {path.parent.name: path.parent for path in sorted(home.glob("*/unit.toml"))} | mounted
+        places = {path.parent.name: path.parent for path in sorted(home.glob("*/unit.toml"))} | dict(mounted)
         shared = disclosure.read_exemptions(reader, home / "common" / disclosure.GUARD)
         unguarded = frozenset(row.item for row in shared)
         found = [reader.unit(place, key, version, codes, formats, unguarded) for key, place in places.items()]

@@ -257,6 +257,7 @@ class Unit:
     ``codes`` and ``formats`` hold the shared ones too. A mounted unit may have no record types: its XSD says all.
     ``disclosure`` is ``None`` where the unit has no such table: then the site's rights alone decide.
     ``unguarded`` are the items, shared ones too, in which the mixing guard does not look for a 個人番号.
+    Its ``repr`` is one line: the tables would be megabytes wherever one is printed.
     """
 
     key: str
@@ -267,14 +268,14 @@ class Unit:
     edition: str
     wsdl: Path
     schemas: tuple[Path, ...]
-    operations: Mapping[str, Operation]
-    records: Mapping[str, RecordType]
-    codes: Mapping[str, CodeTable]
-    formats: Mapping[str, Format] = field(default_factory=dict)
-    rules: tuple[Rule, ...] = ()
-    disclosure: tuple[Disclosure, ...] | None = None
-    protections: tuple[Protection, ...] = ()
-    unguarded: frozenset[str] = frozenset()
+    operations: Mapping[str, Operation] = field(repr=False)
+    records: Mapping[str, RecordType] = field(repr=False)
+    codes: Mapping[str, CodeTable] = field(repr=False)
+    formats: Mapping[str, Format] = field(repr=False, default_factory=dict)
+    rules: tuple[Rule, ...] = field(repr=False, default=())
+    disclosure: tuple[Disclosure, ...] | None = field(repr=False, default=None)
+    protections: tuple[Protection, ...] = field(repr=False, default=())
+    unguarded: frozenset[str] = field(repr=False, default=frozenset())
 
     def disclosed(self, record: str, consumer: str, purpose: str) -> frozenset[str] | None:
         """The items of ``record`` that a consuming unit may see for a purpose; ``None``: no table, nothing is said."""
@@ -291,9 +292,9 @@ class Edition:
 
     version: str
     folder: Path
-    units: Mapping[str, Unit]
-    codes: Mapping[str, CodeTable] = field(default_factory=dict)
-    formats: Mapping[str, Format] = field(default_factory=dict)
+    units: Mapping[str, Unit] = field(repr=False)
+    codes: Mapping[str, CodeTable] = field(repr=False, default_factory=dict)
+    formats: Mapping[str, Format] = field(repr=False, default_factory=dict)
 
     def purposes_for(self, operation: Operation, consumer: str) -> tuple[str, ...]:
         """The purposes for which a unit may use an operation, the one that shows it most items first."""

@@ -145,6 +145,21 @@ def test_a_mistake_in_a_table_is_named(edition: Path, file: str, old: str, new: 
     assert any(text in problem for problem in problems(edition))
 
 
+def test_what_is_shipped_is_read_once_and_a_folder_each_time(edition: Path) -> None:
+    """A folder that the site keeps may change while the process runs; what came with the program does not."""
+    assert load_edition() is load_edition("1.0")
+    before = load_edition(folder=edition)
+    change(edition / "juki" / "unit.toml", 'name_ja = "', 'name_ja = "新')
+    assert load_edition(folder=edition).units["juki"].name_ja == f"新{before.units['juki'].name_ja}"
+
+
+def test_an_edition_prints_as_one_line() -> None:
+    """Wherever a program shows one (a log, a traceback, a task), it does not show tens of thousands of rows."""
+    edition = load_edition()
+    assert len(repr(edition)) < 300
+    assert len(repr(edition.units["juki"])) < 1000
+
+
 def test_an_unknown_edition_names_the_known_ones() -> None:
     """A wrong version number is answered with the versions that exist."""
     with pytest.raises(CatalogError, match=r"known: 1\.0"):
