@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import sys
 from collections.abc import Generator
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,13 @@ def allowed_skips() -> frozenset[str]:
     """Node ids that may be skipped in CI; each row of ``allowed_skips.csv`` carries its reason."""
     with ALLOWED_SKIPS.open(encoding="utf-8", newline="") as rows:
         return frozenset(row["test"] for row in csv.DictReader(rows) if row["reason"].strip())
+
+
+def pytest_sessionfinish() -> None:
+    """End the servers that tests share."""
+    postgres = sys.modules.get("tests.support.postgres")
+    if postgres is not None:
+        postgres.SHARED.remove()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bus.journal.counter import SharedJournal
     from bus.journal.operator import JournalOperator
     from bus.journal.sequence_desk import SequenceDesk, SequenceOperator
+    from bus.journal.side import Side
 
 JOURNALS = ("sqlite",)
 BROKERS = ("memory",)
@@ -59,24 +60,29 @@ def open_operator(site: Site, clock: Clock, actor: str) -> JournalOperator:
     """The side that changes deliveries; ``actor`` is written into every event. Errors: CB9005, CB4003."""
     from bus.journal.operator import JournalOperator
 
-    _there(site)
-    return JournalOperator(site.journal.path, clock, actor=actor)
+    return JournalOperator(_side(site), clock, actor=actor)
 
 
 def open_sequences(site: Site) -> SequenceDesk:
     """What is known of sequences, beside a running bus or after it. Errors: CB9005, CB4003."""
     from bus.journal.sequence_desk import SequenceDesk
 
-    _there(site)
-    return SequenceDesk(site.journal.path)
+    return SequenceDesk(_side(site))
 
 
 def open_sequence_operator(site: Site, clock: Clock, actor: str) -> SequenceOperator:
     """The side that ends sequences; ``actor`` is written into their events. Errors: CB9005, CB4003."""
     from bus.journal.sequence_desk import SequenceOperator
 
+    return SequenceOperator(_side(site), clock, actor=actor)
+
+
+def _side(site: Site) -> Side:
+    """A connection beside the bus. Errors: CB9005, CB4003."""
+    from bus.journal.side import SqliteSide
+
     _there(site)
-    return SequenceOperator(site.journal.path, clock, actor=actor)
+    return SqliteSide(site.journal.path)
 
 
 def _there(site: Site) -> None:

@@ -9,8 +9,8 @@ from typing import Final, Protocol
 from bus.core.errors import JournalError
 from bus.core.ports import Acceptance, Clock, Journal, Outbox, Transition
 from bus.core.states import State
+from bus.journal.batch import Outcome, Work
 from bus.journal.frames import Accept, Answered, Ask, Channel, Failed, Record, Stored, Taken
-from bus.journal.ledger import Outcome, Work
 from bus.journal.writer import Ticket
 from bus.wire.http import Request, Response
 

@@ -7,10 +7,11 @@ slices, and after a restart the unmerged tail is read back from the messages.
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Final
+
+from bus.journal.message_key import message_key
 
 MERGE_FORCED: Final = 32_768
 """Keys in memory at which merging no longer waits for a gap."""
@@ -20,12 +21,6 @@ MERGE_IDLE: Final = 64
 
 SLICE: Final = 1024
 """Keys merged at a time: about a millisecond."""
-
-
-def message_key(municipality: str, message_id: str) -> int:
-    """A 63-bit key of a message id; two ids may share it, so the row itself decides."""
-    digest = hashlib.blake2b(f"{municipality}\x1f{message_id}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1
 
 
 class MessageIndex:

@@ -6,17 +6,16 @@ thing twice does nothing twice, because the state of the first time is gone.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from bus.core.ports import Clock
 from bus.core.states import State, may_follow
 from bus.core.types import Mode
-from bus.journal.schema import BUSY_TIMEOUT_MS, FAN_OUT, HELD, OPEN_CLASS, check_version, connect, open_for_reading
-from bus.journal.writer import storing_failed
+from bus.journal.database import Database
+from bus.journal.schema import FAN_OUT, HELD, OPEN_CLASS
+from bus.journal.side import Side
 
 BATCH: Final = 200
 """Deliveries changed in one transaction: the running bus never waits long for its turn."""
@@ -41,21 +40,17 @@ class Decision:
 
 
 class JournalOperator:
-    """Changes deliveries on a second connection. Errors: CB4003 no such journal, CB4001 it could not be written."""
+    """Changes deliveries beside a running bus. Errors: CB4001 it could not be written."""
 
-    def __init__(self, path: Path, clock: Clock, *, actor: str = "operator") -> None:
+    def __init__(self, side: Side, clock: Clock, *, actor: str = "operator") -> None:
         """``actor`` is written into the events."""
+        self._side = side
         self._clock = clock
         self._actor = actor
-        open_for_reading(path).close()
-        self._connection = connect(path)
-        self._connection.execute("PRAGMA synchronous=FULL")
-        self._connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-        check_version(self._connection, path)
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.close()
+        self._side.close()
 
     def parked_ids(
         self, *, municipality: str = "", target: str = "", operation: str = "", code: str = ""
@@ -63,7 +58,7 @@ class JournalOperator:
         """The parked deliveries that match, oldest first: the preview of a resend."""
         wanted = (("e.municipality", municipality), ("d.target", target), ("e.operation", operation), ("d.code", code))
         where = "".join(f" AND {column} = ?" for column, value in wanted if value)
-        rows = self._connection.execute(
+        rows = self._side.database.execute(
             "SELECT e.exchange_id, d.n FROM delivery d JOIN exchange e ON e.n = d.n / ?"  # noqa: S608 (own text)
             f" WHERE d.open = ?{where} ORDER BY d.n",
             (FAN_OUT, HELD, *(value for _, value in wanted if value)),
@@ -93,22 +88,18 @@ class JournalOperator:
     def _transact(
         self, delivery_ids: Sequence[str], new: State, allowed: frozenset[State], code: str
     ) -> list[Decision]:
-        connection = self._connection
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            decisions = [self._decide_one(each, new, allowed, code) for each in delivery_ids]
-            connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise storing_failed(error) from error
+        with self._side.transaction() as database:
+            decisions = [self._decide_one(database, each, new, allowed, code) for each in delivery_ids]
+            self._side.cancelled(sum(1 for each in decisions if each.done and new is State.CANCELLED))
         return decisions
 
-    def _decide_one(self, delivery_id: str, new: State, allowed: frozenset[State], code: str) -> Decision:
+    def _decide_one(
+        self, database: Database, delivery_id: str, new: State, allowed: frozenset[State], code: str
+    ) -> Decision:
         exchange_id, _, index = delivery_id.rpartition("-")
-        row = self._connection.execute(
-            "SELECT d.n, d.state, e.mode, d.attempt FROM exchange e JOIN delivery d ON d.n = e.n * ? + ?"
-            " WHERE e.exchange_id = ?",
+        row = database.execute(
+            "SELECT d.n, d.state, e.mode, d.attempt FROM exchange_key k JOIN exchange e ON e.n = k.n"
+            " JOIN delivery d ON d.n = k.n * ? + ? WHERE k.exchange_id = ?",
             (FAN_OUT, int(index) if index.isdecimal() else FAN_OUT, exchange_id),
         ).fetchone()
         if row is None:
@@ -121,11 +112,11 @@ class JournalOperator:
         if new is State.RETRY_WAIT:
             # A new series of attempts begins; the events keep the old one.
             attempt = 0
-        self._connection.execute(
+        database.execute(
             "UPDATE delivery SET state=?, open=?, next_attempt_at=?, updated_at=?, code=?, attempt=? WHERE n=?",
             (new.value, OPEN_CLASS.get(new), due, now, code, attempt, n),
         )
-        self._connection.execute(
+        database.execute(
             "INSERT INTO event (delivery, n, at, state, attempt, code, detail, actor)"
             " SELECT ?, coalesce(max(n), 0) + 1, ?, ?, ?, ?, '', ? FROM event WHERE delivery = ?",
             (n, now, new.value, attempt, code, self._actor, n),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from typing import Any, Final
 
 from bus.core.types import Attachment, Package
+from bus.journal.database import Database
 
 REQUEST: Final = 0
 REPLY: Final = 1
@@ -16,11 +16,12 @@ _SEGMENT: Final = "name, content_type, root_type, size, sha256, digest, mtom"
 _ATTACHMENT: Final = "content_id, content_type, encoding, at, length, size, sha256"
 
 
-def add(connection: sqlite3.Connection, kind: int, n: int, package: Package) -> None:
+def add(connection: Database, kind: int, n: int, package: Package) -> None:
     """Write the rows of a package; a late reply takes the place of one that was kept before."""
     connection.execute("DELETE FROM attachment WHERE kind = ? AND n = ?", (kind, n))
+    connection.execute("DELETE FROM segment WHERE kind = ? AND n = ?", (kind, n))
     connection.execute(
-        f"INSERT OR REPLACE INTO segment (kind, n, {_SEGMENT}) VALUES (?,?,?,?,?,?,?,?,?)",  # noqa: S608 (own names)
+        f"INSERT INTO segment (kind, n, {_SEGMENT}) VALUES (?,?,?,?,?,?,?,?,?)",  # noqa: S608 (own names)
         (kind, n, package.name, package.content_type, package.root_type, package.size, package.sha256, package.digest,
          int(package.mtom)),
     )  # fmt: skip
@@ -33,7 +34,7 @@ def add(connection: sqlite3.Connection, kind: int, n: int, package: Package) -> 
     )
 
 
-def read(connection: sqlite3.Connection, kind: int, n: int) -> Package | None:
+def read(connection: Database, kind: int, n: int) -> Package | None:
     """The package of a message or a reply, or ``None``."""
     row = connection.execute(
         f"SELECT {_SEGMENT} FROM segment WHERE kind = ? AND n = ?",  # noqa: S608 (own names)
@@ -46,13 +47,13 @@ def read(connection: sqlite3.Connection, kind: int, n: int) -> Package | None:
     return Package(name, content_type, root_type, size, sha256, digest, attachments, bool(mtom), kept=True)
 
 
-def names(connection: sqlite3.Connection) -> Iterator[str]:
+def names(connection: Database) -> Iterator[str]:
     """The names of all segments that a row holds."""
     for row in connection.execute("SELECT DISTINCT name FROM segment"):
         yield row[0]
 
 
-def _attachments(connection: sqlite3.Connection, kind: int, n: int) -> list[tuple[Any, ...]]:
+def _attachments(connection: Database, kind: int, n: int) -> list[tuple[Any, ...]]:
     return connection.execute(
         f"SELECT {_ATTACHMENT} FROM attachment WHERE kind = ? AND n = ? ORDER BY number",  # noqa: S608 (own names)
         (kind, n),

@@ -14,6 +14,7 @@ from typing import Any, Final
 from bus.core.errors import JournalError
 from bus.core.states import State
 from bus.core.types import Finding
+from bus.journal.database import Database
 from bus.journal.message_index import stored_candidates
 from bus.journal.packages import REPLY, REQUEST
 from bus.journal.schema import FAN_OUT, HELD, open_for_reading
@@ -28,16 +29,15 @@ LEFT: Final = f"exchange e LEFT JOIN delivery d ON d.n BETWEEN e.n * {FAN_OUT} A
 Row = dict[str, object]
 
 
-class SqliteReader:
-    """Implements ``bus.core.ports.JournalReader`` beside a running bus or after it. Errors: CB4003."""
+class TableReader:
+    """Implements ``bus.core.ports.JournalReader`` on a connection whose rows are addressed by name and by position."""
 
-    def __init__(self, path: Path) -> None:
-        self._connection = open_for_reading(path)
-        self._connection.row_factory = sqlite3.Row
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.close()
+        raise NotImplementedError
 
     def search(
         self,
@@ -84,7 +84,7 @@ class SqliteReader:
             where.append("(e.n < ? OR (e.n = ? AND d.n < ?))")
             values += [n, n, n * FAN_OUT + index]
         condition = f"WHERE {' AND '.join(where)}" if where else ""
-        rows = self._connection.execute(
+        rows = self._database.execute(
             f"SELECT {COLUMNS} FROM {LEFT} {condition} ORDER BY e.n DESC, d.n DESC LIMIT ?",  # noqa: S608 (own text)
             [*values, limit],
         )
@@ -92,9 +92,9 @@ class SqliteReader:
 
     def show(self, exchange_id: str) -> Row | None:
         """One exchange with ``deliveries``, each with its ``events``; ``None`` when there is none."""
-        rows = self._connection.execute(
+        rows = self._database.execute(
             f"SELECT {COLUMNS}, e.content_type, e.soap_action, e.tables_hash FROM {LEFT}"  # noqa: S608 (own text)
-            " WHERE e.exchange_id = ? ORDER BY d.n",
+            " WHERE e.n = (SELECT k.n FROM exchange_key k WHERE k.exchange_id = ?) ORDER BY d.n",
             (exchange_id,),
         ).fetchall()
         if not rows:
@@ -118,7 +118,7 @@ class SqliteReader:
 
     def parked(self) -> Sequence[Row]:
         """Parked deliveries grouped by municipality, target, operation and code, the most numerous first."""
-        rows = self._connection.execute(
+        rows = self._database.execute(
             "SELECT e.municipality, d.target, e.operation, d.code, count(*) AS count, min(d.updated_at) AS first_at,"
             " max(d.updated_at) AS last_at FROM delivery d JOIN exchange e ON e.n = d.n / ? WHERE d.open = ?"
             " GROUP BY e.municipality, d.target, e.operation, d.code ORDER BY count(*) DESC, e.municipality, d.target",
@@ -128,15 +128,17 @@ class SqliteReader:
 
     def iterate_events(self, exchange_id: str) -> Iterator[Row]:
         """What happened to an exchange in the order of recording, beginning with its reception."""
-        exchange = self._connection.execute(
-            "SELECT n, received_at, refused, code FROM exchange WHERE exchange_id = ?", (exchange_id,)
+        exchange = self._database.execute(
+            "SELECT e.n, e.received_at, e.refused, e.code FROM exchange_key k JOIN exchange e ON e.n = k.n"
+            " WHERE k.exchange_id = ?",
+            (exchange_id,),
         ).fetchone()
         if exchange is None:
             return
         received: Row = {"delivery_id": "", "at": exchange["received_at"], "attempt": 0, "findings": [], "actor": ""}
         yield received | {"state": "REJECTED" if exchange["refused"] else "ACCEPTED", "code": exchange["code"]}
         first = exchange["n"] * FAN_OUT
-        rows = self._connection.execute(
+        rows = self._database.execute(
             "SELECT v.delivery, v.at, v.state, v.attempt, v.code, v.detail, v.actor FROM event v"
             " WHERE v.delivery BETWEEN ? AND ? ORDER BY v.delivery, v.n",
             (first, first + FAN_OUT - 1),
@@ -156,8 +158,8 @@ class SqliteReader:
 
     def _attachments(self, exchange_id: str) -> list[Row]:
         """Names, types, sizes and digests of the attachments of a message and of its replies; never their content."""
-        found = self._connection.execute(
-            "SELECT a.kind, a.n, a.content_id, a.content_type, a.size, a.sha256 FROM exchange e JOIN attachment a"
+        found = self._database.execute(
+            "SELECT a.kind, a.n, a.content_id, a.content_type, a.size, a.sha256 FROM exchange_key e JOIN attachment a"
             " ON (a.kind = ? AND a.n = e.n) OR (a.kind = ? AND a.n BETWEEN e.n * ? AND e.n * ? + ?)"
             " WHERE e.exchange_id = ? ORDER BY a.kind, a.n, a.number",
             (REQUEST, REPLY, FAN_OUT, FAN_OUT, FAN_OUT - 1, exchange_id),
@@ -171,20 +173,18 @@ class SqliteReader:
         return rows
 
     def _numbers(self, municipality: str, message_id: str) -> list[int]:
-        if municipality:
-            return stored_candidates(self._connection, municipality, message_id)
-        codes = self._connection.execute("SELECT DISTINCT municipality FROM exchange").fetchall()
-        return [n for code in codes for n in stored_candidates(self._connection, code[0], message_id)]
+        """Numbers of messages that may have this id."""
+        raise NotImplementedError
 
     def _place(self, delivery_id: str) -> tuple[int, int]:
         exchange_id, _, index = delivery_id.rpartition("-")
-        row = self._connection.execute("SELECT n FROM exchange WHERE exchange_id = ?", (exchange_id,)).fetchone()
+        row = self._database.execute("SELECT n FROM exchange_key WHERE exchange_id = ?", (exchange_id,)).fetchone()
         if row is None or not index.isdecimal():
             raise JournalError("CB4004", [Finding("CB4004", path=delivery_id, got="unknown")])
         return row[0], int(index)
 
 
-def _flat(row: sqlite3.Row) -> Row:
+def _flat(row: Any) -> Row:
     flat: Row = dict(row)
     number = flat.pop("delivery")
     # A refused message has no delivery; its row still needs an id to continue the next page from.
@@ -196,3 +196,22 @@ def _flat(row: sqlite3.Row) -> Row:
 
 def _findings(detail: Any) -> object:
     return json.loads(detail) if detail else []
+
+
+class SqliteReader(TableReader):
+    """Reads a SQLite journal beside a running bus or after it. Errors: CB4003."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = open_for_reading(path)
+        self._connection.row_factory = sqlite3.Row
+        super().__init__(self._connection)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _numbers(self, municipality: str, message_id: str) -> list[int]:
+        if municipality:
+            return stored_candidates(self._connection, municipality, message_id)
+        codes = self._connection.execute("SELECT DISTINCT municipality FROM exchange").fetchall()
+        return [n for code in codes for n in stored_candidates(self._connection, code[0], message_id)]

@@ -1,8 +1,7 @@
-"""Rows of the SQLite journal turned into the port's values; used by the writer and by every reader."""
+"""Rows of the journal turned into the port's values; used by the writer and by every reader."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ from bus.core.ports import Consignment, OpenDelivery
 from bus.core.states import State
 from bus.core.types import Known, Mode
 from bus.journal import packages
+from bus.journal.database import Database
 from bus.journal.schema import FAN_OUT
 
 KEY_SEPARATOR: Final = "\x1f"
@@ -29,7 +29,7 @@ OPEN_FROM: Final = f"delivery d JOIN exchange e ON e.n = d.n / {FAN_OUT}"
 
 
 def known(
-    connection: sqlite3.Connection, numbers: Iterable[int], municipality: str, message_id: str, sender: str = ""
+    connection: Database, numbers: Iterable[int], municipality: str, message_id: str, sender: str = ""
 ) -> Known | None:
     """The first of these messages that was accepted under this id; ``sender`` empty means whoever sent it."""
     for number in numbers:
@@ -39,7 +39,7 @@ def known(
     return None
 
 
-def _known(connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> Known:
+def _known(connection: Database, rows: Sequence[tuple[Any, ...]]) -> Known:
     """The first delivery speaks for the exchange; all of them name the targets."""
     _, _, sender, exchange_id, sha256, mode, operation, received_at, purpose, state, code, n, _ = rows[0]
     reply = connection.execute("SELECT raw, status, content_type FROM reply WHERE n = ?", (n,)).fetchone()

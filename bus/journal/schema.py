@@ -197,7 +197,13 @@ CREATE TABLE sequence_event (        -- what became of a sequence, and who wante
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (VERSION_1, SEGMENTS, SEEN, SEQUENCES, SEQUENCE_EVENTS)
+EXCHANGE_KEYS: Final = """
+CREATE VIEW exchange_key AS SELECT exchange_id, n FROM exchange;
+"""
+"""Numbers by exchange id under one name in every engine; in PostgreSQL it is a table, since partitions have no index
+in common."""
+
+MIGRATIONS: Final[tuple[str, ...]] = (VERSION_1, SEGMENTS, SEEN, SEQUENCES, SEQUENCE_EVENTS, EXCHANGE_KEYS)
 """``MIGRATIONS[i]`` brings a journal from version ``i`` to ``i + 1``; a released entry is never edited."""
 
 BUSY_TIMEOUT_MS: Final = 5000

@@ -5,7 +5,6 @@ Shared by all processes of a bus, since only the journal's owner writes, and dur
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,6 +12,7 @@ from typing import Final
 
 from bus.core.errors import JournalError
 from bus.core.types import Finding
+from bus.journal.database import Database
 
 MOST: Final = 1_000_000
 """Values remembered at a time (about 60 MB): 3,000 messages a second for the five minutes that a nonce counts."""
@@ -43,7 +43,7 @@ class Remembrance:
 class Seen:
     """The table as the writer sees it."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Database) -> None:
         self._connection = connection
         self._count = int(connection.execute("SELECT count(*) FROM seen").fetchone()[0])
 

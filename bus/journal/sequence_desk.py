@@ -6,9 +6,7 @@ only the owner gives messages a place in its order, and no message that waits ma
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Final
 
 from bus.core.errors import ReliableError
@@ -16,9 +14,8 @@ from bus.core.ports import Clock
 from bus.core.sequences import LIVE, Role, SequenceKey, SequenceRecord, SequenceState
 from bus.core.states import FINAL, State
 from bus.core.types import Finding
-from bus.journal.schema import BUSY_TIMEOUT_MS, check_version, connect, open_for_reading
 from bus.journal.sequence_rows import NAMED, add_event, names, read_departures, read_sequences
-from bus.journal.writer import storing_failed
+from bus.journal.side import Side
 from bus.wire.reliable.ranges import Ranges
 
 BY_OPERATOR: Final = "CB3024"
@@ -35,14 +32,15 @@ Row = dict[str, Any]
 
 
 class SequenceDesk:
-    """Reads on a connection of its own. Errors: CB4003 no such journal."""
+    """Reads beside a running bus or after it."""
 
-    def __init__(self, path: Path) -> None:
-        self._connection = open_for_reading(path)
+    def __init__(self, side: Side) -> None:
+        self._side = side
+        self._database = side.database
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.close()
+        self._side.close()
 
     def rows(
         self, *, role: str = "", municipality: str = "", endpoint: str = "", identifier: str = "", live: bool = True
@@ -55,7 +53,7 @@ class SequenceDesk:
         where they are not counted: a repetition received leaves no row.
         """
         found = read_sequences(
-            self._connection,
+            self._database,
             role=Role(role) if role else None,
             municipality=municipality,
             endpoint=endpoint,
@@ -66,12 +64,12 @@ class SequenceDesk:
     def show(self, row: Row) -> Row:
         """A row with ``events``, and of a SOURCE sequence ``unfinished``: what stands behind its numbers."""
         key = SequenceKey(Role(row["role"]), row["municipality"], row["endpoint"], row["identifier"])
-        events = self._connection.execute(_EVENTS, names(key)).fetchall()
+        events = self._database.execute(_EVENTS, names(key)).fetchall()
         told = [
             {"at": at, "state": state, "code": code, "reason": reason, "actor": actor}
             for _, _, at, state, code, reason, actor in events
         ]
-        unfinished = [asdict(each) for each in read_departures(self._connection, key)]
+        unfinished = [asdict(each) for each in read_departures(self._database, key)]
         return row | {"events": told, "unfinished": unfinished}
 
     def _row(self, record: SequenceRecord) -> Row:
@@ -83,8 +81,8 @@ class SequenceDesk:
             missing = numbers.minus(acknowledged)
             waiting = len(missing)
         if key.role is Role.SOURCE:
-            waiting = sum(1 for each in read_departures(self._connection, key) if each.state not in FINAL)
-            times = self._connection.execute(_SENDINGS, (State.DISPATCHING.value, *names(key))).fetchall()
+            waiting = sum(1 for each in read_departures(self._database, key) if each.state not in FINAL)
+            times = self._database.execute(_SENDINGS, (State.DISPATCHING.value, *names(key))).fetchall()
             retransmissions = sum(count - 1 for _, count in times)
         return {
             "role": key.role.value,
@@ -110,31 +108,19 @@ class SequenceDesk:
 
 
 class SequenceOperator(SequenceDesk):
-    """Ends sequences on a second connection. Errors: CB4003, CB4001 it could not be written."""
+    """Ends sequences beside a running bus. Errors: CB4001 it could not be written."""
 
-    def __init__(self, path: Path, clock: Clock, *, actor: str) -> None:
+    def __init__(self, side: Side, clock: Clock, *, actor: str) -> None:
         """``actor`` is written into the events."""
-        super().__init__(path)
+        super().__init__(side)
         self._clock = clock
         self._actor = actor
-        self._writing = connect(path)
-        self._writing.execute("PRAGMA synchronous=FULL")
-        self._writing.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-        check_version(self._writing, path)
-
-    def close(self) -> None:
-        """Close both connections."""
-        self._writing.close()
-        super().close()
 
     def terminate(self, key: SequenceKey, reason: str) -> None:
         """Want the sequence ended; durable when this returns. Errors: CB3025 it has ended, or is about to; CB4001."""
-        writing = self._writing
-        try:
-            writing.execute("BEGIN IMMEDIATE")
+        with self._side.transaction() as writing:
             row = writing.execute(f"SELECT q.s, q.state FROM sequence q WHERE {NAMED}", names(key)).fetchone()  # noqa: S608 (constants)
             if row is None or SequenceState(row[1]) not in LIVE - {SequenceState.ENDING}:
-                writing.execute("ROLLBACK")
                 got = "unknown" if row is None else str(row[1])
                 raise ReliableError(OVER, [Finding(OVER, path=key.identifier, expected="OPEN | CLOSED", got=got)])
             now = self._clock.now()
@@ -143,8 +129,3 @@ class SequenceOperator(SequenceDesk):
                 (SequenceState.ENDING.value, BY_OPERATOR, now, row[0]),
             )
             add_event(writing, row[0], now, SequenceState.ENDING, BY_OPERATOR, reason=reason, actor=self._actor)
-            writing.execute("COMMIT")
-        except sqlite3.Error as error:
-            if writing.in_transaction:
-                writing.execute("ROLLBACK")
-            raise storing_failed(error) from error

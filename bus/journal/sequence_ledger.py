@@ -6,7 +6,6 @@ durable, so no acknowledgement can name a message that is not stored, whatever d
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -16,6 +15,7 @@ from bus.core.ports import Acceptance, Clock, OpenDelivery, Transition
 from bus.core.sequences import LIVE, Admission, Arrival, Role, SequenceKey, SequenceRecord, SequenceState, Spans
 from bus.core.states import State
 from bus.core.types import Finding, Known
+from bus.journal.database import Database
 from bus.journal.rows import OPEN_COLUMNS, OPEN_FROM, open_delivery
 from bus.journal.schema import FAN_OUT, MOVING
 from bus.journal.sequence_rows import NAMED, add_event, delivery_number, names, read_sequence
@@ -111,7 +111,7 @@ class SequenceLedger:
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        connection: Database,
         clock: Clock,
         accept: Callable[[Acceptance], Known | None],
         record: Callable[[tuple[Transition, ...]], JournalError | None],
@@ -178,7 +178,7 @@ class SequenceLedger:
         connection, now = self._connection, self._clock.now()
         rows = connection.execute(
             "SELECT a.number, a.exchange_id, e.municipality, e.message_id, e.size, e.n FROM arrival a"
-            " JOIN exchange e ON e.exchange_id = a.exchange_id"
+            " JOIN exchange_key k ON k.exchange_id = a.exchange_id JOIN exchange e ON e.n = k.n"
             " WHERE a.sequence = ? AND a.early = 1 AND a.number < ? ORDER BY a.number",
             (line.s, min(before, 2**63 - 1)),
         ).fetchall()
@@ -291,12 +291,11 @@ class SequenceLedger:
         inserted = self._connection.execute(
             "INSERT INTO sequence (role, municipality, endpoint, identifier, identity, state, created_at, expires_at,"
             " changed_at, acks_to, partner, create_id, last_number, code, numbers, acknowledged)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '')",
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '') RETURNING s",
             (*names(record.key), record.identity, record.state.value, record.created_at, record.expires_at,
              record.created_at, record.acks_to, record.partner, record.create_id, record.last_number, record.code),
         )  # fmt: skip
-        assert inserted.lastrowid is not None
-        add_event(self._connection, inserted.lastrowid, record.created_at, record.state, record.code)
+        add_event(self._connection, int(inserted.fetchall()[0][0]), record.created_at, record.state, record.code)
 
     def _end(self, work: End) -> Admission | JournalError:
         line = self._line(work.key)
@@ -306,9 +305,10 @@ class SequenceLedger:
             return Admission()
         line.state = work.state
         self._connection.execute(
-            "UPDATE sequence SET state = ?, changed_at = ?, last_number = max(last_number, ?),"
+            "UPDATE sequence SET state = ?, changed_at = ?,"
+            " last_number = CASE WHEN last_number < ? THEN ? ELSE last_number END,"
             " code = CASE WHEN ? = '' THEN code ELSE ? END WHERE s = ?",
-            (work.state.value, work.at, work.last, work.code, work.code, line.s),
+            (work.state.value, work.at, work.last, work.last, work.code, work.code, line.s),
         )
         add_event(self._connection, line.s, work.at, work.state, work.code)
         return Admission(released=self._release(line, 2**63 - 1) if line.early else ())

@@ -1,13 +1,13 @@
-"""Sequences as rows of the SQLite journal: read by the owner of the journal and by the read side alike."""
+"""Sequences as rows of the journal: read by the owner of the journal and by the read side alike."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final
 
 from bus.core.sequences import LIVE, Arrived, Departure, Role, SequenceKey, SequenceRecord, SequenceState
 from bus.core.states import FINAL, State
+from bus.journal.database import Database
 from bus.journal.schema import FAN_OUT
 from bus.wire.reliable.ranges import Ranges
 
@@ -15,8 +15,8 @@ COLUMNS: Final = (
     "q.role, q.municipality, q.endpoint, q.identifier, q.identity, q.state, q.created_at, q.expires_at, q.changed_at,"
     " q.acks_to, q.partner, q.create_id, q.last_number, q.code, q.numbers, q.acknowledged,"
     " (SELECT count(*) FROM arrival a WHERE a.sequence = q.s AND a.early = 1),"
-    " (SELECT coalesce(sum(e.size), 0) FROM arrival a JOIN exchange e ON e.exchange_id = a.exchange_id"
-    " WHERE a.sequence = q.s AND a.early = 1)"
+    " (SELECT coalesce(sum(e.size), 0) FROM arrival a JOIN exchange_key k"
+    " ON k.exchange_id = a.exchange_id JOIN exchange e ON e.n = k.n WHERE a.sequence = q.s AND a.early = 1)"
 )
 NAMED: Final = "q.role = ? AND q.municipality = ? AND q.endpoint = ? AND q.identifier = ?"
 _LIVE_STATES: Final = ", ".join(f"'{state}'" for state in sorted(LIVE))
@@ -27,17 +27,17 @@ def names(key: SequenceKey) -> tuple[str, str, str, str]:
     return key.role.value, key.municipality, key.endpoint, key.identifier
 
 
-def read_sequence(connection: sqlite3.Connection, key: SequenceKey) -> SequenceRecord | None:
+def read_sequence(connection: Database, key: SequenceKey) -> SequenceRecord | None:
     """One sequence."""
     row = connection.execute(f"SELECT {COLUMNS} FROM sequence q WHERE {NAMED}", names(key)).fetchone()  # noqa: S608 (constants)
     return None if row is None else record(row)
 
 
 def read_sequences(
-    connection: sqlite3.Connection, *, role: Role | None = None, municipality: str = "", endpoint: str = "", live: bool
+    connection: Database, *, role: Role | None = None, municipality: str = "", endpoint: str = "", live: bool
 ) -> list[SequenceRecord]:
     """Sequences in the order of their creation."""
-    where, values = ["1"], []
+    where, values = ["1 = 1"], []
     for column, wanted in (
         ("role", role.value if role else ""),
         ("municipality", municipality),
@@ -75,7 +75,7 @@ def record(row: Sequence[Any]) -> SequenceRecord:
     )
 
 
-def read_arrived(connection: sqlite3.Connection, key: SequenceKey, number: int) -> Arrived | None:
+def read_arrived(connection: Database, key: SequenceKey, number: int) -> Arrived | None:
     """What a used number stands for."""
     row = connection.execute(
         f"SELECT a.exchange_id, a.message_id, a.sha256, a.status, a.answer FROM sequence q"  # noqa: S608 (constants)
@@ -88,7 +88,7 @@ def read_arrived(connection: sqlite3.Connection, key: SequenceKey, number: int) 
     return Arrived(exchange_id, message_id, sha256, bool(status), status, bytes(answer))
 
 
-def read_departures(connection: sqlite3.Connection, key: SequenceKey, *, unfinished: bool = True) -> list[Departure]:
+def read_departures(connection: Database, key: SequenceKey, *, unfinished: bool = True) -> list[Departure]:
     """Numbers with their deliveries; ``unfinished`` leaves out what is acknowledged and final."""
     rows = connection.execute(
         f"SELECT p.number, p.delivery_id, d.state, p.acknowledged FROM sequence q JOIN departure p ON p.sequence = q.s"  # noqa: S608 (constants)
@@ -100,7 +100,7 @@ def read_departures(connection: sqlite3.Connection, key: SequenceKey, *, unfinis
 
 
 def add_event(
-    connection: sqlite3.Connection,
+    connection: Database,
     s: int,
     at: float,
     state: SequenceState,
@@ -117,8 +117,8 @@ def add_event(
     )
 
 
-def delivery_number(connection: sqlite3.Connection, delivery_id: str) -> int | None:
+def delivery_number(connection: Database, delivery_id: str) -> int | None:
     """The row number of a delivery."""
     exchange_id, _, index = delivery_id.rpartition("-")
-    row = connection.execute("SELECT n FROM exchange WHERE exchange_id = ?", (exchange_id,)).fetchone()
+    row = connection.execute("SELECT n FROM exchange_key WHERE exchange_id = ?", (exchange_id,)).fetchone()
     return None if row is None or not index.isdecimal() else int(row[0]) * FAN_OUT + int(index)

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 
 from bus.core.errors import JournalError
 from bus.core.types import Finding
-from bus.journal.ledger import Outcome, Work
+from bus.journal.batch import Outcome, Work
 
 BATCH_LIMIT: Final = 256
 """Entries of one commit: bounds how long the event loop writes at a stretch (about 10 µs each)."""

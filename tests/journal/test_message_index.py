@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from bus.journal import message_index
-from bus.journal.message_index import MERGE_IDLE, SLICE, MessageIndex, merged_up_to, message_key, stored_candidates
+from bus.journal.message_index import MERGE_IDLE, SLICE, MessageIndex, merged_up_to, stored_candidates
+from bus.journal.message_key import message_key
 from bus.journal.schema import open_for_writing
 
 CODE = "990019"

@@ -14,6 +14,7 @@ from bus.core.ports import Acceptance
 from bus.core.states import State
 from bus.journal.operator import JournalOperator
 from bus.journal.reader import SqliteReader
+from bus.journal.side import SqliteSide
 from bus.journal.sqlite import SqliteJournal
 from tests.support.deliveries import MUNICIPALITY, NOW, SteppedClock, acceptance, call, refusal, step
 
@@ -65,7 +66,7 @@ def reader(stock: Stock) -> Iterator[SqliteReader]:
 @pytest.fixture
 def operator(stock: Stock) -> Iterator[JournalOperator]:
     """An operator beside the open journal."""
-    with closing(JournalOperator(stock.path, SteppedClock(NOW + 100))) as operator:
+    with closing(JournalOperator(SqliteSide(stock.path), SteppedClock(NOW + 100))) as operator:
         yield operator
 
 
@@ -176,7 +177,7 @@ async def test_many_decisions_go_in_several_commits(stock: Stock, operator: Jour
 
 def test_there_is_nothing_to_read_without_a_journal(tmp_path: Path) -> None:
     """Neither reading nor deciding creates one."""
-    for opening in (SqliteReader, lambda path: JournalOperator(path, SteppedClock())):
+    for opening in (SqliteReader, lambda path: JournalOperator(SqliteSide(path), SteppedClock())):
         with pytest.raises(JournalError) as caught:
             opening(tmp_path / "none.sqlite")
         assert caught.value.code == "CB4003"

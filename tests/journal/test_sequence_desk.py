@@ -16,6 +16,7 @@ from bus.core.sequences import Arrival, Role, SequenceKey, SequenceRecord, Seque
 from bus.core.states import State
 from bus.journal.keeper import SequenceKeeper
 from bus.journal.sequence_desk import SequenceDesk, SequenceOperator
+from bus.journal.side import SqliteSide
 from bus.journal.sqlite import SqliteJournal
 from tests.support.deliveries import MUNICIPALITY, NOW, SteppedClock, acceptance, step
 from tests.support.polling import until_async
@@ -60,18 +61,18 @@ class Place:
 
     def rows(self, *, live: bool = True, **filters: str) -> list[dict[str, Any]]:
         """What the desk says."""
-        with closing(SequenceDesk(self.path)) as desk:
+        with closing(SequenceDesk(SqliteSide(self.path))) as desk:
             return desk.rows(live=live, **filters)
 
     def shown(self, key: SequenceKey) -> dict[str, Any]:
         """One sequence."""
-        with closing(SequenceDesk(self.path)) as desk:
+        with closing(SequenceDesk(SqliteSide(self.path))) as desk:
             (row,) = desk.rows(role=key.role, identifier=key.identifier, live=False)
             return desk.show(row)
 
     def terminate(self, key: SequenceKey, reason: str = "試験のため") -> None:
         """As an operator does."""
-        with closing(SequenceOperator(self.path, self.clock, actor="cli:test")) as operator:
+        with closing(SequenceOperator(SqliteSide(self.path), self.clock, actor="cli:test")) as operator:
             operator.terminate(key, reason)
 
     def state(self, key: SequenceKey) -> tuple[SequenceState, str]:

@@ -15,6 +15,7 @@ from bus.core.states import State
 from bus.journal import tally
 from bus.journal.operator import JournalOperator
 from bus.journal.schema import connect
+from bus.journal.side import SqliteSide
 from bus.journal.sqlite import SqliteJournal
 from tests.support.deliveries import acceptance, call, refusal, step
 
@@ -123,7 +124,7 @@ async def test_what_an_operator_cancels_is_seen_at_once_and_stays_counted(tmp_pa
     waiting = [acceptance() for _ in range(3)]
     for each in waiting:
         await journal.accept(each)
-    operator = JournalOperator(path, SystemClock())
+    operator = JournalOperator(SqliteSide(path), SystemClock())
     assert [each.done for each in operator.cancel([waiting[0].delivery_id(0)])] == [True]
     assert shown(journal) == {"ACCEPTED": 2, "CANCELLED": 1, "accepted_messages": 3}
     await journal.record([step(waiting[1], State.DISPATCHING)])

@@ -11,7 +11,9 @@ import pytest
 
 from bus.broker.memory import MemoryBroker
 from bus.core.ports import Broker, Clock, Journal
+from bus.journal.postgres.journal import PostgresJournal
 from bus.journal.sqlite import SqliteJournal
+from tests.support.postgres import journal_place
 
 JOURNAL_CAPABILITIES: Final = frozenset({"reopen", "single_owner"})
 """reopen: what was stored is there after a restart. single_owner: a second bus cannot open the same journal."""
@@ -27,6 +29,7 @@ class JournalImplementation:
     name: str
     make: Callable[[Path, Clock], Journal]
     lacks: Mapping[str, str] = field(default_factory=dict)
+    marks: tuple[pytest.MarkDecorator, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -38,15 +41,25 @@ class BrokerImplementation:
     lacks: Mapping[str, str] = field(default_factory=dict)
 
 
+def _postgresql(folder: Path, clock: Clock) -> Journal:
+    """On the server that this process of the tests shares."""
+    return PostgresJournal(journal_place(folder), clock=clock)
+
+
 JOURNALS: Final = (
     JournalImplementation("sqlite", lambda folder, clock: SqliteJournal(folder / "journal.sqlite", clock=clock)),
+    JournalImplementation("postgresql", _postgresql, marks=(pytest.mark.slow, pytest.mark.system)),
 )
 BROKERS: Final = (BrokerImplementation("memory", MemoryBroker),)
 
 
 def journals(*capabilities: str) -> list[Any]:
     """Parameters for a test that needs these capabilities."""
-    return [pytest.param(each, id=each.name) for each in JOURNALS if not set(capabilities) & set(each.lacks)]
+    return [
+        pytest.param(each, id=each.name, marks=each.marks)
+        for each in JOURNALS
+        if not set(capabilities) & set(each.lacks)
+    ]
 
 
 def brokers(*capabilities: str) -> list[Any]:

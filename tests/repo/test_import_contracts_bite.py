@@ -33,6 +33,8 @@ BROKEN_BY = {
     "door-aiohttp": ("bus.deliver.sender", "aiohttp"),
     "door-asyncssh": ("adapters.host.process", "asyncssh"),
     "door-sqlalchemy": ("adapters.host.process", "sqlalchemy"),
+    "door-psycopg": ("bus.journal.relay", "psycopg"),
+    "door-alembic": ("bus.journal.postgres.journal", "alembic"),
     "door-openpyxl": ("adapters.host.process", "openpyxl"),
     "door-cryptography": ("bus.deliver.sender", "cryptography"),
 }

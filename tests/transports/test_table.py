@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +17,7 @@ from adapters.host.store import Store
 from adapters.transports.table import Database, StagingTable, ViewReader
 from bus.core.errors import AdapterError, ConfigurationError
 from tests.host.carrying import Ground
-from tests.support.network import free_port
-from tests.support.polling import until
+from tests.support.postgres import SHARED
 
 pytestmark = pytest.mark.slow
 
@@ -61,47 +56,6 @@ def rows(*numbers: int, at: str = "2026-01-01 00:00:00") -> str:
     return f"INSERT INTO jumin VALUES {values}"
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """A PostgreSQL server of its own; its address. It refuses to run as root, so that its folder is another user's."""
-    home = Path(tempfile.mkdtemp(prefix="pg"))
-    port = free_port()
-    found = shutil.which("initdb") or str(next(Path("/usr/lib/postgresql").glob("*/bin/initdb")))
-    programs = Path(found).resolve().parent
-    as_user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
-    if as_user:
-        os.chown(home, 65534, 65534)
-    subprocess.run(
-        [
-            *as_user, programs / "initdb", "-D", home / "d", "-U", "vendor", "-A", "trust", "--no-sync",
-            "-E", "UTF8", "--locale=C",
-        ],
-        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    process = subprocess.Popen(
-        [*as_user, programs / "postgres", "-D", home / "d", "-p", str(port), "-k", home, "-h", "127.0.0.1", "-F"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    url = f"postgresql://vendor@127.0.0.1:{port}/postgres"
-    try:
-        engine = sa.create_engine(url.replace("postgresql", "postgresql+psycopg"))
-
-        def ready() -> bool:
-            try:
-                engine.connect().close()
-            except sa.exc.OperationalError:
-                return False
-            return True
-
-        until(ready, within_s=30, what="PostgreSQL to answer")
-        engine.dispose()
-        yield url
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-        shutil.rmtree(home)
-
-
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.system)])
 def vendor(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Vendor]:
     """A fresh database of each kind."""
@@ -109,10 +63,10 @@ def vendor(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Vendor]:
         owner = sa.create_engine(f"sqlite:///{tmp_path}/vendor.db")
         made = Vendor("sqlite:///vendor.db", tmp_path, owner)
     else:
-        url = request.getfixturevalue("server")
+        cluster = SHARED.cluster()
+        url = cluster.url(cluster.create("vendor"))
         owner = sa.create_engine(url.replace("postgresql", "postgresql+psycopg"))
         made = Vendor(url, tmp_path, owner)
-        made.run("DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
     made.run(*TABLES)
     yield made
     owner.dispose()

@@ -1,0 +1,166 @@
+"""The journal on PostgreSQL: what writes, what reads, and what is asked of the rows in PostgreSQL's own way."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+import uuid
+from typing import Any, Final
+
+import psycopg
+
+from bus.core.errors import JournalError
+from bus.core.ports import Clock
+from bus.core.states import State
+from bus.core.types import Finding, Known
+from bus.journal.message_key import message_key
+from bus.journal.postgres.database import READ_WAIT_S, Link, Place, connect
+from bus.journal.postgres.ledger import tally_of
+from bus.journal.postgres.schema import check_version
+from bus.journal.postgres.store import PostgresStore
+from bus.journal.rows import known
+from bus.journal.stored import StoredJournal
+from bus.journal.writer import GroupWriter
+
+UNREACHABLE: Final = "CB4006"
+AGAIN_S: Final = 0.2
+"""Between two tries to get the reading connection back."""
+
+_OPEN: Final = "SELECT state, count(*) FROM delivery WHERE open IS NOT NULL GROUP BY state"
+_KEY: Final = "SELECT n FROM exchange_key WHERE key = ? ORDER BY n"
+
+
+class Reading:
+    """The event loop's connection. While it is lost every question is refused at once, and a thread makes a new one."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._link: Link | None = None
+        self._mending: threading.Thread | None = None
+        self._closed = True
+
+    def open(self) -> None:
+        """Connect. Errors: CB4003."""
+        self._link = self._connect()
+        self._closed = False
+
+    def close(self) -> None:
+        """Close, also what a thread is connecting."""
+        self._closed = True
+        if self._mending is not None:
+            self._mending.join()
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+
+    def execute(self, statement: str, values: Any = (), /) -> Any:
+        """One question. Errors: CB4006 the server cannot be asked, CB4003 not open."""
+        link = self._link
+        if self._closed:
+            raise JournalError("CB4003", [Finding("CB4003", path="journal", got="not open")])
+        if link is None:
+            raise unreachable("reconnecting")
+        try:
+            return link.execute(statement, values)
+        except psycopg.Error as error:
+            if link.lost:
+                self._link = None
+                link.close()
+                self._mend()
+            raise unreachable(type(error).__name__) from error
+
+    def executemany(self, statement: str, values: Any, /) -> object:
+        """Nothing is written here. Errors: NotImplementedError."""
+        raise NotImplementedError
+
+    def _connect(self) -> Link:
+        link = connect(self._place, purpose="reader", wait_s=READ_WAIT_S)
+        try:
+            check_version(link, self._place)
+        except (psycopg.Error, JournalError):
+            link.close()
+            raise
+        return link
+
+    def _mend(self) -> None:
+        if self._mending is None or not self._mending.is_alive():
+            self._mending = threading.Thread(target=self._reconnect, name="journal-reader", daemon=True)
+            self._mending.start()
+
+    def _reconnect(self) -> None:
+        while not self._closed:
+            try:
+                link = self._connect()
+            except (JournalError, psycopg.Error):
+                time.sleep(AGAIN_S)
+                continue
+            self._link = link
+            break
+
+
+def unreachable(why: str) -> JournalError:
+    """CB4006 with the kind of failure."""
+    return JournalError(UNREACHABLE, [Finding(UNREACHABLE, path="journal", got=why)], retry_after_s=5)
+
+
+class PostgresJournal(StoredJournal):
+    """Implements ``bus.core.ports.Journal`` on one schema of a PostgreSQL database.
+
+    Errors: ``JournalError`` CB4001 when a batch could not be stored (the next one is tried on a new connection),
+    CB4003 when the journal cannot be opened or another bus owns it, CB4004 for a transition that may not follow,
+    CB4006 for a question while the server cannot be reached.
+    """
+
+    def __init__(self, place: Place, *, clock: Clock, standby: bool = False) -> None:
+        """``standby``: ``open`` waits for another owner to end instead of refusing."""
+        self._place = place
+        self._store = PostgresStore(place, clock, uuid.uuid4().hex, standby=standby)
+        self._writer = GroupWriter(self._store, 0)
+        self._reading = Reading(place)
+        self._closing = False
+        self._store.ending = lambda: self._closing
+
+    async def open(self) -> None:
+        """Own the journal, bring its schema up to date, start the writer. Errors: CB4003."""
+        self._closing = False
+        try:
+            await self._writer.start()
+            await asyncio.to_thread(self._reading.open)
+        except BaseException:
+            self._closing = True
+            await self._writer.stop()
+            raise
+
+    async def close(self) -> None:
+        """Commit what waits, close both connections, give up ownership."""
+        self._closing = True
+        await self._writer.stop()
+        self._reading.close()
+
+    def counts(self) -> dict[str, int]:
+        """Deliveries per state (all states named), ``accepted_messages`` and ``rejected_messages``."""
+        read = self._read()
+        counts = {state.value: 0 for state in State}
+        read.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        try:
+            tally = tally_of(read)
+            counts |= dict(read.execute(_OPEN).fetchall())
+        finally:
+            read.execute("COMMIT")
+        counts |= {
+            State.DELIVERED.value: tally.delivered,
+            State.REPLIED.value: tally.replied,
+            State.EXPIRED.value: tally.expired,
+            State.CANCELLED.value: tally.cancelled,
+            State.REJECTED.value: tally.rejected,
+        }
+        return counts | {"accepted_messages": tally.accepted, "rejected_messages": tally.rejected}
+
+    def _known(self, municipality: str, message_id: str, sender: str) -> Known | None:
+        read = self._read()
+        rows = read.execute(_KEY, (message_key(municipality, message_id),)).fetchall()
+        return known(read, [row[0] for row in rows], municipality, message_id, sender) if rows else None
+
+    def _read(self) -> Reading:
+        return self._reading

@@ -1,0 +1,77 @@
+"""A connection beside a running bus, for operators' commands: it reads, and changes rows in transactions of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+from bus.journal.database import Database
+from bus.journal.schema import BUSY_TIMEOUT_MS, check_version, connect, open_for_reading
+from bus.journal.writer import storing_failed
+
+
+class Side(Protocol):
+    """What operators' commands work through."""
+
+    @property
+    def database(self) -> Database:
+        """For questions outside a transaction."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[Database]:
+        """Durable at its end, undone by any error. Errors: CB4001 it could not be written."""
+        ...
+
+    def cancelled(self, number: int) -> None:
+        """Inside a transaction: so many deliveries were cancelled in it."""
+        ...
+
+    def close(self) -> None:
+        """Give up the connection."""
+        ...
+
+
+class SqliteSide:
+    """A second connection to a SQLite journal. Errors: CB4003 no such journal."""
+
+    def __init__(self, path: Path) -> None:
+        open_for_reading(path).close()
+        self._connection = connect(path)
+        self._connection.execute("PRAGMA synchronous=FULL")
+        self._connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        check_version(self._connection, path)
+
+    @property
+    def database(self) -> Database:
+        """The connection."""
+        return self._connection
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Database]:
+        """BEGIN IMMEDIATE to COMMIT."""
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._undo()
+            raise storing_failed(error) from error
+        except BaseException:
+            self._undo()
+            raise
+
+    def cancelled(self, number: int) -> None:
+        """The owner counts for itself when it sees that somebody else wrote."""
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _undo(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
