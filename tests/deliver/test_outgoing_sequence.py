@@ -17,6 +17,7 @@ from bus.core.settings import ReliableSettings
 from bus.core.states import State
 from bus.deliver.sequence import OutgoingSequence
 from bus.journal.sequence_desk import SequenceOperator
+from bus.journal.side import SqliteSide
 from bus.journal.sqlite import SqliteJournal
 from bus.wire.http import XML
 from bus.wire.reliable import names
@@ -154,7 +155,7 @@ async def test_the_sequence_is_looked_after(place: Place) -> None:
         place.sequence.failing = ""
         if code == "CB3024":
             assert place.sequence.key is not None
-            with closing(SequenceOperator(place.path, place.clock, actor="cli:test")) as operator:
+            with closing(SequenceOperator(SqliteSide(place.path), place.clock, actor="cli:test")) as operator:
                 operator.terminate(place.sequence.key, "test")
         else:
             place.destination.expires_s = 100.0

@@ -18,6 +18,7 @@ from bus.core.sequences import Role, SequenceKey, SequenceState
 from bus.core.settings import ReliableSettings
 from bus.core.states import State
 from bus.journal.sequence_desk import SequenceDesk, SequenceOperator
+from bus.journal.side import SqliteSide
 from tests.deliver.destination import FATES, TARGET, Destination, SequencedOutgoing, message
 from tests.deliver.harness import CLOCK, FAST, Room, room
 from tests.support.deliveries import MUNICIPALITY, acceptance
@@ -202,14 +203,14 @@ async def test_what_was_ended_while_the_bus_was_away_goes_on_in_order(tmp_path: 
     destination.fates = iter(())
     async with reliable_room(tmp_path, destination) as bus:
         await bus.until_state(State.DELIVERED, *many)
-        with closing(SequenceDesk(bus.path)) as desk:
+        with closing(SequenceDesk(SqliteSide(bus.path))) as desk:
             states = [row["state"] for row in desk.rows(live=False)]
     assert states[0] == "BROKEN"
     judge(destination, many, 64)
 
 
 def _terminate(bus: Room) -> None:
-    with closing(SequenceOperator(bus.path, CLOCK, actor="cli:test")) as operator:
+    with closing(SequenceOperator(SqliteSide(bus.path), CLOCK, actor="cli:test")) as operator:
         operator.terminate(SequenceKey(Role.SOURCE, MUNICIPALITY, "tax", "urn:x-example:1"), "test")
 
 

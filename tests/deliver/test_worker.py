@@ -16,6 +16,7 @@ from bus.core.types import OnPark
 from bus.deliver.breaker import BreakerState
 from bus.journal.operator import JournalOperator
 from bus.journal.reader import SqliteReader
+from bus.journal.side import SqliteSide
 from tests.deliver.harness import CLOCK, FAST, OK, TAX, ScriptedSender, room
 from tests.support.deliveries import MUNICIPALITY, acceptance
 from tests.support.polling import until_async
@@ -142,7 +143,7 @@ async def test_an_operators_resend_is_delivered(tmp_path: Path, on_park: OnPark)
         await bus.accept(bad, behind)
         await bus.until_state(State.PARKED, bad)
         broken = False
-        operator = JournalOperator(bus.path, CLOCK)
+        operator = JournalOperator(SqliteSide(bus.path), CLOCK)
         ids = operator.parked_ids(municipality=MUNICIPALITY, target="tax", code="CB5004")
         assert ids == [bad.delivery_id(0)]
         assert [decision.done for decision in operator.resend(ids)] == [True]
@@ -166,7 +167,7 @@ async def test_a_resend_begins_a_new_series_of_attempts(tmp_path: Path) -> None:
         await bus.accept(one)
         await bus.until_state(State.PARKED, one)
         sender.behave = lambda body, attempt: OK if attempt == 3 else BUSY
-        operator = JournalOperator(bus.path, CLOCK)
+        operator = JournalOperator(SqliteSide(bus.path), CLOCK)
         list(operator.resend([one.delivery_id(0)]))
         operator.close()
         await bus.until_state(State.DELIVERED, one)
@@ -181,7 +182,7 @@ async def test_an_operators_cancel_frees_the_key(tmp_path: Path) -> None:
         behind = acceptance(ordering_keys=("atena:1",))
         await bus.accept(bad, behind)
         await bus.until_state(State.PARKED, bad)
-        operator = JournalOperator(bus.path, CLOCK)
+        operator = JournalOperator(SqliteSide(bus.path), CLOCK)
         (decision,) = operator.cancel([bad.delivery_id(0)])
         operator.close()
         assert decision.done
@@ -199,7 +200,7 @@ async def test_what_is_cancelled_while_it_waits_is_never_sent(tmp_path: Path) ->
         second = acceptance(raw=b"cancelled", ordering_keys=("atena:1",))
         await bus.accept(first, second)
         await bus.until_state(State.DISPATCHING, first)
-        operator = JournalOperator(bus.path, CLOCK)
+        operator = JournalOperator(SqliteSide(bus.path), CLOCK)
         decisions = list(operator.cancel([first.delivery_id(0), second.delivery_id(0), "unknown-0"]))
         operator.close()
         assert [decision.code for decision in decisions] == ["CB4004", "", "CB4004"]

@@ -14,6 +14,7 @@ from bus.core.ports import HttpReply
 from bus.core.sequences import Role, SequenceKey, SequenceState
 from bus.core.states import State
 from bus.journal.operator import JournalOperator
+from bus.journal.side import SqliteSide
 from bus.journal.sqlite import SqliteJournal
 from bus.wire import addressing as wsa
 from bus.wire import splice
@@ -317,7 +318,7 @@ async def test_early_messages_can_be_cancelled_and_stay_out(tmp_path: Path) -> N
         known = town.house.journal.find(TOWN, "juki", ids(sequence, [2])[0])
         assert known is not None
         assert known.state is State.EARLY
-        operator = JournalOperator(tmp_path / "journal.sqlite", town.clock)
+        operator = JournalOperator(SqliteSide(tmp_path / "journal.sqlite"), town.clock)
         assert all(each.done for each in operator.cancel([f"{known.exchange_id}-0"]))
         operator.close()
         await source.tell(sequence, 1)

@@ -17,6 +17,7 @@ from adapters.host.store import Store
 from adapters.transports.table import Database, StagingTable, ViewReader
 from bus.core.errors import AdapterError, ConfigurationError
 from tests.host.carrying import Ground
+from tests.support.network import free_port
 from tests.support.postgres import SHARED
 
 pytestmark = pytest.mark.slow

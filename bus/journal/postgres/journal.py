@@ -15,7 +15,7 @@ from bus.core.ports import Clock
 from bus.core.states import State
 from bus.core.types import Finding, Known
 from bus.journal.message_key import message_key
-from bus.journal.postgres.database import READ_WAIT_S, Link, Place, connect
+from bus.journal.postgres.database import READ_WAIT_S, Link, Place, connect, reason
 from bus.journal.postgres.ledger import tally_of
 from bus.journal.postgres.schema import check_version
 from bus.journal.postgres.store import PostgresStore
@@ -68,7 +68,7 @@ class Reading:
                 self._link = None
                 link.close()
                 self._mend()
-            raise unreachable(type(error).__name__) from error
+            raise unreachable(reason(error)) from error
 
     def executemany(self, statement: str, values: Any, /) -> object:
         """Nothing is written here. Errors: NotImplementedError."""
