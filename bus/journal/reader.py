@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import json
 import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
@@ -29,15 +30,15 @@ LEFT: Final = f"exchange e LEFT JOIN delivery d ON d.n BETWEEN e.n * {FAN_OUT} A
 Row = dict[str, object]
 
 
-class TableReader:
+class TableReader(ABC):
     """Implements ``bus.core.ports.JournalReader`` on a connection whose rows are addressed by name and by position."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @abstractmethod
     def close(self) -> None:
         """Close the connection."""
-        raise NotImplementedError
 
     def search(
         self,
@@ -172,9 +173,9 @@ class TableReader:
             )
         return rows
 
+    @abstractmethod
     def _numbers(self, municipality: str, message_id: str) -> list[int]:
         """Numbers of messages that may have this id."""
-        raise NotImplementedError
 
     def _place(self, delivery_id: str) -> tuple[int, int]:
         exchange_id, _, index = delivery_id.rpartition("-")

@@ -6,6 +6,7 @@ An engine's journal brings the connection that reads, the writer, and whatever i
 from __future__ import annotations
 
 import heapq
+from abc import ABC, abstractmethod
 from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
@@ -49,18 +50,18 @@ _DUE: Final = (
 )
 
 
-class StoredJournal:
+class StoredJournal(ABC):
     """The part of ``bus.core.ports.Journal`` that engines share. Errors: as there."""
 
     _writer: GroupWriter
 
+    @abstractmethod
     def _read(self) -> Database:
         """The connection that reads, used by the event loop's thread. Errors: CB4003 not open."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _known(self, municipality: str, message_id: str, sender: str) -> Known | None:
         """What was accepted under this message id; ``sender`` empty for whoever sent it."""
-        raise NotImplementedError
 
     async def accept(self, acceptance: Acceptance) -> Known | None:
         """Store an acceptance durably; ``None``, or what was there first under the same message id."""
@@ -149,7 +150,8 @@ class StoredJournal:
         return [f"{exchange_id}-{n % FAN_OUT}" for exchange_id, n in rows.fetchall()]
 
     def owner_only(self) -> None:
-        """This is the owner."""
+        """This is the owner. Errors: CB4003 not open."""
+        self._read()
 
     def sequence(self, key: SequenceKey) -> SequenceRecord | None:
         """A sequence by its name."""

@@ -71,8 +71,8 @@ class Reading:
             raise unreachable(reason(error)) from error
 
     def executemany(self, statement: str, values: Any, /) -> object:
-        """Nothing is written here. Errors: NotImplementedError."""
-        raise NotImplementedError
+        """Nothing is written here. Errors: CB4006."""
+        raise unreachable("this connection only reads")
 
     def _connect(self) -> Link:
         link = connect(self._place, purpose="reader", wait_s=READ_WAIT_S)

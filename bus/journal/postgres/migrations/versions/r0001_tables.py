@@ -219,5 +219,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """There is no way back but a backup. Errors: NotImplementedError."""
-    raise NotImplementedError("restore the backup made before the upgrade")
+    """There is no way back but a backup. Errors: RuntimeError."""
+    raise RuntimeError("restore the backup made before the upgrade")
