@@ -47,6 +47,22 @@ def _means(wanted: str, item: Item) -> bool:
     return item.name.startswith(wanted[:-1]) if wanted.endswith("*") else item.name == wanted
 
 
+def _kept(cell: str, consumer: str, values: Mapping[str, str]) -> bool:
+    """Whether a record keeps every term of a cell of rows."""
+    for term in cell.split(";") if cell not in "*-" else ():
+        names, equals, wanted = term.partition("=")
+        if names.startswith("!"):
+            kept = names[1:] not in values
+        elif equals:
+            codes = [consumer if code == "$consumer" else code for code in wanted.split("|")]
+            kept = any(values.get(name) in codes for name in names.split("|"))
+        else:
+            kept = any(name in values for name in names.split("|"))
+        if not kept:
+            return False
+    return cell != NOT_GIVEN
+
+
 class Disclosure:
     """The tables of one unit folder."""
 
@@ -56,13 +72,17 @@ class Disclosure:
         self._protected = [row for row in _rows(folder / "protection.csv") if row["effect"] == "withhold"]
 
     def visible(self, record: str, consumer: str, purpose: str, values: Mapping[str, str]) -> dict[str, str]:
-        """Those of the values that a consuming unit gets for a purpose, in their order."""
+        """Those of the values that a consuming unit gets for a purpose, in their order; none of a record that is not
+        for it.
+        """
         seen: set[str] = set()
         for row in self._disclosed:
             if (
-                row["record"] == record
+                row["items"] != NOT_GIVEN
+                and row["record"] == record
                 and consumer in row["consumer"].split("|")
                 and purpose in row["purpose"].split("|")
+                and _kept(row["rows"], consumer, values)
             ):
                 seen |= _named(self._records[record], row["items"])
         for row in self._protected:

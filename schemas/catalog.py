@@ -30,6 +30,7 @@ from schemas.model import (
     Rule,
     Unit,
 )
+from schemas.rows import about_problems
 
 HOME = Path(__file__).parent
 PATTERNS = ("inquiry", "notice", "late", "bulk")
@@ -121,7 +122,8 @@ def _read_edition(version: str, folder: Path | None, mounted: Mapping[str, Path]
         places = {path.parent.name: path.parent for path in sorted(home.glob("*/unit.toml"))} | dict(mounted)
         shared = disclosure.read_exemptions(reader, home / "common" / disclosure.GUARD)
         unguarded = frozenset(row.item for row in shared)
-        found = [reader.unit(place, key, version, codes, formats, unguarded) for key, place in places.items()]
+        kinds = disclosure.read_kinds(reader, home / "common" / disclosure.KINDS, codes)
+        found = [reader.unit(place, key, version, codes, formats, unguarded, kinds) for key, place in places.items()]
         units = sorted((unit for unit in found if unit is not None), key=lambda unit: unit.number)
         for unit in units:
             for file in (unit.wsdl, *unit.schemas) if unit.key in mounted else ():
@@ -222,7 +224,7 @@ class _Reader:
 
     def unit(
         self, place: Path, key: str, version: str, common: Mapping[str, CodeTable], formats: Mapping[str, Format],
-        unguarded: frozenset[str],
+        unguarded: frozenset[str], kinds: Mapping[str, str],
     ) -> Unit | None:  # fmt: skip
         """One unit folder, or ``None`` when its ``unit.toml`` cannot be used at all."""
         path = place / "unit.toml"
@@ -246,7 +248,7 @@ class _Reader:
         rules = tuple(self.rules(place / "rules.csv", records)) if (place / "rules.csv").is_file() else ()
         found = [self.operation(path, source, entry, head, records, codes) for entry in data.get("operation", [])]
         operations = {operation.name: operation for operation in found if operation is not None}
-        shelf = disclosure.Shelf(records, codes, operations, rules)
+        shelf = disclosure.Shelf(records, codes, operations, rules, kinds)
         protections = disclosure.read_protections(self, place / disclosure.PROTECTION, shelf)
         own = disclosure.read_exemptions(self, place / disclosure.GUARD)
         return Unit(
@@ -312,7 +314,9 @@ class _Reader:
         if "riyomokuteki" in codes:
             self.known(path, line, "purpose", entry.get("purposes", []), codes["riyomokuteki"].codes)
         given = {"unit": unit["key"], "provider": unit["key"], "input": name} | entry
-        given |= {field: tuple(entry.get(field, ())) for field in ("consumers", "ordering", "purposes")}
+        given |= {field: tuple(entry.get(field, ())) for field in ("consumers", "ordering", "purposes", "about")}
+        for problem in about_problems(given["about"], records, given):
+            self.add(path, line, f"about: {problem}")
         given["deadline_s"] = float(entry.get("deadline_s", 10.0))
         given.setdefault("action", f"{space}/{name}")
         given.setdefault("reply_action", f"{space}/{output.rpartition('}')[2]}")

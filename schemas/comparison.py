@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.model import CodeTable, Edition, Item, Operation, RecordType, Unit
+from schemas.rows import rows_text
 
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
 _WIDER = {"X": frozenset({"9", "YEAR", "DATE", "TIME"}), "S9": frozenset({"9"})}
@@ -63,6 +64,7 @@ def _unit(old: Unit, new: Unit) -> Iterator[Change]:
         if one is not None and other is not None:
             yield from _record(f"{old.key}/{name}", one, other, old, new)
     yield from _rules(old, new)
+    yield from _disclosure(old, new)
 
 
 def _operation(place: str, old: Operation, new: Operation) -> Iterator[Change]:
@@ -71,7 +73,7 @@ def _operation(place: str, old: Operation, new: Operation) -> Iterator[Change]:
     def change(what: str, before: object, after: object, *, senders: bool = False, receivers: bool = False) -> Change:
         return Change(CHANGED, place, new.name_ja, what, str(before), str(after), senders, receivers)
 
-    for what in ("pattern", "record", "repeats", "request_record", "ordering", "number_use"):
+    for what in ("pattern", "record", "repeats", "request_record", "ordering", "number_use", "about"):
         if getattr(old, what) != getattr(new, what):
             yield change(what, _shown(getattr(old, what)), _shown(getattr(new, what)))
     for what in ("consumers", "purposes"):
@@ -154,6 +156,36 @@ def _rules(old: Unit, new: Unit) -> Iterator[Change]:
             yield Change(REMOVED, place, one.text_ja, "rule", one.text_ja, "", True, False)
         elif one is not None and other is not None and (one.when, one.then) != (other.when, other.then):
             yield Change(CHANGED, place, other.text_ja, "rule", one.text_ja, other.text_ja, False, False)
+
+
+def _disclosure(old: Unit, new: Unit) -> Iterator[Change]:
+    """Who sees what: the items and the records of each consumer and purpose. Who sees less has to look."""
+    nothing: tuple[frozenset[str], str] = (frozenset(), "")
+    for place, one, other in _pairs(_seen(old), _seen(new)):
+        if one == other:
+            continue
+        kind = CHANGED if one and other else ADDED if other else REMOVED
+        items, names = (one or nothing)[0], (other or nothing)[0]
+        lost, won = sorted(items - names), sorted(names - items)
+        if lost or won or kind != CHANGED:
+            shown = " ".join([*(f"-{name}" for name in lost), *(f"+{name}" for name in won)])
+            sizes = str(len(items)), f"{len(names)} ({shown})" if kind == CHANGED else str(len(names))
+            yield Change(kind, place, "開示項目", "disclosure", *sizes, True, not lost)
+        if one and other and one[1] != other[1]:
+            yield Change(kind, place, "開示レコード", "rows", one[1], other[1], True, False)
+
+
+def _seen(unit: Unit) -> dict[str, tuple[frozenset[str], str]]:
+    """Items and rows by ``<unit>/<record> -> <consumer> <purpose>``."""
+    found: dict[str, tuple[frozenset[str], str]] = {}
+    for row in unit.disclosure or ():
+        for consumer in row.consumers if row.items else ():
+            for purpose in row.purposes:
+                shares = unit.shares(row.record, consumer, purpose)
+                rows = " / ".join(rows_text(unit, one.record, one.rows_for(consumer)) for one in shares)
+                items = frozenset().union(*(one.items for one in shares))
+                found[f"{unit.key}/{row.record} -> {consumer} {purpose}"] = (items, rows)
+    return found
 
 
 def _whole(place: str, name_ja: str, what: str, *, added: bool) -> Change:

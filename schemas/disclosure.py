@@ -1,20 +1,23 @@
 """Read the tables of personal data of a unit: disclosure.csv, protection.csv, number_guard.csv; all problems reported.
 
-Items are named by selectors separated by ``|``: a name, ``prefix_*``, ``@mark`` (every item of a sensitivity mark),
-``*`` (every item without a mark), ``**`` (every item that is not mandatory), and ``!`` before any of them takes out
-again. A selector that reaches no item is a problem, so that a renamed item is noticed.
+Which records go to whom is the column ``rows`` (``schemas.rows``). Items are named by selectors separated by ``|``: a
+name, ``prefix_*``, ``@mark`` (every item of a sensitivity mark), ``*`` (every item without a mark), ``**`` (every item
+that is not mandatory), and ``!`` before any of them takes out again. A selector that reaches no item is a problem, so
+that a renamed item is noticed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from schemas.model import CodeTable, Disclosure, Exemption, Operation, Protection, RecordType, Rule
+from schemas.rows import EVERY, NONE, read_rows, undecided
 
 DISCLOSURE, PROTECTION, GUARD = "disclosure.csv", "protection.csv", "number_guard.csv"
+KINDS = "row_kinds.csv"
 EFFECTS = ("withhold", "priority", "stop", "none")
 NUMBERS = frozenset({"kojinbango", "juminhyokodo"})
 """The marks of the numbers that only 番号利用事務 may see."""
@@ -41,12 +44,13 @@ class Rows(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """What the tables of a unit refer to."""
+    """What the tables of a unit refer to; ``kinds`` are the code tables by which a record belongs to somebody."""
 
     records: Mapping[str, RecordType]
     codes: Mapping[str, CodeTable]
     operations: Mapping[str, Operation]
     rules: tuple[Rule, ...]
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
     def carrying(self, record: str) -> list[Operation]:
         """The operations that carry a record to a consumer."""
@@ -64,7 +68,16 @@ class _Discloses:
     consumer: str
     purpose: str
     items: str
+    rows: str
     basis_ja: str
+    provenance: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    code: str
+    reason_ja: str
+    reason_en: str
     provenance: str
 
 
@@ -117,26 +130,64 @@ def read_disclosure(
     if not path.is_file():
         return None
     found: list[Disclosure] = []
-    seen: dict[tuple[str, str, str], tuple[int, frozenset[str]]] = {}
+    seen: dict[tuple[str, str, str], list[tuple[int, Disclosure]]] = {}
     for line, row in reader.rows(path, _Discloses):
         record = _record(reader, path, line, row.record, shelf)
         if record is None:
             continue
-        items = _items(reader, path, line, row.items, record)
+        denied = row.items == NONE
+        items = frozenset() if denied else _items(reader, path, line, row.items, record)
+        terms, problems = read_rows(row.rows, record, shelf.codes)
+        if denied != (row.rows == NONE):
+            problems.append(f"items {NONE} and rows {NONE} stand together: nothing is disclosed")
+        elif not denied and not problems:
+            problems += undecided(terms, record, shelf.kinds)
+        for problem in problems:
+            reader.add(path, line, problem)
         consumers, purposes = tuple(row.consumer.split("|")), tuple(row.purpose.split("|"))
+        if denied and purposes == (EVERY,):
+            purposes = tuple(sorted({one for each in shelf.carrying(record.name) for one in each.purposes}))
         _may_ask(reader, path, line, record, consumers, purposes, shelf)
         if not row.basis_ja:
             reader.add(path, line, "basis_ja says nothing: by what right or need?")
+        entry = Disclosure(record.name, consumers, purposes, items, row.basis_ja, row.provenance, terms)
+        found.append(entry)
         for consumer in consumers:
             for purpose in purposes:
-                before = seen.get((record.name, consumer, purpose), (line, frozenset()))
-                seen[record.name, consumer, purpose] = (line, before[1] | items)
-        found.append(Disclosure(record.name, consumers, purposes, items, row.basis_ja, row.provenance))
+                seen.setdefault((record.name, consumer, purpose), []).append((line, entry))
     rows = tuple(protections)
-    for (name, consumer, purpose), (line, items) in seen.items():
-        for problem in _problems(shelf.records[name], items, purpose, shelf, rows):
-            reader.add(path, line, f"{name} {consumer} {purpose}: {problem}")
+    for (name, consumer, purpose), entries in seen.items():
+        for problem in dict.fromkeys(_together(shelf.records[name], [one for _, one in entries], purpose, shelf, rows)):
+            reader.add(path, entries[-1][0], f"{name} {consumer} {purpose}: {problem}")
     return tuple(found)
+
+
+def read_kinds(reader: Rows, path: Path, codes: Mapping[str, CodeTable]) -> dict[str, str]:
+    """The code tables of ``row_kinds.csv`` with the reason; none where there is no such file.
+
+    A table that only some units have is not known here: then nothing is said of it.
+    """
+    found = {}
+    for line, row in reader.rows(path, _Kind) if path.is_file() else ():
+        if not (row.reason_ja and row.reason_en):
+            reader.add(path, line, "reason_ja and reason_en say why a record belongs to somebody by this code")
+        found[row.code] = row.reason_ja
+    return found
+
+
+def _together(
+    record: RecordType, entries: list[Disclosure], purpose: str, shelf: Shelf, protections: tuple[Protection, ...]
+) -> Iterator[str]:
+    """What is wrong with what one consumer may see of any record for one purpose: of a record that keeps the terms of
+    one row, and of one that keeps those of all.
+    """
+    given = [one for one in entries if one.items]
+    if given and len(given) != len(entries):
+        yield "one row discloses and another says that nothing is disclosed"
+    always = frozenset().union(*(one.items for one in given if not one.rows))
+    views = {always | one.items for one in given} | {frozenset().union(*(one.items for one in given))}
+    for items in sorted(views - {frozenset()}, key=sorted):
+        yield from _problems(record, items, purpose, shelf, protections)
 
 
 def read_protections(reader: Rows, path: Path, shelf: Shelf) -> tuple[Protection, ...]:

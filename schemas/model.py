@@ -6,7 +6,7 @@ What personal data is disclosed, protected and guarded is said by Disclosure, Pr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 
@@ -83,6 +83,8 @@ class CodeTable:
 
 
 COMPARISONS = ("==", "<=", "<")
+CONSUMER = "$consumer"
+"""In the terms of ``disclosure.csv``: the key of the unit that the record goes to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +150,11 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Disclosure:
-    """A row of ``disclosure.csv``: these consumers may see these items of a record for these purposes.
+    """A row of ``disclosure.csv``: these consumers may see these items of some records for these purposes.
 
     ``consumers`` are unit keys, ``purposes`` codes of 利用目的; ``items`` are item names (the selectors are resolved).
-    What no row discloses is not disclosed. ``basis_ja`` says by what right or need.
+    ``rows`` are the terms that a record keeps to be disclosed at all (none: every record). What no row discloses is not
+    disclosed; a row without items says that nothing is. ``basis_ja`` says by what right or need, or why not.
     """
 
     record: str
@@ -160,6 +163,14 @@ class Disclosure:
     items: frozenset[str]
     basis_ja: str
     provenance: str = ""
+    rows: tuple[Condition, ...] = ()
+
+    def rows_for(self, consumer: str) -> tuple[Condition, ...]:
+        """The terms with the consuming unit's own key in the place of ``$consumer``."""
+        return tuple(
+            replace(term, values=tuple(consumer if one == CONSUMER else one for one in term.values))
+            for term in self.rows
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +234,9 @@ class Operation:
     ``key`` is ``<unit>.<name>``. ``pattern`` is inquiry, notice, late or bulk. ``input`` and ``output`` are
     element names in Clark notation ``{namespace}local``. ``ordering`` holds element paths (``jumin/atenabango``)
     below the payload element, each prefixed by the lane's name: ``atena=jumin/atenabango``.
-    ``record`` names the record type carried, ``repeats`` whether it may occur more than once.
+    ``record`` names the record type carried, ``repeats`` whether it may occur more than once. ``about`` says to what
+    of the question every record of an answer belongs: ``atenabango`` (the same number), ``atenabango>setaibango``
+    (the same household as the record with that number).
     """
 
     unit: str
@@ -243,6 +256,7 @@ class Operation:
     record: str = ""
     repeats: bool = False
     request_record: str = ""
+    about: tuple[str, ...] = ()
     key: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -281,9 +295,15 @@ class Unit:
         """The items of ``record`` that a consuming unit may see for a purpose; ``None``: no table, nothing is said."""
         if self.disclosure is None:
             return None
-        rows = (row for row in self.disclosure if row.record == record)
-        fitting = [row.items for row in rows if consumer in row.consumers and purpose in row.purposes]
-        return frozenset().union(*fitting)
+        return frozenset().union(*(row.items for row in self.shares(record, consumer, purpose)))
+
+    def shares(self, record: str, consumer: str, purpose: str) -> tuple[Disclosure, ...]:
+        """The rows of ``disclosure.csv`` that disclose something of ``record`` to a consuming unit for a purpose."""
+        return tuple(
+            row
+            for row in self.disclosure or ()
+            if row.record == record and row.items and consumer in row.consumers and purpose in row.purposes
+        )
 
 
 @dataclass(frozen=True, slots=True)

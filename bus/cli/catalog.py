@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from bus.cli.catalog_disclosure import decisions, full
 from bus.cli.catalog_rows import Selection, catalogue, csv_text, select, size_of
 from bus.cli.options import JsonOption
 from bus.cli.output import ExitCode, Output
@@ -18,6 +19,7 @@ from bus.core.types import Finding
 from schemas.catalog import CatalogError, load_edition
 from schemas.comparison import compare
 from schemas.model import Edition, Operation, Unit
+from schemas.rows import about_text
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="連携の項目一覧を扱う。 / See and export the interface catalogue."
@@ -58,7 +60,7 @@ def show(
     selection = select(edition_of(edition, site), name, consumer)
     output.document(catalogue(selection, items=bool(selection.operation)))
     if selection.operation is not None:
-        _operation(output, selection.units[0], selection.operation)
+        _operation(output, selection, selection.units[0], selection.operation)
     elif selection.unit is not None:
         _unit(output, selection)
     else:
@@ -163,7 +165,7 @@ def _content(form: Form, selection: Selection) -> bytes:
     if form is Form.JSON:
         import msgspec
 
-        return msgspec.json.format(msgspec.json.encode(catalogue(selection, items=True)), indent=2) + b"\n"
+        return msgspec.json.format(msgspec.json.encode(full(selection)), indent=2) + b"\n"
     from bus.cli.catalog_sheet import sheet
 
     page = sheet(selection)
@@ -188,7 +190,7 @@ def _unit(output: Output, selection: Selection) -> None:
     output.table(headings, rows, title=f"{unit.name_ja}（{unit.key}）{unit.edition}")
 
 
-def _operation(output: Output, unit: Unit, operation: Operation) -> None:
+def _operation(output: Output, selection: Selection, unit: Unit, operation: Operation) -> None:
     facts = {
         "操作 operation": f"{operation.name_ja}（{operation.key}）",
         "版 edition": unit.edition,
@@ -197,6 +199,7 @@ def _operation(output: Output, unit: Unit, operation: Operation) -> None:
         "利用目的 purposes": "、".join(operation.purposes),
         "順序鍵 ordering": "、".join(operation.ordering) or "-",
         "期限 deadline": f"{operation.deadline_s:g} s",
+        "回答の範囲 about": about_text(unit, operation) or "-",
     }
     output.fields(facts)
     for name in (operation.request_record, operation.record):
@@ -210,6 +213,10 @@ def _operation(output: Output, unit: Unit, operation: Operation) -> None:
                 for number, item in enumerate(record.items, 1)
             )  # fmt: skip
             output.table(["#", "要素名", "項目名", "型", "必須", "コード", "形式", "配慮", "出典"], rows, title=name)
+    decided = list(decisions(selection, unit, operation))
+    if decided:
+        head = ["受取 consumer", "利用目的 purposes", "渡すレコード records", "項目 items", "根拠・理由 basis"]
+        output.table(head, decided, title="開示（表にない業務には渡しません） / who sees what")
 
 
 def _may(goes_on: bool) -> str:

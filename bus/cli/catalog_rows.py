@@ -145,7 +145,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "reply_action",
         "number_use",
     )
-    lists = ("consumers", "ordering", "purposes")
+    lists = ("consumers", "ordering", "purposes", "about")
     shown = {field: getattr(operation, field) for field in fields} | {
         field: list(getattr(operation, field)) for field in lists
     }

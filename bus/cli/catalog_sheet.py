@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 from lxml import etree
 
-from bus.cli.catalog_rows import ANYBODY, Selection, catalogue, parts, size_of
+from bus.cli.catalog_disclosure import full, guard_line, guards_of, hidden, rows_of, shown
+from bus.cli.catalog_rows import ANYBODY, Selection, parts, size_of
 from schemas.model import CodeTable, Item, Operation, Unit
+from schemas.rows import about_text
 
 PATTERNS = {"inquiry": "照会", "notice": "通知", "late": "照会（後日回答可）", "bulk": "一括"}
 SIGNERS = ("発注者（市区町村）", "提供側システムの事業者", "受取側システムの事業者", "連携基盤の運用者")
@@ -56,7 +58,9 @@ def sheet(selection: Selection) -> bytes:
         _el("h2", "5　項目どうしの決まり（相関）"),
         _rules(unit, records),
         _el("h2", "6　開示（渡す範囲）"),
-        *_disclosure(selection, unit, records),
+        *_disclosure(selection, unit),
+        _el("h2", "7　保護（支援措置など）"),
+        *_protection(selection, unit),
         *_ending(),
     )
     head = _el(
@@ -78,7 +82,7 @@ def sheet(selection: Selection) -> bytes:
 
 def digest(selection: Selection) -> str:
     """SHA-256 of everything the sheet is about: both parties sign the same tables or see that they do not."""
-    return hashlib.sha256(msgspec.json.encode(catalogue(selection, items=True))).hexdigest()
+    return hashlib.sha256(msgspec.json.encode(full(selection))).hexdigest()
 
 
 def _facts(selection: Selection, unit: Unit, to: str) -> list[etree._Element]:
@@ -140,35 +144,45 @@ def _rules(unit: Unit, records: Sequence[str]) -> etree._Element:
     return _table(("レコード", "内容", "出典"), rows) if rows else _el("p", "ありません。")
 
 
-def _disclosure(selection: Selection, unit: Unit, records: Sequence[str]) -> list[etree._Element]:
-    """What the consumer does not get, by purpose; a unit without such a table says that rights.toml decides."""
+def _disclosure(selection: Selection, unit: Unit) -> list[etree._Element]:
+    """Which records and items the consumer gets, by purpose; a unit without such a table says that rights.toml decides.
+
+    A consumer to which nothing is given stands there too, with the reason.
+    """
     if unit.disclosure is None:
         return [
             _el(
                 "p", "この業務の開示の表はまだありません。渡さない項目は、権限表（rights.toml の withhold）で決めます。"
             )
         ]
-    found = [
-        row
-        for row in unit.disclosure
-        if row.record in records and (not selection.consumer or selection.consumer in row.consumers)
-    ]
-    rows = (
+    names = {row.code: row.name_ja for row in selection.edition.codes["gyomu"].rows}
+    purposes = {row.code: row.name_ja for row in selection.edition.codes["riyomokuteki"].rows}
+    rows = [
         (
             row.record,
-            "、".join(row.consumers),
-            "、".join(row.purposes),
-            "、".join(item.name_ja for item in unit.records[row.record].items if item.name not in row.items) or "なし",
+            "、".join(names.get(one, one) for one in row.consumers),
+            "、".join(purposes.get(one, one) for one in row.purposes) if row.items else "－",
+            shown(unit, row),
+            hidden(unit, row),
             row.basis_ja,
         )
-        for row in found
-    )
-    words = "表にない業務と利用目的には渡しません。"
-    return (
-        [_el("p", words), _table(("レコード", "渡す相手", "利用目的", "渡さない項目", "根拠"), rows)]
-        if found
-        else [_el("p", words)]
-    )
+        for row in rows_of(selection, unit)
+    ]
+    words = [_el("p", "表にない業務と利用目的には渡しません。渡すレコードの条件に合わないものは、相手に届きません。")]
+    about = [
+        _el("p", f"{one.name_ja}（{one.name}）の回答は{about_text(unit, one)}に限り、ほかのものがあれば止めます。")
+        for one in selection.operations(unit)
+        if one.about
+    ]
+    head = ("レコード", "渡す相手", "利用目的", "渡すレコード", "渡さない項目", "根拠・理由")
+    return [*words, *([_table(head, rows)] if rows else []), *about]
+
+
+def _protection(selection: Selection, unit: Unit) -> list[etree._Element]:
+    rows = [guard_line(unit, row) for row in guards_of(selection, unit)]
+    if not rows:
+        return [_el("p", "この業務のレコードには、保護の規則がありません。")]
+    return [_table(("レコード", "フラグ", "値", "効果", "内容"), rows)]
 
 
 def _ending() -> list[etree._Element]:
@@ -178,9 +192,9 @@ def _ending() -> list[etree._Element]:
     signs.set("class", "sign")
     agreed = "上の操作・項目・コード・開示の範囲で連携することに合意します。"
     return [
-        _el("h2", "7　特記事項（運用時間・頻度・接続先・件数など）"),
+        _el("h2", "8　特記事項（運用時間・頻度・接続先・件数など）"),
         blank,
-        _el("h2", "8　合意"),
+        _el("h2", "9　合意"),
         _el("p", agreed),
         signs,
     ]

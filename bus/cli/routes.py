@@ -42,13 +42,14 @@ def explain_command(
     output.say(f"{found.name_ja}（{found.key}）　{result.sender} → {_names(result)}")
     output.fields(_summary(result))
     output.table(
-        ["宛先 target", "接続先 address", "権限 right", "取り除く項目 withheld", "状態"],
+        ["宛先 target", "接続先 address", "権限 right", "取り除く項目 withheld", "届くレコード records", "状態"],
         [
             (
                 each.endpoint,
                 each.address,
                 each.rule or "-",
                 "、".join(each.withheld) or "-",
+                each.records or "すべて all",
                 _state(each.code, each.paused),
             )
             for each in result.targets
@@ -79,6 +80,7 @@ def _summary(result: Explanation) -> dict[str, object]:
         limit = f"{result.deadline_s:g} s" if result.mode == "direct" else f"{result.expires_s:g} s"
         lines["期限 deadline" if result.mode == "direct" else "有効期限 expires"] = limit
     lines["呼出元に見せない項目 withheld from the sender"] = "、".join(result.withheld) or "-"
+    lines["見せるレコード records for the sender"] = result.records or "すべて all"
     lines["送信先パス path"] = result.address
     if result.allowed:
         return {**lines, "判定 verdict": "許可 allowed"}

@@ -2,7 +2,7 @@
 
 ChiikibusError
 ├── WireError            CB1xxx, E0001-E0004   the message itself is wrong
-├── RightsError          CB2xxx                the caller may not do this, or nobody is registered for it
+├── RightsError          CB2xxx, CB3027-CB3029 the caller may not do this or see these records; nobody is registered
 ├── DuplicateError       CB3001, CB3002        the message id was seen before
 ├── ReliableError        CB301x to CB303x      a sequence of reliable messages, its numbers or acknowledgements
 ├── JournalError         CB4xxx                the message could not be stored, or the bus is at its limit
@@ -67,9 +67,9 @@ class WireError(ChiikibusError):
 
 
 class RightsError(ChiikibusError):
-    """Unknown caller, missing right, purpose, route or registered address."""
+    """Unknown caller, missing right, purpose, route or registered address; records that are not disclosed."""
 
-    prefixes = ("CB2",)
+    prefixes = ("CB2", "CB3027", "CB3028", "CB3029")
 
 
 class DuplicateError(ChiikibusError):
@@ -91,9 +91,11 @@ class JournalError(ChiikibusError):
 
 
 class DeliveryError(ChiikibusError):
-    """The target could not be reached, timed out, answered badly or refused; or TLS with it failed (CB2046-CB2049)."""
+    """The target could not be reached, timed out, refused, answered badly or about others (CB3030); or TLS with it
+    failed (CB2046-CB2049).
+    """
 
-    prefixes = ("CB5", "CB1017", "CB2046", "CB2047", "CB2048", "CB2049")
+    prefixes = ("CB5", "CB1017", "CB2046", "CB2047", "CB2048", "CB2049", "CB3030")
 
 
 class AdapterError(ChiikibusError):

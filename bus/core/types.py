@@ -338,6 +338,7 @@ class Exchange:
     ``reason`` the code of a refusal that its sender is not told. ``verified`` says that the message passed what its
     sender's policy asks for: before that nothing it says of where answers go counts.
     ``reliable`` is there for what has to do with sequences (``bus.pipeline.sequence.Passage``).
+    ``asked`` is what the question says of its subject, by tag, where its answer has to be about that.
     ``reduced`` are the records of messages that were written anew without withheld items, for the journal.
     """
 
@@ -365,4 +366,5 @@ class Exchange:
     reason: str = ""
     verified: bool = False
     reliable: Any = None
+    asked: Any = None
     reduced: tuple[Finding, ...] = ()

@@ -9,11 +9,14 @@ from bus.core.types import Endpoint, Right, Route
 from bus.pipeline.tables import PreparedRoute, Tables, build_tables
 from bus.pipeline.veil import Veil
 from schemas.model import Edition
+from schemas.rows import rows_text
 
 
 @dataclass(frozen=True, slots=True)
 class TargetExplanation:
-    """One target: ``code`` says why it would not get the message, ``withheld`` what is taken out for it."""
+    """One target: ``code`` says why it would not get the message, ``withheld`` what is taken out for it,
+    ``records`` which records it gets (Japanese, empty for all).
+    """
 
     endpoint: str
     address: str
@@ -22,6 +25,7 @@ class TargetExplanation:
     rule: str
     withheld: tuple[str, ...]
     code: str = ""
+    records: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class Explanation:
     """The decision for one call. ``right`` and ``route`` name the rule as ``rights.toml: right[2]``.
 
     ``code`` is empty when the call is allowed, else the code the sender would get. ``withheld`` is taken out of
-    the answer to the sender.
+    the answer to the sender, ``records`` says which records it may get (Japanese, empty for all).
     """
 
     sender: str
@@ -46,6 +50,7 @@ class Explanation:
     withheld: tuple[str, ...]
     address: str
     other_purposes: tuple[str, ...]
+    records: str = ""
 
 
 def explain(site: Site, edition: Edition, sender: Endpoint, operation: str, purpose: str = "") -> Explanation:
@@ -87,6 +92,7 @@ def explain_tables(site: Site, tables: Tables, sender: Endpoint, operation: str,
         withheld=_items(tables.views.answers.get((sender.key, operation, purpose))),
         address=f"/{sender.key}/{operation.partition('.')[0]}",
         other_purposes=tuple(sorted(others)),
+        records=_records(tables, operation, tables.views.answers.get((sender.key, operation, purpose))),
     )
 
 
@@ -105,6 +111,7 @@ def _targets(
             rule=_right_name(site, target, operation, target.purpose),
             withheld=_items(tables.views.deliveries.get((target.key, operation))),
             code="CB2002" if target.key in prepared.denied else "",
+            records=_records(tables, operation, tables.views.deliveries.get((target.key, operation))),
         )
         for target in prepared.targets
     )
@@ -113,6 +120,19 @@ def _targets(
 def _items(veil: Veil | None) -> tuple[str, ...]:
     """What never passes a veil."""
     return tuple(sorted(veil.items)) if veil is not None else ()
+
+
+def _records(tables: Tables, key: str, veil: Veil | None) -> str:
+    """Which records pass a veil, in Japanese; empty where all of them do."""
+    operation = tables.home.operations.get(key)
+    if operation is None or veil is None or not veil.limits:
+        return ""
+    unit = tables.home.edition.units[operation.unit]
+    rows = (
+        " または ".join(rows_text(unit, operation.record, share.terms) for share in limit.shares)
+        for limit in veil.limits
+    )
+    return "、かつ ".join(dict.fromkeys(rows))
 
 
 def _rights_of(site: Site, endpoint: Endpoint, operation: str) -> list[Right]:

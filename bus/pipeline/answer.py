@@ -15,7 +15,7 @@ from bus.core.states import State
 from bus.core.types import Exchange, Finding, Package
 from bus.core.values import value
 from bus.pipeline import attachments
-from bus.pipeline.disclosure import may_pass, reduced, seen_by_caller
+from bus.pipeline.disclosure import about, may_pass, reduced, seen_by_caller
 from bus.pipeline.editions import change_between
 from bus.pipeline.guard import IN_ANSWER
 from bus.pipeline.house import House
@@ -93,11 +93,16 @@ async def judge(house: House, exchange: Exchange, reply: HttpReply) -> Answer:
 
 
 def _as_seen(house: House, exchange: Exchange, reply: HttpReply, read: envelope.Envelope) -> Answer:
-    """The answer without what its caller may not see, in the caller's edition. Errors: CB2052, CB2055, CB1017."""
+    """The answer without what its caller may not see, in the caller's edition.
+
+    Errors: CB3030 it is about somebody who was not asked for, CB2052, CB2055, CB1017.
+    """
     operation = exchange.operation
     assert operation is not None
     tables, target = house.tables, exchange.targets[0]
     may_pass(tables.seen_by(target), operation.key, read.body)
+    if exchange.asked is not None:
+        about(tables, operation.key, target, exchange.sender, exchange.asked, read.body)
     change = change_between(tables, operation.key, target, exchange.sender)
     after = seen_by_caller(tables, exchange)
     veil = after if change is None else seen_by_caller(tables, exchange, change.old.views)

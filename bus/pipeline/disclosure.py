@@ -8,6 +8,7 @@ reason. What is said there depends on the tables and on the flags that the recei
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Final
 
@@ -17,8 +18,9 @@ from bus.core.errors import RightsError, WireError
 from bus.core.ports import Consignment
 from bus.core.types import Endpoint, Exchange, Finding, Reduced, Route
 from bus.pipeline.editions import Change, change_of
+from bus.pipeline.rows import limit_records, name_of
 from bus.pipeline.tables import ANSWER_SUFFIX, Tables
-from bus.pipeline.veil import HOGO, KAIJI, KENGEN, Veil, Views, raised
+from bus.pipeline.veil import HOGO, KAIJI, KENGEN, Veil, Views, flag_of, raised
 from bus.wire import envelope, safe_xml
 from bus.wire.attachments.media import is_multipart
 from bus.wire.envelope import own_security, without_security
@@ -26,6 +28,8 @@ from bus.wire.withheld import announce
 
 WITHHELD: Final = "CB2050"
 SIGNED: Final = "CB2052"
+HANI: Final = "hani"
+"""In the journal: how many records were not for the receiver."""
 STOPPED: Final = "CB2055"
 NOTHING: Final[frozenset[str]] = frozenset()
 
@@ -69,6 +73,22 @@ def may_pass(seen: Views, key: str, payload: etree._Element) -> None:
     shields = seen.stopped.get(key)
     if shields and (shield := raised(payload, shields)) is not None:
         raise RightsError(STOPPED, [Finding(STOPPED, path=shield.row.flag, expected=shield.row.name)])
+
+
+def about(
+    tables: Tables, key: str, provider: Endpoint, asker: Endpoint, asked: Mapping[str, str], payload: etree._Element
+) -> None:
+    """An answer holds nobody who was not asked for, in whichever editions question and answer are.
+
+    Errors: CB3030.
+    """
+    subject = tables.seen_by(provider).subjects.get(key)
+    if subject is None:
+        return
+    if tables.standard(provider) is not tables.standard(asker):
+        names = {name_of(tag): value for tag, value in asked.items()}
+        asked = {tag: names[name_of(tag)] for tag, _ in subject.pairs if name_of(tag) in names}
+    subject.check(asked, payload)
 
 
 def veil_of_delivery(tables: Tables, consignment: Consignment, seen: Views) -> Veil | None:
@@ -125,10 +145,10 @@ def reduced(
 
     For a receiver of another edition it is written in that: what either edition withholds goes, ``veil`` before the
     change, so that a flag which the new edition does not know has protected first, and ``after`` behind it.
-    Errors: CB2052; those of ``Change``.
+    Errors: CB2052, CB3028, CB3029; those of ``Change``.
     """
-    taken = withhold(payload, veil) if veil is not None else {}
-    if not taken and change is None:
+    gone, taken = take(payload, veil) if veil is not None else (0, {})
+    if not taken and not gone and change is None:
         return raw, None
     root = payload.getroottree().getroot()
     if own_security(root) is not None:
@@ -136,17 +156,37 @@ def reduced(
         without_security(root)
     if change is not None:
         payload = change.apply(payload)
-        more = withhold(payload, after) if after is not None else {}
+        also, more = take(payload, after) if after is not None else (0, {})
+        gone += also
         taken = {why: taken.get(why, NOTHING) | more.get(why, NOTHING) for why in (*taken, *more)}
         change.check(payload)
-    if not taken:
+    if not taken and not gone:
         return envelope.serialise(payload), None
-    announce(root, taken)
+    if taken:
+        announce(root, taken)
     body = envelope.serialise(payload)
-    reasons = " ".join(f"{reason}:{len(names)}" for reason, names in taken.items())
+    counts = {reason: len(names) for reason, names in taken.items()} | ({HANI: gone} if gone else {})
+    reasons = " ".join(f"{reason}:{count}" for reason, count in counts.items())
     return body, Finding(
         WITHHELD, path=reasons, expected=sha256(raw).hexdigest(), got=sha256(body).hexdigest(), name_ja="非開示"
     )
+
+
+def take(payload: etree._Element, veil: Veil) -> tuple[int, Withheld]:
+    """Take out the records that are not for the receiver, and of the others what it may not see: how many, and which
+    items by the class of the reason.
+
+    A message that is nothing but its record does not go without it, nor does a part of a bulk transfer, whose counts
+    would not be true any more. An answer may be empty: that something is there is not told.
+    Errors: CB3028, CB3029.
+    """
+    if not veil.limits:
+        return 0, withhold(payload, veil)
+    gone, names = limit_records(payload, veil.record, veil.limits)
+    if gone and veil.refuses:
+        raise RightsError(veil.refuses, [Finding(veil.refuses, path="disclosure.csv rows", got=str(gone))])
+    taken = withhold(payload, veil)
+    return gone, taken | {KAIJI: taken.get(KAIJI, NOTHING) | names} if names else taken
 
 
 def withhold(payload: etree._Element, veil: Veil) -> Withheld:
@@ -165,8 +205,7 @@ def withhold(payload: etree._Element, veil: Veil) -> Withheld:
     if veil.shields:
         for record in payload.iter(veil.record):
             for shield in veil.shields:
-                flag = next(record.iterchildren(shield.flag), None)
-                if shield.row.holds(None if flag is None else flag.text or ""):
+                if shield.row.holds(flag_of(record, shield)):
                     for element in list(record.iterchildren(*shield.tags)):
                         record.remove(element)
                         protected |= shield.row.items

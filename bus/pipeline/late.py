@@ -15,7 +15,7 @@ from bus.core.states import State
 from bus.core.types import Addressing, Endpoint, Exchange, Finding, Known, Mode
 from bus.pipeline import relay
 from bus.pipeline.deduplicate import MAX_CALLS
-from bus.pipeline.disclosure import reduced, seen_by_caller, told
+from bus.pipeline.disclosure import about, reduced, seen_by_caller, told
 from bus.pipeline.house import House
 from bus.wire import envelope, safe_xml
 from bus.wire.addressing import NO_ADDRESSING, is_addressed
@@ -73,7 +73,8 @@ def authorise(house: House, exchange: Exchange) -> None:
 def route(house: House, exchange: Exchange) -> None:
     """To the reply address of the request, or nowhere: then the answer waits to be polled.
 
-    Errors: CB2005 no route any more, CB3001 answered already, CB5006 the request expired or was given up.
+    Errors: CB2005 no route any more, CB3001 answered already, CB5006 the request expired or was given up, CB3030 the
+    answer is about somebody who was not asked for.
     """
     known, operation = exchange.answers, exchange.operation
     assert known is not None
@@ -83,6 +84,10 @@ def route(house: House, exchange: Exchange) -> None:
     if known.state not in _BEFORE_REPLIED:
         raise DeliveryError("CB5006", [Finding("CB5006", path="wsa:RelatesTo", got=f"exchange {known.exchange_id}")])
     requester = _requester(house, exchange, known)
+    subject = house.tables.seen_by(requester).subjects.get(operation.key)
+    if subject is not None and not exchange.envelope.is_fault and (raw := house.journal.body(known.exchange_id)):
+        asked = subject.asked(envelope.read(safe_xml.parse(raw, _content_type(raw))).body)
+        about(house.tables, operation.key, exchange.sender, requester, asked, exchange.envelope.body)
     prepared = house.tables.route_for(requester, operation.key)
     if prepared is None:
         got = f"{requester.key} {operation.key}"

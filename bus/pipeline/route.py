@@ -5,17 +5,20 @@ from __future__ import annotations
 from lxml import etree
 
 from bus.core.errors import RightsError, WireError
-from bus.core.types import FIRST, Exchange, Finding, Mode, Problem
+from bus.core.types import FIRST, Endpoint, Exchange, Finding, Mode, Problem
 from bus.pipeline import late
 from bus.pipeline.disclosure import may_go_unread, seen_by_caller
 from bus.pipeline.house import House
+from bus.pipeline.rows import FOR_NOBODY, IN_BULK, Limit, Subject, for_nobody, is_for
 from bus.pipeline.tables import Lane, Tables
 from bus.pipeline.veil import raised
 from bus.wire.addressing import is_addressed, required
 
 
 def route(house: House, exchange: Exchange) -> None:
-    """Errors: CB2005 no route, CB2002 a target without right, CB2006 reply address, CB1011 no back channel."""
+    """Errors: CB2005 no route, CB2002 a target without right, CB2006 reply address, CB1011 no back channel, CB3028 and
+    CB3029 the records are for no target.
+    """
     if exchange.relates_to:
         late.route(house, exchange)
         return
@@ -44,6 +47,10 @@ def route(house: House, exchange: Exchange) -> None:
         _check_reply_address(tables, exchange)
     if exchange.opaque or message.package is not None:
         _check_unread(tables, exchange)
+    if prepared.limited and not exchange.opaque:
+        exchange.targets = _meant(tables, exchange)
+    if prepared.subject is not None and not exchange.opaque:
+        exchange.asked = own_subject(tables, exchange, prepared.subject).asked(exchange.body)
     lanes = tables.standard(exchange.sender).lanes[operation.key]
     if lanes and not exchange.opaque:
         exchange.ordering_keys = ordering_keys(lanes, exchange.body)
@@ -66,6 +73,34 @@ def ordering_keys(lanes: tuple[Lane, ...], payload: etree._Element) -> tuple[str
         if element is not None and element.text:
             keys.append(f"{lane.name}:{element.text}")
     return tuple(keys)
+
+
+def own_subject(tables: Tables, exchange: Exchange, home: Subject) -> Subject:
+    """The subject by the tags of the sender's own edition."""
+    assert exchange.operation is not None
+    own = tables.standard(exchange.sender)
+    return home if own is tables.home else own.views.subjects.get(exchange.operation.key, home)
+
+
+def _meant(tables: Tables, exchange: Exchange) -> tuple[Endpoint, ...]:
+    """The targets that may see the records of a notice; of a bulk transfer each target has every record, or none goes.
+
+    Errors: CB3028, CB3029.
+    """
+    assert exchange.operation is not None
+    veils = tables.seen_by(exchange.sender).deliveries
+    meant, refused = [], []
+    limits: tuple[Limit, ...] = ()
+    for target in exchange.targets:
+        veil = veils.get((target.key, exchange.operation.key))
+        if veil is None or not veil.limits or is_for(exchange.body, veil.record, veil.limits):
+            meant.append(target)
+        else:
+            refused.append(target)
+            limits += veil.limits
+    if refused and (exchange.operation.pattern == "bulk" or not meant):
+        raise for_nobody(IN_BULK if exchange.operation.pattern == "bulk" else FOR_NOBODY, refused, limits)
+    return tuple(meant)
 
 
 def _check_reply_address(tables: Tables, exchange: Exchange) -> None:

@@ -15,6 +15,7 @@ from bus.core.config.editions import pinned_editions
 from bus.core.settings import FrontSettings, ReliableSettings, Site
 from bus.core.types import Endpoint, Finding, Right, Route
 from bus.pipeline.guard import Guard, guards
+from bus.pipeline.rows import Subject
 from bus.pipeline.veil import Views, views
 from bus.wire.attachments.binary import Places
 from bus.wire.contract import contracts as compiled
@@ -69,7 +70,8 @@ class PreparedRoute:
 
     ``denied`` are targets that have no right to the operation. ``from_unit`` is the unit whose endpoints alone may
     send here, empty when anybody with a right may: what goes to others than the providing unit comes from it, so
-    that a right to receive a notice is not a right to send one.
+    that a right to receive a notice is not a right to send one. ``limited`` says that some targets are not to have
+    every record; ``subject`` what an answer has to be about.
     """
 
     route: Route
@@ -77,6 +79,8 @@ class PreparedRoute:
     denied: tuple[str, ...]
     senders: frozenset[str]
     from_unit: str
+    limited: bool = False
+    subject: Subject | None = None
 
     def serves(self, sender: Endpoint) -> bool:
         """Whether this sender's messages take this route."""
@@ -171,7 +175,7 @@ def build_tables(site: Site, edition: Edition, contracts: Mapping[str, Contract]
     opaque: dict[tuple[str, str], tuple[PreparedRoute, ...]] = {}
     for route in site.routes:
         operation = operations[route.operation]
-        prepared = _prepare(route, operation, endpoints, seen.known)
+        prepared = _prepare(route, operation, endpoints, seen)
         key = (route.municipality, route.operation)
         routes[key] = (*routes.get(key, ()), prepared)
         if route.opaque:
@@ -268,17 +272,26 @@ def _prepare(
     route: Route,
     operation: Operation,
     endpoints: Mapping[tuple[str, str], Endpoint],
-    known_rights: frozenset[tuple[str, str]],
+    seen: Views,
 ) -> PreparedRoute:
     """Targets of a route; those outside the providing unit need a right of their own."""
     targets = tuple(endpoints[route.municipality, name] for name in route.targets)
     denied = tuple(
         target.key
         for target in targets
-        if target.unit != operation.provider and (target.key, operation.key) not in known_rights
+        if target.unit != operation.provider and (target.key, operation.key) not in seen.known
     )
     outward = any(target.unit != operation.provider for target in targets)
-    return PreparedRoute(route, targets, denied, frozenset(route.senders), operation.provider if outward else "")
+    veils = (seen.deliveries.get((target.key, operation.key)) for target in targets)
+    return PreparedRoute(
+        route,
+        targets,
+        denied,
+        frozenset(route.senders),
+        operation.provider if outward else "",
+        any(veil is not None and veil.limits for veil in veils),
+        seen.subjects.get(operation.key),
+    )
 
 
 def _unit_table(unit: Unit) -> UnitTable:

@@ -19,6 +19,7 @@ async def validate(house: House, exchange: Exchange) -> None:
     """Errors: CB1016, E0001 to E0004 with every finding. A body that its route carries unread is not judged.
 
     The body of a sender with an agreed repertoire has no other characters (E0002).
+    CB3027 when it asks for records that are not disclosed to its sender.
     CB2053 when there is a 個人番号 where none may be, in a fault and in a body that is carried unread, too.
     With attachments also CB1050, CB1054, CB1056: the references to them are followed first.
     """
@@ -46,3 +47,8 @@ async def validate(house: House, exchange: Exchange) -> None:
         findings = await asyncio.to_thread(judge, exchange.body)
     if findings:
         raise WireError(findings[0].code, findings)
+    questions = house.tables.seen_by(exchange.sender).questions.get(operation.key)
+    if questions is not None and not exchange.relates_to:
+        question = questions.get((exchange.sender.key, exchange.purpose))
+        if question is not None:
+            question.check(exchange.body)

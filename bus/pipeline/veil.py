@@ -1,19 +1,31 @@
 """Veils: what one receiver does not see of one operation, from the standard's tables and the site's rights.
 
 Three reasons, told to the receiver by name: the standard does not disclose the item to its unit for its purpose
-(開示), the site's right withholds it (権限), or a flag in the record protects the person (保護).
+(開示), the site's right withholds it (権限), or a flag in the record protects the person (保護). Which records pass at
+all is in ``limits`` (``bus.pipeline.rows``) and is told to nobody: that a record is there is part of what it says.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from lxml import etree
 
 from bus.core.settings import Site
 from bus.core.types import Endpoint, Right
+from bus.pipeline.rows import (
+    FOR_NOBODY,
+    IN_BULK,
+    Limit,
+    Question,
+    Subject,
+    limit_of,
+    question_of,
+    subject_of,
+    value_of,
+)
 from schemas.model import Edition, Protection
 
 KAIJI: Final = "kaiji"
@@ -35,7 +47,8 @@ class Shield:
 class Veil:
     """``record`` is the record's tag, ``tags`` what never passes, ``loose`` what a right takes out wherever it stands.
 
-    ``by_standard`` and ``by_right`` are the same by item name and reason.
+    ``by_standard`` and ``by_right`` are the same by item name and reason. ``limits`` say which records pass,
+    ``refuses`` with which code the message does not go without one of them; an answer may (empty).
     """
 
     record: str = ""
@@ -44,6 +57,8 @@ class Veil:
     by_standard: frozenset[str] = frozenset()
     by_right: frozenset[str] = frozenset()
     shields: tuple[Shield, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    refuses: str = ""
 
     @property
     def items(self) -> frozenset[str]:
@@ -52,7 +67,7 @@ class Veil:
 
     def __bool__(self) -> bool:
         """Whether there is anything to look for."""
-        return bool(self.tags or self.shields)
+        return bool(self.tags or self.shields or self.limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +77,8 @@ class Views:
 
     ``void`` are rights that are none, since the standard discloses nothing to that unit for that purpose; ``known``
     are the (endpoint key, operation) that have any other. ``preferred`` are the flags that let a message go first, and
-    ``stopped`` those that let it go nowhere, by operation.
+    ``stopped`` those that let it go nowhere, by operation. ``questions`` are what may be asked, by operation and then
+    (endpoint key, purpose); ``subjects`` what answers are about, by operation.
     """
 
     rights: Mapping[tuple[str, str, str], Right]
@@ -72,6 +88,8 @@ class Views:
     answers: Mapping[tuple[str, str, str], Veil] = field(default_factory=dict)
     deliveries: Mapping[tuple[str, str], Veil] = field(default_factory=dict)
     stopped: Mapping[str, tuple[Shield, ...]] = field(default_factory=dict)
+    questions: Mapping[str, Mapping[tuple[str, str], Question]] = field(default_factory=dict)
+    subjects: Mapping[str, Subject] = field(default_factory=dict)
 
 
 def views(site: Site, edition: Edition, endpoints: Mapping[tuple[str, str], Endpoint]) -> Views:
@@ -97,17 +115,25 @@ def views(site: Site, edition: Edition, endpoints: Mapping[tuple[str, str], Endp
             rights[place] = Right(right.municipality, right.endpoint, right.operation, right.purposes, held)
             receivers.setdefault(place[:2], []).append((purpose, right))
     answers: dict[tuple[str, str, str], Veil] = {}
+    questions: dict[str, dict[tuple[str, str], Question]] = {}
     for place, right in rights.items():
         endpoint = endpoints.get((right.municipality, right.endpoint))
         if veil := _veil(edition, right.operation, endpoint, (place[2],), right.withhold):
             answers[place] = veil
+            asked = edition.operation(right.operation)
+            if veil.limits and asked is not None:
+                question = question_of(edition.units[asked.unit], asked, veil.limits[0])
+                if question is not None:
+                    questions.setdefault(right.operation, {})[place[0], place[2]] = question
     deliveries: dict[tuple[str, str], Veil] = {}
     for (key, operation), rows in receivers.items():
         endpoint = endpoints.get((rows[0][1].municipality, rows[0][1].endpoint))
         own = [row for row in rows if endpoint is not None and endpoint.purpose == row[0]] or rows
         withheld: frozenset[str] = frozenset().union(*(row.withhold for _, row in own))
         if veil := _veil(edition, operation, endpoint, {purpose for purpose, _ in own}, withheld):
-            deliveries[key, operation] = veil
+            known = edition.operation(operation)
+            bulk = known is not None and known.pattern == "bulk"
+            deliveries[key, operation] = replace(veil, refuses=IN_BULK if bulk else FOR_NOBODY)
     return Views(
         rights,
         _flags(edition, "priority"),
@@ -116,7 +142,15 @@ def views(site: Site, edition: Edition, endpoints: Mapping[tuple[str, str], Endp
         answers,
         deliveries,
         _flags(edition, "stop"),
+        questions,
+        _subjects(edition),
     )
+
+
+def _subjects(edition: Edition) -> dict[str, Subject]:
+    """What the answers of each operation are about, where the standard says so."""
+    found = {one.key: subject_of(unit, one) for unit in edition.units.values() for one in unit.operations.values()}
+    return {key: subject for key, subject in found.items() if subject is not None}
 
 
 def _flags(edition: Edition, effect: str) -> dict[str, tuple[Shield, ...]]:
@@ -137,10 +171,14 @@ def raised(payload: etree._Element, shields: tuple[Shield, ...]) -> Shield | Non
     """The first protection whose flag holds in any record of a payload."""
     for shield in shields:
         for record in payload.iter(shield.record):
-            flag = next(record.iterchildren(shield.flag), None)
-            if shield.row.holds(None if flag is None else flag.text or ""):
+            if shield.row.holds(flag_of(record, shield)):
                 return shield
     return None
+
+
+def flag_of(record: etree._Element, shield: Shield) -> str | None:
+    """The value of a record's flag, ``None`` where it is absent; a comment within it hides nothing."""
+    return value_of(record, shield.flag)
 
 
 def discloses(edition: Edition, key: str, endpoint: Endpoint | None, purpose: str) -> frozenset[str] | None:
@@ -160,16 +198,20 @@ def _veil(
     unit = edition.units[operation.unit]
     prefix = f"{{{unit.namespace}}}"
     record = unit.records.get(operation.record)
+    purposes = tuple(purposes)
     names = frozenset(item.name for item in record.items) if record is not None else frozenset()
     seen = [discloses(edition, key, endpoint, purpose) for purpose in purposes]
     hidden = frozenset().union(*(names - one for one in seen if one is not None)) - withheld
     shields: tuple[Shield, ...] = ()
+    limits: tuple[Limit, ...] = ()
     if endpoint.unit != operation.provider:
         shields = tuple(
             Shield(row, prefix + row.flag, tuple(prefix + name for name in sorted(row.items)))
             for row in unit.protections
             if row.record == operation.record and row.effect == "withhold"
         )
+        found = (limit_of(unit, operation.record, endpoint.unit, purpose) for purpose in purposes)
+        limits = tuple(limit for limit in found if limit is not None)
     return Veil(
         record=prefix + operation.record if operation.record else "",
         tags=(*(prefix + name for name in sorted(hidden)), *(f"{{*}}{name}" for name in sorted(withheld))),
@@ -177,4 +219,5 @@ def _veil(
         by_standard=hidden,
         by_right=withheld,
         shields=shields,
+        limits=limits,
     )

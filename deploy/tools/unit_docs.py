@@ -10,7 +10,8 @@ from contract_docs import NOTE, PATTERNS, code_list, table
 from rule_words import condition_of
 
 from schemas.examples import load_examples
-from schemas.model import Edition, Item, Operation, Protection, RecordType, Unit
+from schemas.model import Disclosure, Edition, Item, Operation, Protection, RecordType, Unit
+from schemas.rows import about_text, rows_text
 
 SENSITIVITY = {
     "kojinbango": "個人番号",
@@ -66,6 +67,7 @@ def unit_page(edition: Edition, unit: Unit) -> str:
             (_operation(operation, units, purposes) for operation in unit.operations.values()),
         ),
         _purposes(unit, purposes),
+        *_answers(unit),
         "## レコード",
         "要素は表の順に並べ、値のない項目は要素ごと省きます。「記入例」は架空の値です。",
     ]
@@ -85,6 +87,16 @@ def unit_page(edition: Edition, unit: Unit) -> str:
         table(("規則", "レコード", "内容", "条件", "出典"), rules),
     ]
     return "\n\n".join([*parts, *_personal_data(edition, unit)]) + "\n"
+
+
+def _answers(unit: Unit) -> list[str]:
+    """What the answers of inquiries have to be about."""
+    said = [f"`{one.name}` は{about_text(unit, one)}" for one in unit.operations.values() if one.about]
+    return (
+        [f"回答のレコードはすべて次のものに限り、ほかのものがあれば止めます（CB3030）: {'。'.join(said)}。"]
+        if said
+        else []
+    )
 
 
 def _in_order(unit: Unit) -> Iterator[RecordType]:
@@ -151,14 +163,14 @@ def _personal_data(edition: Edition, unit: Unit) -> list[str]:
                 row.record,
                 "、".join(units.get(one, one) for one in row.consumers),
                 "、".join(purposes.get(one, one) for one in row.purposes),
-                "、".join(item.name_ja for item in unit.records[row.record].items if item.name not in row.items)
-                or "なし",
+                rows_text(unit, row.record, row.rows) if row.items else "**渡さない**",
+                _kept(unit, row),
                 row.basis_ja,
                 row.provenance,
             )
             for row in unit.disclosure
         )
-        head = ("レコード", "渡す相手", "利用目的", "渡さない項目", "根拠", "出典")
+        head = ("レコード", "渡す相手", "利用目的", "渡すレコード", "渡さない項目", "根拠・理由", "出典")
         parts += ["## 開示（書かれていない相手と利用目的には渡しません）", table(head, rows)]
     if unit.protections:
         kept = (
@@ -168,6 +180,14 @@ def _personal_data(edition: Edition, unit: Unit) -> list[str]:
         head = ("規則", "レコード", "フラグ", "値", "効果", "内容", "出典")
         parts += ["## 保護（支援措置・発行抑止・他業務参照不可）", table(head, kept)]
     return parts
+
+
+def _kept(unit: Unit, row: Disclosure) -> str:
+    """The items that a row does not show."""
+    if not row.items:
+        return "すべて"
+    hidden = (item.name_ja for item in unit.records[row.record].items if item.name not in row.items)
+    return "、".join(hidden) or "なし"
 
 
 def _values(row: Protection) -> str:

@@ -126,7 +126,8 @@ def test_diff_says_what_changed_and_who_has_to_change(cli: Cli, two_units: Path)
     found = cli("catalog", "diff", old, two_units, "--json")
     assert found.code == 1
     assert [(one["kind"], one["place"], one["senders"]) for one in found.document["changes"]] == [
-        ("added", "senkyo/senkyotoroku/biko", False)
+        ("added", "senkyo/senkyotoroku/biko", False),
+        ("changed", "senkyo/senkyotoroku -> juki jumin", True),
     ]
     assert "要対応" in cli("catalog", "diff", old, two_units).out
 

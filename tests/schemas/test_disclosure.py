@@ -110,6 +110,25 @@ def test_unknown_protection_withholds_every_address_of_every_unit() -> None:
         ("juki/protection.csv", ",shiensochi_kubun,1|2|9", ",shiensochi_kobun,1|2|9", "unknown flag"),
         ("juki/protection.csv", "jumin_shien,", "jumin_shien_fumei,", "occurs twice"),
         ("common/number_guard.csv", "item,", "itemu,", "nearest: item"),
+        ("juki/disclosure.csv", "@shiensochi,*,戸籍", "@shiensochi,,戸籍", "rows says nothing"),
+        ("juki/disclosure.csv", "juminshubetsu=1", "juminshubetsu=7", "not in the code table juminshubetsu: 7"),
+        ("juki/disclosure.csv", "juminshubetsu=1", "juminshubetsu!=2", "only =, an item"),
+        ("juki/disclosure.csv", "juminshubetsu=1", "juminshubets=1", "no item juminshubets"),
+        ("juki/disclosure.csv", "zaimukaikei,*,-,-", "zaimukaikei,*,-,*", "stand together"),
+        ("juki/disclosure.csv", "jumin,zaimukaikei,*,-,-", "jumin,kokuho,*,-,-", "says that nothing is disclosed"),
+        ("kojinjuminzei/disclosure.csv", "zeimoku=01|02", "*", "rows names no value of zeimoku"),
+        (
+            "common/row_kinds.csv",
+            "A record of a document belongs to the unit that drafted or received it",
+            "",
+            "reason_en",
+        ),
+        (
+            "kojinjuminzei/unit.toml",
+            'about = ["atenabango", "kazeinendo"]',
+            'about = ["atenabangou"]',
+            "the question has no item atenabangou",
+        ),
     ],
 )
 def test_a_mistake_in_a_table_of_personal_data_is_named(
@@ -119,6 +138,41 @@ def test_a_mistake_in_a_table_of_personal_data_is_named(
     change(edition / file, old, new)
     found = problems(edition)
     assert any(text in problem and file.rpartition("/")[2] in problem for problem in found), found
+
+
+def test_every_pair_of_an_operation_and_a_consumer_is_decided() -> None:
+    """Each consumer of each operation either sees something or is denied in the table with the reason; none is left to
+    silence. Accounts, payroll and documents get nothing from the resident register.
+    """
+    denied = set()
+    for unit in EDITION.units.values():
+        for operation in unit.operations.values():
+            if operation.record not in unit.records:
+                continue
+            for consumer in EDITION.units if "*" in operation.consumers else operation.consumers:
+                if consumer == operation.provider:
+                    continue
+                rows = [r for r in unit.disclosure or () if r.record == operation.record and consumer in r.consumers]
+                assert rows, (operation.key, consumer)
+                assert all(row.basis_ja for row in rows)
+                if not any(row.items for row in rows):
+                    denied.add((operation.key, consumer))
+    register = ("jumin_shokai", "setai_shokai", "ido_tsuchi", "ikkatsu_soshin")
+    others = ("zaimukaikei", "jinjikyuyo", "bunshokanri")
+    assert denied == {(f"juki.{name}", consumer) for name in register for consumer in others}
+
+
+def test_records_that_belong_to_somebody_are_shared_by_naming_their_kind() -> None:
+    """Every row about a record with a kind of tax, document, examination or certificate names values of it."""
+    kinds = {"zeimoku", "gyomu", "kenshin_shubetsu", "techo_shurui"}
+    named = 0
+    for unit in EDITION.units.values():
+        for row in (one for one in unit.disclosure or () if one.items):
+            bound = {item.name for item in unit.records[row.record].items if item.code in kinds}
+            if bound:
+                assert any(term.op == "in" and bound & set(term.items) for term in row.rows), (unit.key, row.record)
+                named += 1
+    assert named >= 40
 
 
 def test_every_unit_says_who_may_see_it() -> None:

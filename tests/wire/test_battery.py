@@ -65,7 +65,8 @@ class Bus(threading.Thread):
     async def _serve(self) -> None:
         self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
         edition = load_edition()
-        juki = FakeProvider(answer_inquiry(edition, "juki.jumin_shokai", RESIDENT))
+        resident = {**RESIDENT, "atenabango": NUMBER}
+        juki = FakeProvider(answer_inquiry(edition, "juki.jumin_shokai", resident))
         folder = write_site(self._folder, juki=await juki.start())
         app = build(load_site(folder, edition, need_secrets=True), edition)
         await app.start()
