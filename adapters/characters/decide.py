@@ -82,6 +82,7 @@ def withdraw(register: Path, history: History, scope: str, code: str, *, by: str
 
 @contextmanager
 def _alone(register: Path) -> Iterator[None]:
+    register.parent.mkdir(parents=True, exist_ok=True)
     with register.with_name(register.name + ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""``chiikibus characters``: look into files, convert them, explain characters, keep the gaiji register, report."""
+"""``chiikibus characters``: look into files, convert them, explain and identify characters, keep the gaiji register."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from adapters.characters.charset import ENCODINGS, HOST_ENCODINGS, Charset, charset
 from adapters.characters.host_charset import HostCharset
 from adapters.characters.problem import CharacterError
-from adapters.cli import characters_register
+from adapters.cli import characters_identify, characters_register
 from adapters.cli.choose import GaijiOption, register
 from adapters.cli.output import ExitCode, JsonOption, document, show_findings, table
 from bus.core.errors import ConfigurationError
@@ -20,6 +20,13 @@ from bus.core.types import Finding
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="文字を確かめる・変換する / characters and gaiji")
 app.add_typer(characters_register.app, name="register")
 app.command(name="report")(characters_register.report)
+app.command(name="identify")(characters_identify.identify)
+for name, command in (
+    ("proposals", characters_identify.proposals),
+    ("accept", characters_identify.accept),
+    ("apply-policy", characters_identify.apply_policy),
+):
+    characters_register.app.command(name=name)(command)
 
 FileArgument = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="ファイル / a file")]
 CharsetOption = Annotated[str, typer.Option("--charset", help="文字コード 例 cp932, jef, juki / character set")]

@@ -2,70 +2,37 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from adapters.characters.decide import decide as decide_row
 from adapters.characters.decide import withdraw as withdraw_row
 from adapters.characters.gaiji_report import OPEN, Line, to_csv, to_html
-from adapters.characters.history import History, history_path
 from adapters.characters.pictures import Pictures
 from adapters.characters.register import CLASSES, Gaiji, GaijiRegister, load_register
 from adapters.cli.characters_explain import points
+from adapters.cli.gaiji_site import (
+    AdapterOption,
+    ByOption,
+    CodeOption,
+    SiteOption,
+    best_proposals,
+    now,
+    open_characters,
+    open_history,
+    proposal_text,
+    register_path,
+    scope_of,
+)  # fmt: skip
 from adapters.cli.output import ExitCode, JsonOption, document, table
 from adapters.host import process
-from adapters.host.store.status import count
 from bus.core.config import load_site
 from bus.core.errors import ConfigurationError
-from bus.core.settings import AdapterSpec, Site
 from bus.core.types import Finding
 
 app = typer.Typer(no_args_is_help=True, help="外字登録簿と同定の作業一覧 / the gaiji register and its worklist")
-
-SiteOption = Annotated[Path, typer.Option("--site", envvar="CHIIKIBUS_SITE", help="設定フォルダー / the site folder")]
-AdapterOption = Annotated[str, typer.Option("--adapter", help="アダプターの ID / adapter id of adapters.toml")]
-ByOption = Annotated[str, typer.Option("--by", help="決定者（役割） / the role that decides")]
-CodeOption = Annotated[str, typer.Option("--code", help="ベンダーのコード 例 F040 / vendor code")]
-KEY = "gaiji.key"
-
-
-def _register_path(site: Site, spec: AdapterSpec) -> Path:
-    name = str(spec.settings.get("gaiji", ""))
-    if not name:
-        finding = Finding("CB7030", f"adapters.toml: {spec.id}.settings.gaiji", expected="gaiji/....csv", got="")
-        raise ConfigurationError("CB7030", [finding])
-    return site.folder / name
-
-
-def _history(site: Site, register: Path) -> History:
-    """The history, signed with the site's key, which is made when first needed (mode 600)."""
-    path = site.folder / "secrets" / KEY
-    if not path.exists():
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(32) + "\n")
-    return History(history_path(register), path.read_text(encoding="ascii").strip().encode("ascii"))
-
-
-def _scope(spec: AdapterSpec) -> str:
-    return f"{spec.municipality}/{spec.endpoint or spec.id}"
-
-
-def _now() -> str:
-    return datetime.now(UTC).astimezone().isoformat(timespec="seconds")
-
-
-def _open_characters(site: Site, spec: AdapterSpec) -> dict[str, tuple[int, str]]:
-    """Characters that wait for a decision: how often they came and where first."""
-    path = process.store_path(site, spec.id)
-    rows = count(path, detail=True)["worklist_list"] if path.exists() else []
-    return {one["character"]: (one["count"], one["place"]) for one in rows if one["state"] == "open"}
 
 
 @app.command()
@@ -73,15 +40,18 @@ def worklist(site: SiteOption, adapter: AdapterOption = "", json: JsonOption = F
     """決定を待つ文字と件数。 / Characters that wait for a decision."""
     loaded = load_site(site)
     specs = [process.find_adapter(loaded, adapter)] if adapter else list(loaded.adapters)
-    rows = [
-        {"adapter": spec.id, "scope": _scope(spec), "character": character, "records": records, "first": place}
+    rows: list[dict[str, Any]] = [
+        {"adapter": spec.id, "scope": scope_of(spec), "character": character, "records": records, "first": place,
+         "proposal": proposed.get(character)}
         for spec in specs
-        for character, (records, place) in _open_characters(loaded, spec).items()
-    ]
+        for proposed in (best_proposals(loaded, spec),)
+        for character, (records, place) in open_characters(loaded, spec).items()
+    ]  # fmt: skip
     if json:
         document(rows)
     else:
-        table(("アダプター", "範囲 scope", "文字", "件数", "最初の位置"), [tuple(row.values()) for row in rows])
+        headings = ("アダプター", "範囲 scope", "文字", "件数", "最初の位置", "字形照合の候補")
+        table(headings, [(*list(row.values())[:-1], proposal_text(row["proposal"])) for row in rows])
     return ExitCode.DONE
 
 
@@ -89,7 +59,7 @@ def worklist(site: SiteOption, adapter: AdapterOption = "", json: JsonOption = F
 def list_command(site: SiteOption, adapter: AdapterOption, json: JsonOption = False) -> int:
     """登録済みの決定。 / The decisions of a register."""
     loaded = load_site(site)
-    rows = load_register(_register_path(loaded, process.find_adapter(loaded, adapter))).rows
+    rows = load_register(register_path(loaded, process.find_adapter(loaded, adapter))).rows
     if json:
         document([{"code": row.code, "ucs": points(row.sequence), "mj": row.mj, "class": row.class_,
                    "evidence": row.evidence, "decided_by": row.decided_by, "decided_at": row.decided_at,
@@ -119,14 +89,14 @@ def decide(
     """一字の同定を登録する。待っていたレコードは順に流れる。 / Register a decision; held records go on in order."""
     loaded = load_site(site)
     spec = process.find_adapter(loaded, adapter)
-    path = _register_path(loaded, spec)
-    now = _now()
+    path = register_path(loaded, spec)
+    at = now()
     try:
         sequence = "".join(chr(int(part.removeprefix("U+"), 16)) for part in ucs.split())
     except (ValueError, OverflowError) as error:
         raise ConfigurationError("CB7030", [Finding("CB7030", "--ucs", expected="U+XXXX", got=ucs)]) from error
-    row = Gaiji(code, sequence, mj, class_, evidence, by, now[:10], valid_from)
-    row = decide_row(path, _history(loaded, path), _scope(spec), row, at=now)
+    row = Gaiji(code, sequence, mj, class_, evidence, by, at[:10], valid_from)
+    row = decide_row(path, open_history(loaded, path), scope_of(spec), row, at=at)
     if json:
         document({"ok": True, "code": row.code, "mj": row.mj, "ucs": points(row.sequence)})
     else:
@@ -139,8 +109,8 @@ def withdraw(site: SiteOption, adapter: AdapterOption, code: CodeOption, by: ByO
     """決定を取り消す。 / Take a decision back."""
     loaded = load_site(site)
     spec = process.find_adapter(loaded, adapter)
-    path = _register_path(loaded, spec)
-    done = withdraw_row(path, _history(loaded, path), _scope(spec), code, by=by, at=_now())
+    path = register_path(loaded, spec)
+    done = withdraw_row(path, open_history(loaded, path), scope_of(spec), code, by=by, at=now())
     if json:
         document({"ok": done, "code": code})
     else:
@@ -160,8 +130,8 @@ def import_command(
 
     loaded = load_site(site)
     spec = process.find_adapter(loaded, adapter)
-    path = _register_path(loaded, spec)
-    history, now = _history(loaded, path), _now()
+    path = register_path(loaded, spec)
+    history, at = open_history(loaded, path), now()
     rows = load_register(file).rows
     findings: list[Finding] = []
     for row in rows:
@@ -173,7 +143,7 @@ def import_command(
     if findings:
         raise ConfigurationError("CB6008", findings)
     for row in rows:
-        decide_row(path, history, _scope(spec), row, at=now)
+        decide_row(path, history, scope_of(spec), row, at=at)
     if json:
         document({"ok": True, "decisions": len(rows)})
     else:
@@ -185,8 +155,8 @@ def import_command(
 def history(site: SiteOption, adapter: AdapterOption, json: JsonOption = False) -> int:
     """決定の履歴と、その署名・連鎖の検証。 / The history of decisions, verified."""
     loaded = load_site(site)
-    path = _register_path(loaded, process.find_adapter(loaded, adapter))
-    found = _history(loaded, path)
+    path = register_path(loaded, process.find_adapter(loaded, adapter))
+    found = open_history(loaded, path)
     broken = found.verify(load_register(path) if path.exists() else GaijiRegister())
     entries = list(found.entries()) if not any(one.reason == "format" for one in broken) else []
     if json:
@@ -214,7 +184,7 @@ def report(
     for spec in loaded.adapters:
         path = loaded.folder / str(spec.settings.get("gaiji", ""))
         rows = load_register(path).rows if spec.settings.get("gaiji") and path.exists() else ()
-        waiting = _open_characters(loaded, spec)
+        waiting = open_characters(loaded, spec)
         system = spec.endpoint or spec.id
         lines += [Line(spec.municipality, system, row.code, row, *waiting.pop(row.code, (0, ""))) for row in rows]
         lines += [Line(spec.municipality, system, code, None, *found) for code, found in waiting.items()]

@@ -107,7 +107,7 @@ class AdapterError(ChiikibusError):
 class ConfigurationError(ChiikibusError):
     """The site folder, a mapping or a table is wrong; ``findings`` holds every problem at once."""
 
-    prefixes = ("CB7", "CB6008", "CB6067")
+    prefixes = ("CB7", "CB6008", "CB6067", "CB6089")
 
 
 class EnvironmentFault(ChiikibusError):

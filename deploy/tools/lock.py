@@ -23,7 +23,7 @@ def direct_requirements(setup_cfg: Path) -> list[Requirement]:
     parser = configparser.ConfigParser()
     parser.read(setup_cfg, encoding="utf-8")
     extras = parser["options.extras_require"]
-    lines = "\n".join((parser["options"]["install_requires"], extras["dev"], extras["pictures"]))
+    lines = "\n".join((parser["options"]["install_requires"], extras["dev"], extras["pictures"], extras["identify"]))
     return [Requirement(line) for line in lines.split("\n") if line.strip()] + [Requirement("setuptools")]
 
 

@@ -36,6 +36,7 @@ BROKEN_BY = {
     "door-psycopg": ("bus.journal.relay", "psycopg"),
     "door-alembic": ("bus.journal.postgres.journal", "alembic"),
     "door-openpyxl": ("adapters.host.process", "openpyxl"),
+    "door-identify": ("adapters.characters.pictures", "numpy"),
     "door-cryptography": ("bus.deliver.sender", "cryptography"),
 }
 
