@@ -1,4 +1,4 @@
-"""JSON records in UTF-8: nested objects by path, compact on writing, every key accounted for."""
+"""JSON records in UTF-8: nested objects and arrays by path, compact on writing, every key accounted for."""
 
 from __future__ import annotations
 
@@ -51,6 +51,7 @@ class JsonCodec:
         self._charset = charset
         self._watch = charset.watch.search
         self._by_path = {one.path: one for one in layout.fields}
+        self._above = {one.path[:size] for one in layout.fields for size in range(1, len(one.path))}
         self._items = {one.name for one in layout.items}
         self._ordinary = frozenset(one.name for one in layout.fields if one.type == "N")
 
@@ -147,19 +148,28 @@ class JsonCodec:
         origin: Origin,
     ) -> None:
         for key, value in node.items():
-            here = (*path, key)
-            one = self._by_path.get(here)
-            shown = one.name if one else ".".join(here)
-            if one is None and isinstance(value, dict):
-                self._collect(value, here, values, findings, origin)
-            elif one is None:
-                findings.append(finding("CB6014", origin, shown, expected="a key of the layout", got="another key"))
-            elif value is None:
-                continue
-            elif isinstance(value, str) and isinstance(value, _Number) == (one.json == "number"):
-                values[one.name] = str(value)
-            else:
-                findings.append(finding("CB6014", origin, shown, expected=f"a {one.json}", got=type(value).__name__))
+            self._take((*path, key), value, values, findings, origin)
+
+    def _take(
+        self, here: tuple[str, ...], value: Any, values: dict[str, str], findings: list[Finding], origin: Origin
+    ) -> None:
+        one = self._by_path.get(here)
+        shown = one.name if one else ".".join(here)
+        if one is None and isinstance(value, dict):
+            self._collect(value, here, values, findings, origin)
+        elif one is None and isinstance(value, list) and (*here, "#0") in self._by_path:
+            for number, element in enumerate(value):
+                self._take((*here, f"#{number}"), element, values, findings, origin)
+        elif one is None and value is None and here in self._above:
+            return
+        elif one is None:
+            findings.append(finding("CB6014", origin, shown, expected="a key of the layout", got="another key"))
+        elif value is None:
+            return
+        elif isinstance(value, str) and isinstance(value, _Number) == (one.json == "number"):
+            values[one.name] = str(value)
+        else:
+            findings.append(finding("CB6014", origin, shown, expected=f"a {one.json}", got=type(value).__name__))
 
     def _characters(
         self, values: dict[str, str], raw: bytes, origin: Origin
@@ -234,6 +244,9 @@ class JsonCodec:
         node[one.path[-1]] = (_Number(text) if one.json == "number" else text) if text else empty
 
     def _write(self, node: Any) -> str:
+        if isinstance(node, dict) and next(iter(node), "").startswith("#"):
+            last = max(int(key[1:]) for key in node)
+            return "[" + ",".join(self._write(node.get(f"#{number}")) for number in range(last + 1)) + "]"
         if isinstance(node, dict):
             members = (f"{json.dumps(key, ensure_ascii=False)}:{self._write(value)}" for key, value in node.items())
             return "{" + ",".join(members) + "}"

@@ -10,29 +10,34 @@ _LEXEME = re.compile(r'[ \t\r\n]*("(?:[^"\\]|\\.)*"|[{}\[\],:]|[^ \t\r\n{}\[\],:
 
 
 def leaves(text: str) -> dict[tuple[str, ...], tuple[int, int]]:
-    """Start and end (characters) of every scalar of a well-formed object, by its path."""
+    """Start and end (characters) of every scalar of a well-formed object, by its path; ``#0`` is an array's first."""
     found: dict[tuple[str, ...], tuple[int, int]] = {}
-    path: list[str] = []
+    steps: list[str] = []
+    arrays: list[bool] = []
     key = ""
     position = 0
     expect_key = False
     while match := _LEXEME.match(text, position):
         lexeme = match.group(1)
         start, position = match.span(1)
-        if lexeme == "{":
-            path.append(key)
-            expect_key = True
-        elif lexeme == "}":
-            path.pop()
+        if lexeme in ("{", "["):
+            steps.append(key)
+            arrays.append(lexeme == "[")
+            expect_key = not arrays[-1]
+            key = "#0"
+        elif lexeme in ("}", "]"):
+            arrays.pop()
+            key = steps.pop()
             expect_key = False
         elif lexeme == ",":
-            expect_key = True
+            expect_key = not arrays[-1]
+            key = key if expect_key else f"#{int(key[1:]) + 1}"
         elif lexeme == ":":
             expect_key = False
         elif expect_key and lexeme[0] == '"':
             key = json.loads(lexeme)
-        elif lexeme not in ("[", "]"):
-            found[(*path[1:], key)] = (start, position)
+        else:
+            found[(*steps[1:], key)] = (start, position)
     return found
 
 

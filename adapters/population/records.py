@@ -75,6 +75,10 @@ def synthetic(
         for name, item in items.items()
         if name in known or item.mandatory or random.random() < share
     }
+    for name in [name for name in values if name.endswith("_katagaki") and name not in known]:
+        start = name.removesuffix("katagaki")
+        if not values.keys() & {f"{start}choaza", f"{start}banchigohyoki"} and not items[name].mandatory:
+            del values[name]
     rules = [rule for rule in unit.rules if rule.record == record.name]
     checks = [(rule, compile_rule(rule)) for rule in rules]
     for _ in range(ROUNDS):
@@ -158,6 +162,8 @@ def _typed(item: Item, random: Random) -> str:  # noqa: PLR0911 (one type, one l
         case "9V":
             whole = str(random.randrange(10 ** min(item.digits, 5)))
             return f"{whole}.{random.randrange(10**item.scale):0{item.scale}d}" if item.scale else whole
+        case "N" if item.name.endswith(("choaza", "banchigohyoki")):
+            return _place(item, random)
         case "N":
             letters = _KANA if "furigana" in item.name else _KANJI
             return "".join(random.choice(letters) for _ in range(random.randint(1, min(item.digits, 14))))
@@ -165,6 +171,15 @@ def _typed(item: Item, random: Random) -> str:  # noqa: PLR0911 (one type, one l
             return "".join(
                 random.choice("0123456789ABCDEFGHJKLMNP") for _ in range(random.randint(1, min(item.digits, 9)))
             )
+
+
+def _place(item: Item, random: Random) -> str:
+    """A town with or without its 丁目, or a lot as towns write them."""
+    if item.name.endswith("choaza"):
+        town = "".join(random.choice(_KANJI) for _ in range(random.randint(2, 4)))
+        return (town + random.choice(("", "一丁目", "二丁目", "十二丁目")))[: item.digits]
+    lot = random.choice(("１", "１２", "１－２", "３０－４－５", "１２番３号", "５６番地", "７番地の８"))
+    return lot[: item.digits]
 
 
 def _mend(

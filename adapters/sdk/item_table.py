@@ -3,10 +3,11 @@
 Columns (``vendor``, ``standard``, ``conversion`` and ``reason`` always, the others where they are needed):
 
 ``vendor``      name of the vendor's item; several joined by ``+`` share one conversion
-``type`` ``bytes`` ``pad`` ``path`` ``json`` ``usage`` ``digits`` ``scale`` ``sign`` ``blank``   the field of the
-                layout, as in ``[[field]]``
+``type`` ``bytes`` ``pad`` ``path`` ``json`` ``usage`` ``digits`` ``scale`` ``sign`` ``blank`` ``keep_zeros``   the
+                field of the layout, as in ``[[field]]`` (``keep_zeros``: yes)
 ``standard``    name of the standard's item; several joined by ``+``
-``conversion`` ``options`` ``loss``            as in ``[[item]]``; options are ``name=value`` separated by ``;``
+``conversion`` ``options`` ``loss``            as in ``[[item]]``; options are ``name=value`` separated by ``;``.
+                ``mapping`` says that the item's rule stands in the mapping's TOML
 ``constant``    the value that the only named side always has
 ``reason``      why an item stands alone (``[[unmapped]]``, ``[[constant]]``), or a note to a pair
 
@@ -35,6 +36,7 @@ COLUMNS: Final = (
     "scale",
     "sign",
     "blank",
+    "keep_zeros",
     "standard",
     "conversion",
     "options",
@@ -47,6 +49,8 @@ KEY: Final = "table"
 _JOIN: Final = "+"
 _FIELD: Final = ("type", "pad", "path", "json", "usage", "sign", "blank")
 _NUMBERS: Final = ("bytes", "digits", "scale")
+_FLAG: Final = "keep_zeros"
+_ELSEWHERE: Final = "mapping"
 
 
 @dataclass(slots=True)
@@ -75,6 +79,8 @@ def with_fields(file: TomlFile, problems: Problems) -> TomlFile:
                     one[key] = int(text)
                 elif text:
                     problems.add(path or file.path, f"{name}.{key}", line=line, expected="a number", got=text)
+            if row.get(_FLAG):
+                one[_FLAG] = row[_FLAG] == "yes"
             found.add("field", line, one)
     return _joined(file, "layout", path, found)
 
@@ -84,8 +90,10 @@ def with_rules(file: TomlFile, problems: Problems) -> TomlFile:
     found = _Tables()
     path, rows = _table(file, "mapping", (), problems)
     for line, row in rows:
+        if row["conversion"] == _ELSEWHERE:
+            continue
         _rule(path or file.path, line, row, found, problems)
-    for name in ("item", "unmapped", "constant") if path is not None else ():
+    for name in ("item", "unmapped", "constant", "derived") if path is not None else ():
         blocks = file.data.get(name, [])
         for index, block in enumerate(blocks if isinstance(blocks, list) else ()):
             found.add(name, file.line(name, index), block)

@@ -167,16 +167,12 @@ class HostEstate(Estate):
         self.server = FramedServer(self.telegram, port=self.tcp_port)
 
     def paper(self, face: Interface, rows: list[Row]) -> bytes:
-        """Fixed-length records one after the other."""
-        return b"".join(papers.fixed(face.columns, row) for row in rows)
+        """Header, fixed-length records, trailer."""
+        return papers.host_file(face, rows)
 
     async def run(self) -> None:
         """Take files as they come."""
-        await self.take_files("*.DAT", self._rows)
-
-    def _rows(self, face: Interface, data: bytes) -> list[dict[str, str]]:
-        step = papers.size(face.columns)
-        return [papers.from_fixed(face.columns, data, start) for start in range(0, len(data), step)]
+        await self.take_files("*.DAT", papers.rows_of)
 
     async def telegram(self, payload: bytes) -> bytes:
         """Processing code and question; the answer is status, count and records."""
@@ -206,12 +202,13 @@ class HostEstate(Estate):
     def _answers(self, told: Interface, data: bytes, count: int) -> list[dict[str, Any]]:
         answers: list[dict[str, Any]] = [{"result": "", "rows": []} for _ in range(count)]
         head = ECHO_BYTES + RESULT_BYTES + ERROR_BYTES
-        for start in range(0, len(data), head + papers.size(told.columns)):
+        columns = [one for one in told.columns if one.kind != "mark"]
+        for start in range(0, len(data), head + papers.size(columns)):
             one = answers[int(text_of(data[start : start + ECHO_BYTES])) - 1]
             one["result"] = text_of(data[start + ECHO_BYTES : start + ECHO_BYTES + RESULT_BYTES])
             one["code"] = text_of(data[start + ECHO_BYTES + RESULT_BYTES : start + head])
             if one["result"] == FOUND:
-                one["rows"].append(papers.from_fixed(told.columns, data, start + head))
+                one["rows"].append(papers.from_fixed(columns, data, start + head))
         return answers
 
 
@@ -318,7 +315,7 @@ class CloudEstate(Estate):
         answers: list[dict[str, Any]] = []
         try:
             for row in questions:
-                body = papers.dumps(papers.document(asked.columns, row))
+                body = papers.dumps(papers.document(asked.columns, row, question=True))
                 try:
                     value = (await client.request("POST", f"/api/v1/shokai/{operation.key}", body)).value
                 except AdapterError as error:

@@ -47,7 +47,7 @@ def interface(vendor: str, edition: Edition, name: str) -> Interface:
     unit = edition.units[unit_key]
     record = unit.records[record_name]
     found = columns(vendor, unit, record)
-    names = {one.item.name: one.name for one in found}
+    names = {one.item.name: one.name for one in found if one.item is not None}
     return Interface(vendor, unit, record, found, tuple(names[item] for item in record.key))
 
 
@@ -76,11 +76,14 @@ class Holdings:
 
     def find(self, asked: Interface, question: Row, answer: Interface) -> list[dict[str, str]]:
         """The own rows that agree with every item of the question which they have; none for an empty question."""
-        places = {one.item.name: one.name for one in answer.columns}
+        places = {one.item.name: one.name for one in answer.columns if one.item is not None}
         wanted = {
             places[one.item.name]: question[one.name]
             for one in asked.columns
-            if one.item.name in places and one.item.name != BASE_DATE and question.get(one.name)
+            if one.item is not None
+            and one.item.name in places
+            and one.item.name != BASE_DATE
+            and question.get(one.name)
         }
         name = f"{answer.unit.key}.{answer.record.name}"
         rows = (

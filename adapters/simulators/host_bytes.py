@@ -115,9 +115,14 @@ def packed(text: str, width: int, *, signed: bool) -> bytes:
     return bytes.fromhex(text.lstrip("-").rjust(width * 2 - 1, "0") + sign)
 
 
-def unpacked(raw: bytes) -> str:
-    """The digits of a packed decimal, a minus before negative ones; empty for X'00' throughout."""
+def unpacked(raw: bytes, keep: int = 0) -> str:
+    """The digits of a packed decimal, a minus before negative ones; empty for X'00' throughout.
+
+    ``keep`` is how many digits are kept with their zeros.
+    """
     digits = raw.hex()
     if not any(raw):
         return ""
+    if keep:
+        return digits[-1 - keep : -1]
     return ("-" if digits[-1] == "d" else "") + (digits[:-1].lstrip("0") or "0")

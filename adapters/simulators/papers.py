@@ -12,14 +12,21 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from adapters.simulators.dialects import Column
-from adapters.simulators.host_bytes import packed, text_field, text_of, unpacked
+from adapters.simulators.dialects import DATA, Column
+from adapters.simulators.holdings import Interface
+from adapters.simulators.host_bytes import HOST_SPACE, packed, text_field, text_of, unpacked
 
 ENCODING: Final = "cp932"
 """Vendor C's."""
 
 NUMBER, RESULT, CODE = "照会番号", "結果", "結果コード"
 """Columns of inquiry and answer files that are no data items."""
+
+HEAD, TAIL = "1", "8"
+"""What the first column says of a header and a trailer of vendor A."""
+
+OWNER: Final = "shikuchosonkodo"
+OWNER_BYTES, NUMBER_BYTES, COUNT_BYTES, TOTAL_BYTES = 6, 4, 5, 10
 
 MARKS: Final = (NUMBER, RESULT, CODE)
 
@@ -28,12 +35,13 @@ Row = Mapping[str, str]
 
 def fixed(columns: Sequence[Column], row: Row) -> bytes:
     """One record of vendor A. Errors: ValueError for a value that is longer than its field."""
-    return b"".join(
-        packed(row.get(one.name, ""), one.bytes, signed=one.item.type == "S9")
-        if one.packed
-        else text_field(one.name, row.get(one.name, ""), one.bytes)
-        for one in columns
-    )
+    return b"".join(_field(one, row.get(one.name, "")) for one in columns)
+
+
+def _field(one: Column, text: str) -> bytes:
+    if one.kind in {"packed", "signed", "digits"}:
+        return packed(text, one.bytes, signed=one.kind == "signed")
+    return text_field(one.name, text or (DATA if one.kind == "mark" else ""), one.bytes)
 
 
 def from_fixed(columns: Sequence[Column], record: bytes, start: int = 0) -> dict[str, str]:
@@ -41,9 +49,45 @@ def from_fixed(columns: Sequence[Column], record: bytes, start: int = 0) -> dict
     row: dict[str, str] = {}
     for one in columns:
         raw = record[start : start + one.bytes]
-        row[one.name] = unpacked(raw) if one.packed else text_of(raw)
+        row[one.name] = unpacked(raw, one.digits) if one.kind in {"packed", "signed", "digits"} else text_of(raw)
         start += one.bytes
     return row
+
+
+def host_file(face: Interface, rows: Sequence[Row], number: int = 1) -> bytes:
+    """A file of vendor A: header, records, and a trailer with their count and the total of an amount."""
+    width = size(face.columns)
+    owner = next((one.name for one in face.columns if one.item is not None and one.item.name == OWNER), "")
+    code = rows[0].get(owner, "") if rows and owner else ""
+    head = text_field("", HEAD, 1) + text_field("", code, OWNER_BYTES) + packed(str(number), NUMBER_BYTES, signed=False)
+    tail = text_field("", TAIL, 1) + packed(str(len(rows)), COUNT_BYTES, signed=False)
+    if (amount := total_of(face)) is not None:
+        total = sum(int(row.get(amount.name) or 0) for row in rows)
+        tail += packed(str(total), TOTAL_BYTES, signed=True)
+    records = [fixed(face.columns, row) for row in rows]
+    return b"".join([head.ljust(width, HOST_SPACE), *records, tail.ljust(width, HOST_SPACE)])
+
+
+def rows_of(face: Interface, data: bytes) -> list[dict[str, str]]:
+    """The rows of such a file. ValueError when header, count or total are not as they must be."""
+    width = size(face.columns)
+    pieces = [data[start : start + width] for start in range(0, len(data), width)]
+    head, *records, tail = pieces
+    rows = [from_fixed(face.columns, one) for one in records]
+    if (text_of(head[:1]), text_of(tail[:1])) != (HEAD, TAIL):
+        raise ValueError("no header or no trailer")
+    if int(unpacked(tail[1 : 1 + COUNT_BYTES]) or 0) != len(rows):
+        raise ValueError("the trailer's count is not that of the records")
+    if (amount := total_of(face)) is not None:
+        stated = unpacked(tail[1 + COUNT_BYTES : 1 + COUNT_BYTES + TOTAL_BYTES])
+        if int(stated or 0) != sum(int(row[amount.name] or 0) for row in rows):
+            raise ValueError("the trailer's total is not that of the records")
+    return rows
+
+
+def total_of(face: Interface) -> Column | None:
+    """The first amount of a record: its total stands in the trailer of vendor A's files."""
+    return next((one for one in face.columns if one.kind in {"packed", "signed"} and one.name.endswith("額")), None)
 
 
 def size(columns: Sequence[Column]) -> int:
@@ -51,16 +95,29 @@ def size(columns: Sequence[Column]) -> int:
     return sum(one.bytes for one in columns)
 
 
-def document(columns: Sequence[Column], row: Row) -> dict[str, Any]:
-    """A row as vendor B's JSON: groups nested, absent items left out."""
-    found: dict[str, Any] = {}
+def document(columns: Sequence[Column], row: Row, *, question: bool = False) -> dict[str, Any]:
+    """A row as vendor B's JSON: objects and arrays nested, numbers as numbers.
+
+    Records say ``null`` for what is absent, questions leave it out.
+    """
+    whole: dict[str, Any] = {}
     for one in columns:
-        if text := row.get(one.name, ""):
-            place = found
-            for name in one.path[:-1]:
-                place = place.setdefault(name, {})
-            place[one.path[-1]] = text
-    return found
+        text = row.get(one.name, "")
+        if question and not text:
+            continue
+        place = whole
+        for name in one.path[:-1]:
+            place = place.setdefault(name, {})
+        place[one.path[-1]] = None if not text else int(text) if one.kind == "number" else text
+    return {name: _listed(value) for name, value in whole.items()}
+
+
+def _listed(value: Any) -> Any:
+    """Places #0, #1 and so on as an array."""
+    if not isinstance(value, dict):
+        return value
+    inner = {name: _listed(one) for name, one in value.items()}
+    return list(inner.values()) if next(iter(inner)).startswith("#") else inner
 
 
 def from_document(columns: Sequence[Column], value: Mapping[str, Any]) -> dict[str, str]:
@@ -69,8 +126,15 @@ def from_document(columns: Sequence[Column], value: Mapping[str, Any]) -> dict[s
     for one in columns:
         place: Any = value
         for name in one.path:
-            place = place.get(name, "") if isinstance(place, Mapping) else ""
-        row[one.name] = str(place)
+            if isinstance(place, Mapping):
+                place = place.get(name)
+            elif isinstance(place, list) and name.startswith("#") and int(name[1:]) < len(place):
+                place = place[int(name[1:])]
+            else:
+                place = None
+        if place is not None and isinstance(place, int) != (one.kind == "number"):
+            raise ValueError(f"{one.name}: not of the declared type")
+        row[one.name] = "" if place is None else str(place)
     return row
 
 

@@ -109,7 +109,7 @@ def _truncated(bench: _Bench) -> Verdict:
     if bench.array:
         # how many records had come before the end was missed depends on how the document was read in pieces
         come = min(len(_errors(bench, cut)[1]), len(bench.good) - 1)
-        return _judge(bench, "error-truncated", cut, ("CB6014",), bench.good[:come], (FILE,))
+        return _judge(bench, "error-truncated", cut, ("CB6014", "CB6001"), bench.good[:come], (FILE,))
     if bench.single:
         return _judge(bench, "error-truncated", cut, codes, (), (FILE, "byte="))
     last = bench.good[-1].origin

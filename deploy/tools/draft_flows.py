@@ -40,6 +40,8 @@ def flow(**keys: object) -> str:
         shown = (
             names_of(value)
             if isinstance(value, list)
+            else "{ " + ", ".join(f'"{key}" = "{text}"' for key, text in value.items()) + " }"
+            if isinstance(value, dict)
             else str(value)
             if isinstance(value, int | float)
             else f'"{value}"'
@@ -87,7 +89,7 @@ def receiving(vendor: str, edition: Edition, unit: Unit, name: str, operations: 
     if vendor == "a":
         return flow(
             kind="bus-to-file", **head, folder="in", file_name=f"{name}_{{batch:010d}}.DAT", end_mark=".END",
-            batch_records=500, **pair_of(name),
+            batch_records=500, header={"団体コード": "{municipality}", "ファイル番号": "{batch}"}, **pair_of(name),
         )  # fmt: skip
     if vendor == "c":
         return flow(
@@ -100,7 +102,7 @@ def receiving(vendor: str, edition: Edition, unit: Unit, name: str, operations: 
         f"{{{one.name}}}"
         for key in edition.units[provider].records[record].key
         for one in columns
-        if one.item.name == key
+        if one.item is not None and one.item.name == key
     )
     return flow(
         kind="bus-to-rest", **head, address="rest", auth="rest_token", method="PUT",

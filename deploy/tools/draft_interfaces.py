@@ -20,10 +20,11 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from draft_flows import CODE, ECHO, RESULT, readme, unit_flows  # noqa: E402 - the path is set above
+from draft_rules import edges_of, rule_text  # noqa: E402 - the path is set above
 
 from adapters.population.records import atenabango, synthetic  # noqa: E402 - the same
 from adapters.simulators import dialects, open_soap, papers  # noqa: E402 - the same
-from adapters.simulators.dialects import Column  # noqa: E402 - the same
+from adapters.simulators.dialects import Column, Rule  # noqa: E402 - the same
 from adapters.simulators.holdings import interface  # noqa: E402 - the same
 from adapters.suite.golden import write_records  # noqa: E402 - the same
 from schemas.catalog import load_edition  # noqa: E402 - the same
@@ -35,9 +36,9 @@ SAMPLE_RECORDS = 3
 CONVERSIONS = {
     "copy": ("copy", ""),
     "flag": ("flag", "on=Y;off=N"),
+    "arinashi": ("flag", "on=有;off=無"),
     "wareki": ("wareki", "open_start=0000000;open_end=9999999"),
-    "slash": ("date_slash", ""),
-    "digits": ("date_digits", "absent="),
+    "letters": ("wareki", "pattern=AYY.MM.DD;open_start=-;open_end=R99.12.31"),
     "month": ("month_digits", ""),
     "time": ("time_digits", ""),
     "half": ("kana_half_full", ""),
@@ -80,34 +81,46 @@ class Draft:
     def record(self, unit: Unit, record: RecordType) -> str:
         """Item table, code tables, layouts, mappings and a golden sample of a record; its name."""
         name = f"{unit.key}.{record.name}"
-        columns = dialects.columns(self.vendor, unit, record)
-        written(self.folder / "items" / f"{name}.csv", self._table(columns))
-        for one in columns:
-            if one.form == "code":
-                self._codes(unit, one.item.code)
+        rules = dialects.rules(self.vendor, unit, record)
+        written(self.folder / "items" / f"{name}.csv", self._table(rules))
+        for rule in rules:
+            if rule.form == "code":
+                self._codes(unit, rule.items[0].code)
         for kind in {"a": ("fixed",), "b": ("json", "csv")}.get(self.vendor, ("csv",)):
-            self._pair(unit, record, columns, kind)
+            self._pair(unit, record, dialects.columns(self.vendor, unit, record), kind)
         return name
 
-    def _table(self, columns: Iterable[Column], extra: Iterable[tuple[str, int, str]] = ()) -> str:
+    def _table(self, rules: Iterable[Rule], extra: Iterable[tuple[str, int, str]] = ()) -> str:
         """The item table; ``extra`` fields (name, bytes, what for) stand first and are no items of the standard."""
-        head = {"a": "vendor,type,bytes,usage,sign,blank", "b": "vendor,type,path"}.get(self.vendor, "vendor,type")
-        lines = [f"{head},standard,conversion,options,loss,reason"]
-        place = f",{{}},{','.join([''] * 5)}" if self.vendor == "a" else ",,"
-        lines += [f"{name},X{place.format(width)},,allow,{what}" for name, width, what in extra]
-        for one in columns:
-            conversion, options = CONVERSIONS.get(one.form, ("code", f"table=codes/{one.item.code}.csv"))
-            kind = "N" if one.item.type == "N" and one.form in {"copy", "hira"} else "X"
-            kind = "N" if one.form == "code" and self.vendor == "b" else kind
-            host = one.packed and self.vendor == "a"
-            cells = [one.name, "9" if host else kind]
-            if self.vendor == "a":
-                cells += [str(one.bytes), "packed" if host else ""]
-                cells += ["signed" if host and one.item.type == "S9" else "", "low" if host else ""]
-            if self.vendor == "b":
-                cells.append(".".join(one.path))
-            lines.append(",".join([*cells, one.item.name, conversion, options, "", ""]))
+        head = {"a": "vendor,type,bytes,usage,digits,sign,blank,keep_zeros", "b": "vendor,type,path,json"}
+        first = head.get(self.vendor, "vendor,type")
+        lines = [f"{first},standard,conversion,options,loss,reason"]
+        blank = "," * (first.count(",") - 2)
+        lines += [f"{name},X,{width}{blank},,,,allow,{what}" for name, width, what in extra]
+        for rule in rules:
+            lines += [",".join([*self._place(one), *self._pairing(rule, one)]) for one in rule.columns]
         return "\n".join(lines) + "\n"
+
+    def _place(self, one: Column) -> list[str]:
+        """What a line says of the field."""
+        kind = "N" if one.wide else "X"
+        if self.vendor == "a":
+            host = {"packed": ",,low,", "signed": ",signed,low,", "digits": "7,,low,yes"}
+            numeric = one.kind in host
+            usage = ["packed", *host[one.kind].split(",")] if numeric else [""] * 5
+            return [one.name, "9" if numeric else kind, str(one.bytes), *usage]
+        if self.vendor == "b":
+            number = one.kind == "number"
+            return [one.name, "X" if number else "N", ".".join(one.path), one.kind if number else ""]
+        return [one.name, kind]
+
+    @staticmethod
+    def _pairing(rule: Rule, one: Column) -> list[str]:
+        """What a line says of the standard's item, or that the mapping's TOML says it."""
+        if one.item is None or rule.form not in {*CONVERSIONS, "code"}:
+            return ["", "mapping", "", "", ""]
+        conversion, options = CONVERSIONS.get(rule.form, ("code", f"table=codes/{one.item.code}.csv"))
+        return [one.item.name, conversion, options, "", ""]
 
     def _codes(self, unit: Unit, table: str) -> None:
         codes = dialects.vendor_codes(self.vendor, unit.codes[table])
@@ -119,13 +132,14 @@ class Draft:
         name = f"{unit.key}.{record.name}" + ("" if self.vendor == "a" else f".{kind}")
         written(self.folder / "layout" / f"{name}.toml", self.layout(unit, record, name, columns, kind))
         written(self.folder / "mapping" / f"{name}.toml", self.mapping(unit, record, name))
+        asked = record in asking(unit)
         sample = self.folder / "samples" / f"{unit.key}.{record.name}"
         rows = self._truth(unit, record)
         theirs = [dialects.to_vendor(self.vendor, unit, record, row) for row in rows]
         suffix = {"fixed": "dat", "json": "json"}.get(kind, "csv")
         body = {
-            "fixed": lambda: b"".join(papers.fixed(columns, row) for row in theirs),
-            "json": lambda: papers.dumps([papers.document(columns, row) for row in theirs]),
+            "fixed": lambda: self._host_file(unit, record, columns, theirs),
+            "json": lambda: papers.dumps([papers.document(columns, row, question=asked) for row in theirs]),
             "csv": lambda: papers.table(columns, theirs, "cp932" if self.vendor == "c" else "utf-8"),
         }[kind]()
         written(sample.with_name(f"{sample.name}.{suffix}"), body)
@@ -134,8 +148,16 @@ class Draft:
             with golden.open("wb") as stream:
                 write_records(stream, unit, record, rows)
 
+    def _host_file(
+        self, unit: Unit, record: RecordType, columns: tuple[Column, ...], rows: list[dict[str, str]]
+    ) -> bytes:
+        if not dialects.in_files(unit, record):
+            return b"".join(papers.fixed(columns, row) for row in rows)
+        return papers.host_file(interface("a", self.edition, f"{unit.key}.{record.name}"), rows)
+
     def layout(self, unit: Unit, record: RecordType, name: str, columns: tuple[Column, ...], kind: str) -> str:
         """The head of a layout."""
+        absent = "omit" if record in asking(unit) else "null"
         title = f"# {NAMES[self.vendor]} {unit.name_ja}: {record.name}（項目は items/{unit.key}.{record.name}.csv）\n"
         head = [f'id = "{self.vendor}.{name}"', f'table = "items/{unit.key}.{record.name}.csv"']
         head += {
@@ -146,7 +168,7 @@ class Draft:
                 f"record_bytes = {papers.size(columns)}",
                 'line_end = "none"',
             ],
-            "json": ['kind = "json"', 'encoding = "utf-8"', 'form = "array"', 'absent = "omit"'],
+            "json": ['kind = "json"', 'encoding = "utf-8"', 'form = "array"', f'absent = "{absent}"'],
             "csv": [
                 'kind = "delimited"',
                 f'encoding = "{"cp932" if self.vendor == "c" else "utf-8"}"',
@@ -154,10 +176,15 @@ class Draft:
                 'line_end = "crlf"',
             ],
         }[kind]
-        return title + "[layout]\n" + "\n".join(head) + "\n"
+        edges = edges_of(self.edition, unit, record) if kind == "fixed" and columns[0].kind == "mark" else ""
+        return title + "[layout]\n" + "\n".join(head) + "\n" + edges
 
     def mapping(self, unit: Unit, record: RecordType, name: str) -> str:
-        """The head of a mapping."""
+        """The head of a mapping, and the rules that a line of the item table cannot say."""
+        rules = [one for rule in dialects.rules(self.vendor, unit, record) if (one := rule_text(rule))]
+        return "\n".join([self._mapping_head(unit, record, name), *rules])
+
+    def _mapping_head(self, unit: Unit, record: RecordType, name: str) -> str:
         return (
             f"# {NAMES[self.vendor]} {unit.name_ja}: {record.name} と標準の対応\n[mapping]\n"
             f'id = "{self.vendor}.{name}"\nlayout = "layout/{name}.toml"\nrecord = "{unit.key}.{record.name}"\n'
@@ -173,8 +200,9 @@ class Draft:
             (operation.record, "kaito", [number, *result]),
         ):
             name = f"{unit.key}.{record}.{suffix}"
-            columns = dialects.columns(self.vendor, unit, unit.records[record])
-            written(self.folder / "items" / f"{name}.csv", self._table(columns, extra))
+            rules = [one for one in dialects.rules(self.vendor, unit, unit.records[record]) if one.form != "mark"]
+            columns = tuple(one for rule in rules for one in rule.columns)
+            written(self.folder / "items" / f"{name}.csv", self._table(rules, extra))
             head = self.layout(unit, unit.records[record], name, columns, "fixed")
             head = head.replace(f"items/{unit.key}.{record}.csv", f"items/{name}.csv")
             size = papers.size(columns)
@@ -216,6 +244,12 @@ class Draft:
             known = {"atenabango": atenabango(number)} if "atenabango" in names else {}
             rows.append(synthetic(unit, record, random, known, share=1.0 if number == 1 else 0.5))
         return rows
+
+
+def asking(unit: Unit) -> list[RecordType]:
+    """The records that are questions."""
+    operations = [one for one in unit.operations.values() if one.pattern in {"inquiry", "late"}]
+    return [unit.records[one.request_record] for one in operations if one.request_record]
 
 
 def carried(unit: Unit) -> dict[str, RecordType]:
@@ -262,7 +296,7 @@ def main() -> None:
             draft.service(edition.units[key])
     for key in arguments.unit or edition.units:
         folder = VENDORS / arguments.vendor / key
-        if not folder.exists():
+        if not (folder / "adapter.toml").exists():
             unit, name = edition.units[key], NAMES[arguments.vendor]
             head = (
                 f"# {name} {unit.name_ja}: 様式は ../interfaces にある連携仕様のとおり\n[adapter]\n"

@@ -46,6 +46,50 @@ def test_spans_name_the_bytes_of_a_nested_value() -> None:
     assert RAW[start : start + length].decode() == '"そうむ"'
 
 
+ARRAY = """
+[layout]
+id = "t.kibetsu"
+kind = "json"
+form = "object"
+absent = "null"
+
+[[field]]
+name = "一期"
+path = "期別額.#0"
+json = "number"
+
+[[field]]
+name = "二期"
+path = "期別額.#1"
+json = "number"
+
+[[field]]
+name = "姓"
+path = "氏名.姓"
+"""
+
+
+def test_an_array_has_a_place_for_each_of_its_elements() -> None:
+    """Written whole with null for what is absent; a short array, null and no array are the same absence."""
+    made = codec(Path(mkdtemp()), ARRAY)
+    raw = made.encode_record({"二期": "300", "姓": "総務"})
+    assert raw.decode() == '{"期別額":[null,300],"氏名":{"姓":"総務"}}'
+    read = made.decode_record(raw)
+    assert read.values == {"一期": "", "二期": "300", "姓": "総務"}
+    start, length = read.spans["二期"]
+    assert raw[start : start + length] == b"300"
+    for text in ('{"期別額":[5]}', '{"期別額":[5,null],"氏名":null}'):
+        assert made.decode_record(text.encode()).values == {"一期": "5", "二期": "", "姓": ""}
+
+
+@pytest.mark.parametrize("text", ['{"期別額":[1,2,3]}', '{"期別額":7}', '{"期別額":["1"]}', '{"期別額":{"#0":"1"}}'])
+def test_an_array_of_another_shape_is_refused(text: str) -> None:
+    """An element too many, no array, an element of another type."""
+    with pytest.raises(AdapterError) as caught:
+        codec(Path(mkdtemp()), ARRAY).decode_record(text.encode())
+    assert caught.value.code == "CB6014"
+
+
 @pytest.mark.parametrize("absent", ["empty", "omit", "null"])
 def test_absent_values_are_written_as_declared(absent: str) -> None:
     """Read as absent in each of the three forms."""

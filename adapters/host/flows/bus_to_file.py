@@ -99,7 +99,8 @@ class BatchWriter:
 
     def _encode(self, rows: Sequence[Waiting], batch: Batch, layout: str, mapping: str) -> bytes:
         codec = self.environment.translators.get(self.spec.path(layout), self.spec.path(mapping)).codec
-        header = {name: str(text).format(batch=batch.number) for name, text in self.spec.keys.get("header", {}).items()}
+        known = {"batch": batch.number, "municipality": self.environment.spec.municipality}
+        header = {name: str(text).format(**known) for name, text in self.spec.keys.get("header", {}).items()}
         records = [msgspec.json.decode(row.payload, type=dict[str, str]) for row in rows]
         if self.number_field:
             for row, values in zip(rows, records, strict=True):
