@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import ssl
 from collections.abc import Callable
 from typing import Final, cast
@@ -20,6 +21,10 @@ MAX_OVERHEAD: Final = 256 * 1024
 
 EARLY_S: Final = 0.002
 """The loop's clock moves in milliseconds: a timer may find that it is this much too early."""
+
+
+TURNS_TO_LISTEN: Final = 8
+"""Turns of the loop for what came right behind a handshake: a read, and the three in which its end is passed on."""
 
 
 class Deadlines:
@@ -150,6 +155,20 @@ class ClientConnection(asyncio.Protocol):
         """The TLS object of the connection, ``None`` on a plain one."""
         found = self._transport.get_extra_info("ssl_object") if self._transport is not None else None
         return cast("ssl.SSLObject | None", found)
+
+    async def listened(self) -> None:
+        """Return when what came right behind the handshake has been read, before anything is written.
+
+        With TLS 1.3 the other side judges our certificate when the handshake is over for us. Its alert may have come
+        already, and a reset behind it: a write would meet the reset, and the alert would be thrown away unread.
+        (uvloop sends the end of the handshake together with the request and so cannot be late; asyncio can.)
+        """
+        transport = self._transport
+        assert transport is not None
+        for _ in range(TURNS_TO_LISTEN):
+            if self.closed or not (transport.is_closing() or _readable(transport)):
+                return
+            await asyncio.sleep(0)
 
     def too_late(self) -> None:
         """The deadline has passed."""
@@ -296,3 +315,13 @@ class ClientConnection(asyncio.Protocol):
         self._deadlines.forget(self)
         if future is not None and not future.done():
             future.set_result(answer)
+
+
+def _readable(transport: asyncio.Transport) -> bool:
+    """Whether bytes, or the end, wait in the kernel."""
+    number = transport.get_extra_info("socket").fileno()
+    if number < 0:
+        return False
+    waiting = select.poll()
+    waiting.register(number, select.POLLIN)
+    return bool(waiting.poll(0))

@@ -278,13 +278,19 @@ class PooledSender:
         except asyncio.CancelledError:
             self._leave(origin)
             raise
+        connection.opened = True
         if origin.tls is not None:
             problem = origin.tls.admit(connection, self._clock.now())
             if problem is not None:
-                connection.opened = True
                 connection.abort()
                 raise _tls_error(problem, endpoint)
-        connection.opened = True
+            try:
+                await connection.listened()
+            except asyncio.CancelledError:
+                connection.abort()
+                raise
+            if connection.closed:
+                raise self._unanswered(origin, connection, endpoint)
         if self._sweep is None:
             self._sweep = loop.call_later(self._idle_s, self._close_idle)
         return connection

@@ -21,6 +21,9 @@ from bus.journal.segments import Segments
 TICK_S: Final = 0.25
 """How often deadlines are looked at: one pass over all connections instead of a timer for each."""
 
+STOOD_STILL_S: Final = 0.05
+"""A look at the deadlines that comes this much too late: the process had no turn, and could not read either."""
+
 BACKLOG: Final = 1024
 
 
@@ -51,12 +54,21 @@ class Listener:
         await self._empty.wait()
 
     async def watch(self) -> None:
-        """End connections whose deadline passed; keep the Date field right."""
+        """End connections whose deadline passed; keep the Date field right.
+
+        Time in which this process stood still is nobody's fault: what a client sent in it may not have been read yet.
+        """
         loop = asyncio.get_running_loop()
+        before = loop.time()
         while True:
             await asyncio.sleep(TICK_S)
             self.date = _date_line()
             now = loop.time()
+            late = now - before - TICK_S
+            before = now
+            if late > STOOD_STILL_S:
+                for connection in self.connections:
+                    connection.deadline += late
             for connection in [each for each in self.connections if each.deadline < now]:
                 connection.expire()
 

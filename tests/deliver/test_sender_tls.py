@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from threading import Event
 from typing import cast
 
 import pytest
@@ -18,20 +19,25 @@ from bus.core.settings import DeliverySettings
 from bus.core.tls import server_context
 from bus.core.types import Endpoint
 from bus.deliver.breaker import Breaker, Breakers, BreakerState, GuardedSender
+from bus.deliver.connection import ClientConnection
 from bus.deliver.sender import PooledSender
+from bus.deliver.tls import ClientTls, Refusal
 from bus.front.handshake import Acceptor, Handshakes
 from bus.front.server import bound
 from bus.ops.certificate_maker import DAY, Made
 from tests.deliver.test_sender import HEADERS, PLAIN, Peer, always, peer
 from tests.support.pki import pki
 from tests.support.polling import until_async
-from tests.support.tls_server import plain_http, serving
+from tests.support.tls_server import plain_http, refusing_hard, serving, tls_context
+
+PATIENCE_S = 60.0
+"""On a machine with much to do a handshake may take long; what a failure is called does not depend on it."""
 
 
 @pytest.fixture
 async def sender() -> AsyncIterator[PooledSender]:
     """A sender, closed at the end."""
-    made = PooledSender(SystemClock())
+    made = PooledSender(SystemClock(), connect_s=PATIENCE_S)
     yield made
     await made.close()
 
@@ -96,7 +102,7 @@ def target(
 async def outcome(sender: PooledSender, endpoint: Endpoint) -> str:
     """An empty text, or the code of the failure."""
     try:
-        assert (await sender.post(endpoint, b"x", HEADERS, 5)).body == b"<ok/>"
+        assert (await sender.post(endpoint, b"x", HEADERS, PATIENCE_S)).body == b"<ok/>"
     except DeliveryError as error:
         return error.code
     return ""
@@ -164,6 +170,23 @@ async def test_the_bus_shows_its_own_certificate_and_learns_when_it_is_refused(
         for made in (None, pki().bad_client("wrong authority"), pki().bad_client("expired")):
             assert await outcome(sender, target(server, made)) == "CB2047"
         assert len(server.requests) == 1
+
+
+async def test_a_refusal_with_a_reset_behind_it_is_still_a_refusal(
+    sender: PooledSender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process had no turn between its handshake and its request: the alert has come, and so has the reset."""
+    refused = Event()
+    admit = ClientTls.admit
+
+    def late(tls: ClientTls, connection: ClientConnection, now: float) -> Refusal | None:
+        assert refused.wait(PATIENCE_S)
+        return admit(tls, connection, now)
+
+    monkeypatch.setattr(ClientTls, "admit", late)
+    server = Peer(always(PLAIN))
+    with serving(refusing_hard(tls_context(clients=ssl.CERT_REQUIRED), refused)) as server.port:
+        assert await outcome(sender, target(server)) == "CB2047"
 
 
 @pytest.mark.slow

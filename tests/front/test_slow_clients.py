@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import pytest
 
@@ -18,6 +19,8 @@ from tests.support.polling import until_async
 
 MESSAGE = envelope.build(inquiry())
 SHORT = FrontSettings(port=0, header_timeout_s=0.3, body_timeout_s=0.3, idle_timeout_s=0.3)
+BEGUN = replace(SHORT, idle_timeout_s=30)
+"""Only what was begun has a short time: on a busy machine a client may be slow to begin."""
 HEAD = post(b"x" * 100_000).partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
 UNFINISHED = {
     "a head that never ends": b"POST / HTTP/1.1\r\nHost: bus.example\r\nX-A: ",
@@ -40,7 +43,7 @@ async def served(server: Server) -> bool:
 @pytest.mark.parametrize("name", UNFINISHED)
 async def test_forty_clients_that_do_not_go_on_disturb_nobody_and_are_ended(name: str) -> None:
     """Others are served meanwhile; at the deadline each gets 400 and its room is given back."""
-    async with running(world(), SHORT) as server, AsyncExitStack() as stack:
+    async with running(world(), BEGUN) as server, AsyncExitStack() as stack:
         slow = []
         for _ in range(40):
             slow.append(await stack.enter_async_context(connected(server)))
@@ -67,7 +70,7 @@ async def drip(line: Line, data: bytes) -> int:
 @pytest.mark.parametrize("part", ["head", "body"])
 async def test_a_client_that_sends_byte_by_byte_does_not_win_time(part: str) -> None:
     """The deadline counts from the first byte of the head, and from its last, not from byte to byte."""
-    async with running(world(), SHORT) as server, connected(server) as line:
+    async with running(world(), BEGUN) as server, connected(server) as line:
         if part == "body":
             line.send(HEAD)
         assert await drip(line, HEAD if part == "head" else b"x" * 1000) == 400
@@ -89,6 +92,28 @@ async def test_a_client_that_never_reads_is_ended_and_its_answers_are_dropped() 
         assert server.in_flight == 0
 
 
+async def test_the_time_in_which_the_bus_stood_still_is_not_counted_against_a_client(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An hour without a turn (a suspended machine): who was connected before is heard after it."""
+    looks = 0
+
+    def date_line() -> str:
+        nonlocal looks
+        looks += 1
+        return "Date: Thu, 01 Jan 2026 00:00:00 GMT\r\n"
+
+    monkeypatch.setattr("bus.front.server._date_line", date_line)
+    async with running(world(), SHORT) as server, connected(server) as line:
+        await until_async(lambda: server.connections == 1)
+        loop, before = asyncio.get_running_loop(), looks
+        clock = loop.time
+        monkeypatch.setattr(loop, "time", lambda: clock() + 3600)
+        await until_async(lambda: looks > before)
+        line.send(post(MESSAGE))
+        assert (await line.response()).status == 200
+
+
 @pytest.mark.parametrize(
     "raw",
     [
@@ -101,7 +126,7 @@ async def test_a_client_that_never_reads_is_ended_and_its_answers_are_dropped() 
 async def test_a_client_that_lies_about_its_length_is_not_accepted(raw: bytes) -> None:
     """No message is made of what is left, and nothing goes to a provider."""
     town = world()
-    async with running(town, SHORT) as server:
+    async with running(town, BEGUN) as server:
         async with connected(server) as line:
             line.send(raw)
             assert (await line.response()).status in {400, 500}

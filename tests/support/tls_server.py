@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import struct
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -65,6 +66,19 @@ def speaking(context: ssl.SSLContext, answer: bytes = ANSWER, *, rudely: bool = 
                 asked += more
             if answer:
                 protected.sendall(answer)
+
+    return serve
+
+
+def refusing_hard(context: ssl.SSLContext, done: threading.Event) -> Serve:
+    """The handshake fails here, and a reset follows the alert at once; then ``done`` is set."""
+
+    def serve(client: socket.socket) -> None:
+        with client.dup() as plain:
+            with suppress(ssl.SSLError):
+                context.wrap_socket(client, server_side=True)
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        done.set()
 
     return serve
 
