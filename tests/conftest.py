@@ -8,9 +8,12 @@ import sys
 from collections.abc import Generator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from tests.support.rabbit_server import rabbitmq_at
 
 ALLOWED_SKIPS = Path(__file__).parent / "allowed_skips.csv"
 
@@ -30,6 +33,13 @@ def pytest_sessionfinish() -> None:
     postgres = sys.modules.get("tests.support.postgres")
     if postgres is not None:
         postgres.SHARED.remove()
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Generator[Any, None, None]:
+    """A running RabbitMQ, one for all tests of this process; who stops or blocks one starts its own."""
+    with rabbitmq_at(tmp_path_factory.mktemp("rabbitmq")) as server:
+        yield server
 
 
 @pytest.hookimpl(wrapper=True)

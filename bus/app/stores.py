@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bus.journal.side import Side
 
 JOURNALS = ("sqlite",)
-BROKERS = ("memory",)
+BROKERS = ("memory", "rabbitmq")
 
 
 def check_engines(site: Site) -> None:
@@ -43,6 +43,10 @@ def make_journal(site: Site, clock: Clock) -> SharedJournal:
 
 def make_broker(site: Site, journal: Journal) -> Broker:
     """The broker; bodies beyond its memory are read from the journal."""
+    if site.broker.engine == "rabbitmq":
+        from bus.app.rabbitmq import rabbitmq_broker
+
+        return rabbitmq_broker(site, journal)
     from bus.broker.memory import MemoryBroker
 
     return MemoryBroker(site.broker.max_resident, journal.body)

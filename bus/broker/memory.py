@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from bus.core.ports import Consignment, Lease
+from bus.core.ports import BrokerStatus, Capability, Consignment, Lease
 
 WHOLE_TAKEN: Final = 8 * 1024 * 1024
 """Bytes of bodies kept for one consumer's unacknowledged consignments; beyond it only their rows are kept."""
@@ -25,6 +25,16 @@ class MemoryBroker:
         self._load_body = load_body
         self._resident = 0
         self._queues: dict[str, _Queue] = {}
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """Bodies are bounded; everything else ends with this process."""
+        return frozenset({Capability.BOUNDED_BODIES})
+
+    @property
+    def status(self) -> BrokerStatus:
+        """Always there."""
+        return BrokerStatus("memory", waiting=sum(len(queue.waiting) for queue in self._queues.values()))
 
     @property
     def resident(self) -> int:

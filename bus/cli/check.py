@@ -49,8 +49,17 @@ def _tls(site: Site) -> tuple[list[Finding], list[Finding]]:
     return tls_findings(site, SystemClock().now())
 
 
+def _broker(site: Site, *, ask: bool) -> tuple[list[Finding], list[Finding]]:
+    """Problems and warnings of the broker; nobody is asked where it is embedded."""
+    if site.broker.engine != "rabbitmq" or not ask:
+        return [], []
+    from bus.app.rabbitmq import check_site
+
+    return check_site(site)
+
+
 @app.command()
-def check(site: SiteOption, json: JsonOption = False, secrets: bool = True) -> int:
+def check(site: SiteOption, json: JsonOption = False, secrets: bool = True, engines: bool = True) -> int:
     """設定フォルダーの誤りをすべて挙げる。 / Name every problem of a site folder."""
     output = Output(json=json)
     findings: list[Finding] = []
@@ -59,6 +68,8 @@ def check(site: SiteOption, json: JsonOption = False, secrets: bool = True) -> i
         loaded = load_site(site, need_secrets=secrets)
         findings, warnings = site_findings(loaded)
         problems, soon = _tls(loaded)
+        findings, warnings = findings + problems, warnings + soon
+        problems, soon = _broker(loaded, ask=engines and secrets)
         findings, warnings = findings + problems, warnings + soon
         warnings += ending(loaded, SystemClock().now())
         findings += contributed_findings(loaded)

@@ -27,7 +27,7 @@ class ExitCode(IntEnum):
 
 
 PIPED_WIDTH = 1000
-ENVIRONMENT_CODES = frozenset({"CB4003", "CB5001", "CB6012", "CB7060", "CB7061"})
+ENVIRONMENT_CODES = frozenset({"CB4003", "CB5001", "CB5010", "CB5011", "CB6012", "CB7060", "CB7061"})
 
 
 def exit_code_of(error: ChiikibusError) -> ExitCode:

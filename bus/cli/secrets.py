@@ -36,7 +36,12 @@ def create(site: SiteOption, json: JsonOption = False) -> int:
     output = Output(json=json)
     created: list[str] = []
     kept: list[str] = []
-    for endpoint in load_site(site).endpoints:
+    loaded = load_site(site)
+    if loaded.broker.engine == "rabbitmq":
+        (kept if loaded.broker.password else created).append("broker")
+        if not loaded.broker.password:
+            write_secret(loaded.broker.password_file)
+    for endpoint in loaded.endpoints:
         path = secret_path(site, endpoint.municipality, endpoint.id)
         if path.exists():
             kept.append(endpoint.key)

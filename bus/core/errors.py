@@ -98,6 +98,12 @@ class DeliveryError(ChiikibusError):
     prefixes = ("CB5", "CB1017", "CB2046", "CB2047", "CB2048", "CB2049", "CB3030")
 
 
+class BrokerError(ChiikibusError):
+    """The broker is unreachable, refuses, does not confirm, or has other queues than the site folder asks for."""
+
+    prefixes = ("CB501", "CB707")
+
+
 class AdapterError(ChiikibusError):
     """Vendor bytes, items, codes, characters or the vendor system itself."""
 

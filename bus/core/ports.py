@@ -9,10 +9,32 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from bus.core.conveyor import Broker, BrokerStatus, Capability, Consignment, Lease, Subscription
 from bus.core.sequences import Sequences
 from bus.core.states import State
 from bus.core.types import Endpoint, Finding, Known, Mode, OnPark, Package
 from bus.core.values import value
+
+__all__ = [
+    "Acceptance",
+    "Broker",
+    "BrokerStatus",
+    "Capability",
+    "Clock",
+    "Consignment",
+    "HttpReply",
+    "Ids",
+    "Journal",
+    "JournalReader",
+    "Lease",
+    "OpenDelivery",
+    "Outbox",
+    "Outgoing",
+    "Sender",
+    "Subscription",
+    "Transition",
+    "Verdict",
+]
 
 
 class Clock(Protocol):
@@ -122,55 +144,6 @@ class Transition:
     reply_package: Package | None = None
 
 
-@value(frozen=True, slots=True)
-class Consignment:
-    """One delivery as it travels through the broker. ``raw`` may be empty: then it is read from the journal.
-
-    ``not_before`` is the time of the next attempt of one that waits to be retried; ``parked`` marks one that is
-    only there to block its ordering keys.
-    """
-
-    delivery_id: str
-    exchange_id: str
-    municipality: str
-    sender: str
-    target: str
-    operation: str
-    message_id: str
-    ordering_keys: tuple[str, ...]
-    accepted_at: float
-    expires_at: float
-    attempt: int = 0
-    content_type: str = "text/xml; charset=utf-8"
-    soap_action: str = ""
-    purpose: str = ""
-    raw: bytes = field(repr=False, default=b"")
-    not_before: float = 0.0
-    parked: bool = False
-
-    def carrying(self, raw: bytes, attempt: int) -> Consignment:
-        """The same with these bytes, on this attempt; ``dataclasses.replace`` takes three times as long."""
-        return Consignment(
-            self.delivery_id,
-            self.exchange_id,
-            self.municipality,
-            self.sender,
-            self.target,
-            self.operation,
-            self.message_id,
-            self.ordering_keys,
-            self.accepted_at,
-            self.expires_at,
-            attempt,
-            self.content_type,
-            self.soap_action,
-            self.purpose,
-            raw,
-            self.not_before,
-            self.parked,
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class OpenDelivery:
     """An unfinished delivery as the journal hands it back after a restart or to the relay's sweep."""
@@ -250,58 +223,6 @@ class Journal(Sequences, Protocol):
 
     def counts(self) -> dict[str, int]:
         """Deliveries per state, plus ``accepted_messages`` and ``rejected_messages``: count in = count out."""
-        ...
-
-
-@value(frozen=True, slots=True)
-class Lease:
-    """A consignment taken from the broker and not yet acknowledged."""
-
-    consignment: Consignment
-    tag: int
-
-
-class Subscription(Protocol):
-    """One consumer of one endpoint's queue."""
-
-    async def take(self, limit: int) -> list[Lease]:
-        """Wait for at least one consignment, return at most ``limit`` in queue order."""
-        ...
-
-    async def acknowledge(self, leases: Sequence[Lease]) -> None:
-        """Forget them: their outcome is journalled."""
-        ...
-
-    async def give_back(self, leases: Sequence[Lease]) -> None:
-        """Return them to the head of the queue in their order."""
-        ...
-
-    async def close(self) -> None:
-        """Stop consuming; everything not acknowledged goes back."""
-        ...
-
-
-class Broker(Protocol):
-    """The conveyor. Losing it loses nothing: it is refilled from the journal."""
-
-    async def open(self) -> None:
-        """Connect and declare the queues."""
-        ...
-
-    async def close(self) -> None:
-        """Disconnect."""
-        ...
-
-    async def publish(self, consignments: Sequence[Consignment]) -> None:
-        """Hand over to the queues of their targets; returns when the broker has confirmed all of them."""
-        ...
-
-    def subscribe(self, endpoint_key: str) -> Subscription:
-        """A consumer of ``<municipality>/<endpoint id>``."""
-        ...
-
-    def depth(self, endpoint_key: str) -> int:
-        """How many consignments wait for this endpoint."""
         ...
 
 

@@ -119,10 +119,32 @@ class JournalSettings:
 
 @dataclass(frozen=True, slots=True)
 class BrokerSettings:
-    """Which broker; ``max_resident`` bytes of bodies are kept in memory, the rest is read from the journal."""
+    """Which broker; ``max_resident`` bytes of bodies are kept in memory, the rest is read from the journal.
+
+    Everything else is for RabbitMQ. ``nodes`` are tried in order; names of queues begin with ``prefix``. An endpoint
+    has ``lanes`` queues unless ``lanes_of`` says otherwise; ``prefetch`` messages of one lane may be unacknowledged.
+    ``replicas`` of 0 leaves to RabbitMQ on how many nodes a queue lives. Times in seconds.
+    """
 
     engine: str = "memory"
     max_resident: int = 64 * 1024 * 1024
+    nodes: tuple[tuple[str, int], ...] = (("127.0.0.1", 5672),)
+    virtual_host: str = "/"
+    user: str = "chiikibus"
+    password: str = field(default="", repr=False)
+    password_file: Path = Path("secrets/broker.key")
+    prefix: str = "chiikibus"
+    lanes: int = 1
+    lanes_of: tuple[tuple[str, int], ...] = ()
+    prefetch: int = 50_000
+    replicas: int = 0
+    timeout_s: float = 10.0
+    heartbeat_s: int = 15
+    tls: TlsClient | None = None
+
+    def lanes_for(self, endpoint: str) -> int:
+        """The lanes of ``<municipality>/<id>``."""
+        return dict(self.lanes_of).get(endpoint, self.lanes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,8 +184,8 @@ async def test_health_says_what_is_open(town: Town) -> None:
 
 
 async def test_an_engine_that_does_not_exist_is_told_before_anything_starts(town: Town, edition: Edition) -> None:
-    """A folder that asks for a distributed engine is a configuration error, not a silent default."""
-    change(town.folder / "site.toml", 'engine = "memory"', 'engine = "rabbitmq"')
+    """A folder that asks for an unknown engine is a configuration error, not a silent default."""
+    change(town.folder / "site.toml", 'engine = "memory"', 'engine = "kafka"')
     with pytest.raises(ConfigurationError) as caught:
         load_site(town.folder, edition)
     assert [finding.code for finding in caught.value.findings] == ["CB7012"]

@@ -235,7 +235,7 @@ CASES: dict[str, tuple[str, str, str, str, str, int]] = {
     ),
     "no TOML": ("rights.toml", "right = [", "right = [[", "CB7010", "rights.toml", 0),
     "other engine": ("site.toml", '"sqlite"', '"postgres"', "CB7012", "journal.engine", 13),
-    "other broker": ("site.toml", '"memory"', '"rabbitmq"', "CB7012", "broker.engine", 17),
+    "other broker": ("site.toml", '"memory"', '"rabbit"', "CB7012", "broker.engine", 17),
 }
 
 

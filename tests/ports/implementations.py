@@ -9,17 +9,21 @@ from typing import Any, Final
 
 import pytest
 
+from bus.broker.amqp.broker import RabbitMqBroker
 from bus.broker.memory import MemoryBroker
-from bus.core.ports import Broker, Clock, Journal
+from bus.core.ports import Broker, Capability, Clock, Journal
 from bus.journal.postgres.journal import PostgresJournal
 from bus.journal.sqlite import SqliteJournal
 from tests.support.postgres import journal_place
+from tests.support.rabbit_server import settings_for
 
 JOURNAL_CAPABILITIES: Final = frozenset({"reopen", "single_owner"})
 """reopen: what was stored is there after a restart. single_owner: a second bus cannot open the same journal."""
 
-BROKER_CAPABILITIES: Final = frozenset({"bounded_bodies"})
-"""bounded_bodies: bodies beyond a limit are not kept by the broker but read back from the journal."""
+BROKER_CAPABILITIES: Final = frozenset(Capability)
+
+
+LoadBody = Callable[[str], bytes]
 
 
 @dataclass(frozen=True)
@@ -32,13 +36,24 @@ class JournalImplementation:
     marks: tuple[pytest.MarkDecorator, ...] = ()
 
 
+def _memory(request: pytest.FixtureRequest, max_resident: int, load_body: LoadBody, lanes: int) -> Broker:
+    del request, lanes
+    return MemoryBroker(max_resident, load_body)
+
+
+def _rabbitmq(request: pytest.FixtureRequest, max_resident: int, load_body: LoadBody, lanes: int) -> Broker:
+    server = request.getfixturevalue("rabbitmq")
+    return RabbitMqBroker(settings_for(server, max_resident=max_resident, lanes=lanes), load_body)
+
+
 @dataclass(frozen=True)
 class BrokerImplementation:
-    """How to make a broker, and what it cannot do, with the reason."""
+    """How to make a broker (request, bytes of bodies kept, reader of bodies, lanes), and what it cannot do, and why."""
 
     name: str
-    make: Callable[[int, Callable[[str], bytes]], Broker]
+    make: Callable[[pytest.FixtureRequest, int, LoadBody, int], Broker]
     lacks: Mapping[str, str] = field(default_factory=dict)
+    marks: tuple[pytest.MarkDecorator, ...] = ()
 
 
 def _postgresql(folder: Path, clock: Clock) -> Journal:
@@ -50,7 +65,18 @@ JOURNALS: Final = (
     JournalImplementation("sqlite", lambda folder, clock: SqliteJournal(folder / "journal.sqlite", clock=clock)),
     JournalImplementation("postgresql", _postgresql, marks=(pytest.mark.slow, pytest.mark.system)),
 )
-BROKERS: Final = (BrokerImplementation("memory", MemoryBroker),)
+BROKERS: Final = (
+    BrokerImplementation(
+        "memory",
+        _memory,
+        {
+            Capability.LANES: "one process delivers to an endpoint, and its delivery keeps lanes by itself",
+            Capability.LASTING: "it ends with the process and is refilled from the journal",
+            Capability.SHARED: "nobody outside of the process can reach it",
+        },
+    ),
+    BrokerImplementation("rabbitmq", _rabbitmq, {}, (pytest.mark.slow, pytest.mark.system)),
+)
 
 
 def journals(*capabilities: str) -> list[Any]:
@@ -64,4 +90,8 @@ def journals(*capabilities: str) -> list[Any]:
 
 def brokers(*capabilities: str) -> list[Any]:
     """Parameters for a test that needs these capabilities."""
-    return [pytest.param(each, id=each.name) for each in BROKERS if not set(capabilities) & set(each.lacks)]
+    return [
+        pytest.param(each, id=each.name, marks=each.marks)
+        for each in BROKERS
+        if not set(capabilities) & set(each.lacks)
+    ]

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterable, Iterator
 
 from bus.core.config import disclosed
+from bus.core.config.brokers import PASSWORD_FILE
 from bus.core.config.files import secret_path
 from bus.core.config.parts import Parts
 from bus.core.config.reader import CONTRADICTION, TWICE, UNKNOWN_NAME, WRONG_VALUE, Table, one_of
@@ -32,6 +33,7 @@ def check_all(parts: Parts, *, need_secrets: bool) -> None:
     _listens(parts)
     _folders(parts)
     disclosed.exempt(parts)
+    _broker(parts, need_secrets=need_secrets)
     _secrets(parts, need_secrets=need_secrets)
 
 
@@ -261,3 +263,15 @@ def _secrets(parts: Parts, *, need_secrets: bool) -> None:
             entry.table.report(NO_SECRET, "id", expected=f"secrets/{path.name}", got="missing")
         if endpoint.secret and stat.S_IMODE(path.stat().st_mode) & (stat.S_IRWXG | stat.S_IRWXO):
             entry.table.report(OPEN_SECRET, "id", expected="mode 600", got=f"secrets/{path.name}")
+
+
+def _broker(parts: Parts, *, need_secrets: bool) -> None:
+    settings = parts.site.broker
+    table = parts.site.table.table("broker")
+    known = [entry.value.key for entry in parts.endpoints]
+    for endpoint, _ in settings.lanes_of:
+        if endpoint not in known:
+            table.table("lanes_of").report(UNKNOWN_NAME, endpoint, expected=one_of(endpoint, known, "endpoint"))
+    if need_secrets and settings.engine == "rabbitmq" and not settings.password:
+        place = table.text("password_file", PASSWORD_FILE)
+        table.report(NO_SECRET, "password_file", expected=place, got="missing")

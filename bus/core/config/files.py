@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from bus.core.channel import TlsClient
+from bus.core.config.brokers import read_broker
 from bus.core.config.reader import CONTRADICTION, MISSING, TWICE, UNKNOWN_NAME, WRONG_VALUE, Table, one_of
 from bus.core.config.tls import read_caller, read_client, read_server
 from bus.core.datarules import dantaikodo_ok
@@ -215,12 +216,7 @@ def read_site(root: Table, folder: Path) -> SiteFile:
         path=_inside(folder, journal.text("path", "var/journal.sqlite")),
     )
     journal.finish()
-    broker = root.table("broker")
-    broker_settings = BrokerSettings(
-        engine=broker.choice("engine", ("memory",), "memory"),
-        max_resident=broker.integer("max_resident", BrokerSettings().max_resident),
-    )
-    broker.finish()
+    broker = read_broker(root.table("broker"), folder)
     delivery, outgoing = _delivery(root.table("delivery"), folder)
     reliable = _reliable(root.table("reliable"))
     attachments = _attachments(root.table("attachments"), folder)
@@ -235,7 +231,7 @@ def read_site(root: Table, folder: Path) -> SiteFile:
         municipalities=municipalities,
         front=front,
         journal=journal_settings,
-        broker=broker_settings,
+        broker=broker,
         delivery=delivery,
         reliable=reliable,
         run_folder=_inside(folder, run),
