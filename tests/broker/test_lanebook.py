@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,6 +58,7 @@ def test_the_marker_of_preference_is_no_key() -> None:
     assert book.add("2", [lanes[1], FIRST]) == 1
 
 
+@pytest.mark.slow
 @given(st.integers(min_value=2, max_value=5), st.lists(KEYS, max_size=60), st.randoms(use_true_random=False))
 def test_every_message_gets_a_lane_and_each_key_keeps_its_order(lanes: int, messages: list[list[str]], dice) -> None:
     """Lanes are emptied at random; what they give out is for every key the order in which it was added."""
