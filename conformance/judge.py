@@ -1,9 +1,10 @@
-"""The judge: a pure function from evidence and catalogue to verdicts. It opens no file and no connection."""
+"""The judge: a pure function from evidence and catalogue to verdicts. It calls nobody."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from lxml import etree
@@ -12,7 +13,9 @@ from conformance.description import Description, load
 from conformance.evidence import Bundle, Exchange
 from conformance.findings import NotApplicable, Result
 from conformance.messages import Message, from_wire
-from conformance.registry import ON_MESSAGES, ON_WSDL, READABLE
+from conformance.records import records_of
+from conformance.registry import ON_MESSAGES, ON_PAYLOADS, ON_RECORDS, ON_WSDL, READABLE, PayloadPredicate
+from conformance.standard import Standard
 from conformance.verdicts import Class, HarnessError, Verdict, combine, roll_up, with_prerequisites
 from schemas.model import Requirement
 
@@ -38,12 +41,12 @@ class Judgement:
         raise KeyError(requirement)
 
 
-def judge(bundle: Bundle, catalogue: Iterable[Requirement]) -> Judgement:
+def judge(bundle: Bundle, standard: Standard) -> Judgement:
     """Judge the evidence by the rows that fall on its roles."""
     roles = bundle.circumstances.roles
-    rows = [row for row in catalogue if not row.retired and falls_on(row, roles)]
+    rows = [row for row in standard.catalogue if not row.retired and falls_on(row, roles)]
     judged = [row for row in rows if not row.not_judged_reason]
-    results = _results(bundle, {row.id: row for row in judged})
+    results = _results(bundle, {row.id: row for row in judged}, standard)
     verdicts = with_prerequisites(
         (combine(row, results.get(row.id, ())) for row in judged if row.id in results),
         {row.id: row.requires for row in judged if row.requires},
@@ -57,7 +60,7 @@ def falls_on(row: Requirement, roles: Iterable[str]) -> bool:
     return row.role in listed or (row.role == "both" and not listed.isdisjoint({"provider", "consumer"}))
 
 
-def _results(bundle: Bundle, rows: Mapping[str, Requirement]) -> dict[str, list[_Named]]:
+def _results(bundle: Bundle, rows: Mapping[str, Requirement], standard: Standard) -> dict[str, list[_Named]]:
     """What each predicate said, by requirement; only requirements that the kinds of evidence in the bundle concern."""
     found: dict[str, list[_Named]] = {}
     description = _description(bundle)
@@ -72,7 +75,26 @@ def _results(bundle: Bundle, rows: Mapping[str, Requirement]) -> dict[str, list[
         for name, on_message in ON_MESSAGES.items():
             if name in rows:
                 found[name] = [(one.name, _ask(on_message, one)) for one in messages if _author(rows[name], one)]
+        if "data" in bundle.circumstances.roles:
+            _data(found, messages, rows, standard)
     return found
+
+
+def _data(
+    found: dict[str, list[_Named]], messages: tuple[Message, ...], rows: Mapping[str, Requirement], standard: Standard
+) -> None:
+    """Add what the predicates on payloads and records said."""
+    for name, on_payload in ON_PAYLOADS.items():
+        if name in rows:
+            found[name] = [(one.name, _ask(partial(_swapped, on_payload, standard), one)) for one in messages]
+    records = [record for one in messages for record in records_of(one, standard.edition)]
+    for name, on_record in ON_RECORDS.items():
+        if name in rows:
+            found[name] = [(one.name, _ask(on_record, one)) for one in records]
+
+
+def _swapped(predicate: PayloadPredicate, standard: Standard, message: Message) -> Result:
+    return predicate(message, standard)
 
 
 def _author(row: Requirement, message: Message) -> bool:

@@ -118,5 +118,5 @@ def _bundle(name: str, pairs: Mapping[str, Mapping[str, bytes]], wsdl: Path | No
         described = from_wsdl(wsdl)
         files |= described.files
         main = described.circumstances.wsdl
-    roles = ("provider", "consumer", "wsdl") if main else ("provider", "consumer")
+    roles = ("provider", "consumer", "data", *(("wsdl",) if main else ()))
     return Bundle(Circumstances("recording", roles, name, "", "", wsdl=main, exchanges=tuple(exchanges)), files)

@@ -9,10 +9,26 @@ from typing import Final
 from conformance.description import Description
 from conformance.findings import Result
 from conformance.messages import Message
-from conformance.rooms import body, http, soap, wsdl_bindings, wsdl_documents, wsdl_grammar, wsdl_messages, wsdl_types
+from conformance.records import Record
+from conformance.rooms import (
+    body,
+    characters,
+    data,
+    http,
+    payload,
+    soap,
+    wsdl_bindings,
+    wsdl_documents,
+    wsdl_grammar,
+    wsdl_messages,
+    wsdl_types,
+)
+from conformance.standard import Standard
 
 MessagePredicate = Callable[[Message], Result]
 WsdlPredicate = Callable[[Description], Result]
+RecordPredicate = Callable[[Record], Result]
+PayloadPredicate = Callable[[Message, Standard], Result]
 
 MESSAGE_ROOMS: Final = (soap, http, body)
 WSDL_ROOMS: Final = (wsdl_grammar, wsdl_documents, wsdl_types, wsdl_messages, wsdl_bindings)
@@ -23,9 +39,11 @@ ON_MESSAGES: Final[Mapping[str, MessagePredicate]] = MappingProxyType(
 ON_WSDL: Final[Mapping[str, WsdlPredicate]] = MappingProxyType(
     {name: predicate for room in WSDL_ROOMS for name, predicate in room.PREDICATES.items()}
 )
+ON_RECORDS: Final[Mapping[str, RecordPredicate]] = MappingProxyType({**data.PREDICATES, **characters.PREDICATES})
+ON_PAYLOADS: Final[Mapping[str, PayloadPredicate]] = MappingProxyType({**payload.PREDICATES})
 READABLE: Final = frozenset(
     {"BP-R2028", "BP-R4003", "BP-R4004", "BP-R4005", "BP-R1034", "BP-R4002", "WSDL-201", "WSDL-203"}
 )
 """The predicates on descriptions that can judge one whose main document is no WSDL at all."""
-JUDGED: Final = frozenset(ON_MESSAGES) | frozenset(ON_WSDL)
+JUDGED: Final = frozenset(ON_MESSAGES) | frozenset(ON_WSDL) | frozenset(ON_RECORDS) | frozenset(ON_PAYLOADS)
 """Every requirement on which there is a predicate."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from conformance.evidence import Bundle
 from conformance.judge import Judgement, judge
-from conformance.mutants import recorded
+from conformance.mutants import recorded, records
+from conformance.standard import Standard
 from conformance.verdicts import Outcome
-from schemas.model import Requirement
 
 OBJECTIONS = frozenset({Outcome.FAIL, Outcome.WARNING})
 
@@ -71,18 +71,24 @@ def trial(name: str, fails: frozenset[str], keeps: frozenset[str], judgement: Ju
     return Trial(name, fails, fails - objected, objected - fails, unjudged, errors)
 
 
-def recorded_trials(catalogue: tuple[Requirement, ...]) -> Iterable[Trial]:
+def recorded_trials(standard: Standard) -> Iterable[Trial]:
     """The trials of descriptions and recordings."""
     for table in recorded.tables():
         for mutant in recorded.load(table):
             evidence: Bundle = recorded.bundle(mutant)
-            yield trial(mutant.id, mutant.fails, mutant.keeps, judge(evidence, catalogue))
+            yield trial(mutant.id, mutant.fails, mutant.keeps, judge(evidence, standard))
 
 
-def run(catalogue: tuple[Requirement, ...]) -> SelfCheck:
+def record_trials(standard: Standard) -> Iterable[Trial]:
+    """The trials of records: each mutant changes one item of a sample of its unit."""
+    for mutant in records.load():
+        yield trial(mutant.id, mutant.fails, mutant.keeps, judge(records.bundle(mutant, standard.edition), standard))
+
+
+def run(standard: Standard) -> SelfCheck:
     """All trials, in the order of their tables."""
-    trials = tuple(recorded_trials(catalogue))
+    trials = (*recorded_trials(standard), *record_trials(standard))
     proven = frozenset().union(*(one.fails for one in trials if one.killed))
-    judged = [row for row in catalogue if not row.not_judged_reason and not row.retired]
+    judged = [row for row in standard.catalogue if not row.not_judged_reason and not row.retired]
     unproven = tuple(row.id for row in judged if row.level == "MUST" and row.id not in proven)
-    return SelfCheck(len(catalogue), trials, unproven, proven)
+    return SelfCheck(len(standard.catalogue), trials, unproven, proven)

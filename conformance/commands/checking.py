@@ -7,7 +7,7 @@ import json
 import typer
 
 from conformance import coverage, selfcheck
-from conformance.commands.common import JsonOption, catalogue
+from conformance.commands.common import JsonOption, standard
 
 
 def selfcheck_command(json_output: JsonOption = False) -> None:
@@ -16,7 +16,7 @@ def selfcheck_command(json_output: JsonOption = False) -> None:
     The last line of ``--json`` has the figures; the exit code is 0 only where every mutant is killed, nothing failed
     falsely and every judged MUST is proven by a mutant.
     """
-    checked = selfcheck.run(catalogue())
+    checked = selfcheck.run(standard())
     for one in checked.trials:
         wrong = {
             "missed": sorted(one.missed), "false": sorted(one.false), "unjudged": sorted(one.unjudged),
@@ -34,8 +34,8 @@ def selfcheck_command(json_output: JsonOption = False) -> None:
 
 def coverage_command(json_output: JsonOption = False) -> None:
     """要件・判定・変異の食い違いを調べます / Check that catalogue, predicates and mutants fit."""
-    rows = catalogue()
-    found = coverage.check(rows, selfcheck.run(rows))
+    by = standard()
+    found = coverage.check(by.catalogue, selfcheck.run(by))
     for problem in found.problems:
         typer.echo(problem, err=True)
     figures = {

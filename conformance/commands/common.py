@@ -15,8 +15,9 @@ import typer
 from conformance.evidence import Bundle, EvidenceError, load
 from conformance.judge import Judgement
 from conformance.passive import from_folder, from_har, from_wsdl
+from conformance.standard import Standard, load_standard
 from conformance.verdicts import Class, Outcome, Verdict
-from schemas.catalog import CatalogError, load_requirements
+from schemas.catalog import CatalogError
 from schemas.model import Requirement
 
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON で出力 / Print JSON")]
@@ -25,10 +26,10 @@ EXIT = {Class.CONFORMS: 0, Class.FAILS: 1, Class.INCOMPLETE: 4}
 RESULT_JA = {Class.CONFORMS: "適合", Class.FAILS: "不適合", Class.INCOMPLETE: "未完了"}
 
 
-def catalogue() -> tuple[Requirement, ...]:
-    """The requirements; ends the program with 3 and every problem where they cannot be read."""
+def standard(version: str = "1.0") -> Standard:
+    """Requirements and edition; ends the program with 3 and every problem where they cannot be read."""
     try:
-        return load_requirements()
+        return load_standard(version)
     except CatalogError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(3) from error

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from conformance.commands.common import EXIT, JsonOption, WsdlOption, as_json, catalogue, evidence, tell
+from conformance.commands.common import EXIT, JsonOption, WsdlOption, as_json, evidence, standard, tell
 from conformance.judge import Judgement, judge
 from conformance.registry import JUDGED
 
@@ -23,8 +23,9 @@ def judge_command(
     path: PathArgument, wsdl: WsdlOption = None, only: OnlyOption = None, json_output: JsonOption = False
 ) -> None:
     """証拠を判定します / Judge evidence; nothing is sent anywhere."""
-    rows = {row.id: row for row in catalogue()}
-    judgement = judge(evidence(path, wsdl), rows.values())
+    by = standard()
+    rows = by.rows
+    judgement = judge(evidence(path, wsdl), by)
     if only:
         judgement = Judgement(
             tuple(one for one in judgement.verdicts if one.requirement in only), judgement.result, ()
@@ -48,8 +49,9 @@ def rejudge_command(
 
     With ``--diff`` the exit code is 1 where any verdict changed.
     """
-    rows = {row.id: row for row in catalogue()}
-    judgement = judge(evidence(path, wsdl), rows.values())
+    by = standard()
+    rows = by.rows
+    judgement = judge(evidence(path, wsdl), by)
     if diff is None:
         typer.echo(as_json(judgement, rows)) if json_output else tell(judgement, rows)
         raise typer.Exit(EXIT[judgement.result])
@@ -78,7 +80,7 @@ def list_command(
     json_output: JsonOption = False,
 ) -> None:
     """要件の一覧を出します / List the requirements."""
-    rows = [row for row in catalogue() if role in ("", row.role)]
+    rows = [row for row in standard().catalogue if role in ("", row.role)]
     if json_output:
         typer.echo(json.dumps(
             [{"id": row.id, "level": row.level, "role": row.role, "document": row.document, "clause": row.clause,

@@ -11,7 +11,7 @@ import pytest
 from conformance.evidence import SUMS, Bundle, Circumstances, EvidenceError, Exchange, load, masked, write
 from conformance.judge import judge
 from conformance.passive import from_folder, from_har, from_wsdl
-from schemas.catalog import load_requirements
+from conformance.standard import load_standard
 from tests.support.repository import ROOT
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -84,9 +84,9 @@ def test_a_folder_and_an_archive_of_the_same_messages_are_judged_alike(tmp_path:
     (tmp_path / "one.response").write_bytes(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
     har = tmp_path / "har"
     har.write_text(json.dumps({"log": {"entries": [entry]}}))
-    rows = load_requirements()
-    first = judge(from_folder(tmp_path, DOCLIT), rows).verdicts
-    second = judge(from_har(har, DOCLIT), rows).verdicts
+    standard = load_standard()
+    first = judge(from_folder(tmp_path, DOCLIT), standard).verdicts
+    second = judge(from_har(har, DOCLIT), standard).verdicts
     assert [(one.requirement, one.outcome) for one in first] == [(one.requirement, one.outcome) for one in second]
     assert {one.outcome.value for one in first} == {"pass", "na"}
 

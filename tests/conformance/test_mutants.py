@@ -13,16 +13,17 @@ import pytest
 from conformance import coverage, selfcheck
 from conformance.mutants import recorded
 from conformance.selfcheck import SelfCheck, Trial
-from schemas.catalog import load_requirements
+from conformance.standard import load_standard
 from tests.support.repository import ROOT
 
-ROWS = load_requirements()
+STANDARD = load_standard()
+ROWS = STANDARD.catalogue
 
 
 @cache
 def checked() -> SelfCheck:
     """One self-check for the tests of this file."""
-    return selfcheck.run(ROWS)
+    return selfcheck.run(STANDARD)
 
 
 @pytest.mark.slow
