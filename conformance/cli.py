@@ -13,6 +13,8 @@ import typer
 
 from conformance.commands.checking import coverage_command, selfcheck_command
 from conformance.commands.judging import judge_command, list_command, rejudge_command
+from conformance.commands.reporting import report_command
+from conformance.commands.running import init_command, run_command
 from conformance.oracle import Oracle, Verdict
 from schemas.catalog import CatalogError, load_edition, load_errors, nearest
 from schemas.model import Edition
@@ -22,6 +24,9 @@ app = typer.Typer(
 )
 
 app.command("list")(list_command)
+app.command("init")(init_command)
+app.command("run")(run_command)
+app.command("report")(report_command)
 app.command("judge")(judge_command)
 app.command("rejudge")(rejudge_command)
 app.command("selfcheck")(selfcheck_command)

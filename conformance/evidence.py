@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Final
 
 FORMAT: Final = "chiikibus-evidence/1"
+IMPOSSIBLE: Final = "impossible"
+"""The outcome of a case that cannot be made from the driven operation: no item of the kind that it spoils."""
 SUMS: Final = "SHA256SUMS"
 META: Final = "evidence.json"
 MAX_TOTAL: Final = 2 * 1024**3
@@ -38,7 +40,7 @@ class Exchange:
     """One request and its answer. ``request_by`` and ``response_by`` are ``subject`` or ``suite``.
 
     ``request`` and ``response`` name files of the bundle (empty: there was none). ``outcome`` is answered, closed,
-    timeout or refused. Times are ISO 8601 in UTC. ``tls`` holds version, cipher and peer where TLS was spoken.
+    timeout, refused or impossible. Times are ISO 8601 in UTC. ``tls`` holds version and cipher where TLS was spoken.
     """
 
     id: str

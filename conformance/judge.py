@@ -13,14 +13,16 @@ from conformance.description import Description, load
 from conformance.evidence import Bundle, Exchange
 from conformance.findings import NotApplicable, Result
 from conformance.messages import Message, from_wire
-from conformance.records import records_of
+from conformance.records import operation_of, records_of
 from conformance.registry import ON_MESSAGES, ON_PAYLOADS, ON_RECORDS, ON_WSDL, READABLE, PayloadPredicate
+from conformance.rooms.behaviour import REQUIREMENTS, Observed, judge_case
 from conformance.standard import Standard
 from conformance.verdicts import Class, HarnessError, Verdict, combine, roll_up, with_prerequisites
 from schemas.model import Requirement
 
 SUBJECT = "subject"
 UNREADABLE = NotApplicable("WSDL として読めません", "the document cannot be read as WSDL")
+NO_RECORD = NotApplicable("レコードを運ぶ電文がありません", "no message carries a record")
 _Subject = TypeVar("_Subject")
 _Named = tuple[str, Result | HarnessError]
 
@@ -77,6 +79,9 @@ def _results(bundle: Bundle, rows: Mapping[str, Requirement], standard: Standard
                 found[name] = [(one.name, _ask(on_message, one)) for one in messages if _author(rows[name], one)]
         if "data" in bundle.circumstances.roles:
             _data(found, messages, rows, standard)
+        for name, shown in _behaviour(bundle, description, standard):
+            if name in rows:
+                found.setdefault(name, []).extend(shown)
     return found
 
 
@@ -90,11 +95,47 @@ def _data(
     records = [record for one in messages for record in records_of(one, standard.edition)]
     for name, on_record in ON_RECORDS.items():
         if name in rows:
-            found[name] = [(one.name, _ask(on_record, one)) for one in records]
+            found[name] = [(one.name, _ask(on_record, one)) for one in records] or [("", NO_RECORD)]
 
 
 def _swapped(predicate: PayloadPredicate, standard: Standard, message: Message) -> Result:
     return predicate(message, standard)
+
+
+def _behaviour(
+    bundle: Bundle, description: Description | None, standard: Standard
+) -> Iterator[tuple[str, list[_Named]]]:
+    """What the rows of behaviour said, where the suite drove the subject."""
+    driven = [one for one in bundle.circumstances.exchanges if one.request_by == "suite" and one.case]
+    if not driven:
+        return
+    key, expected = _key(bundle, standard), ""
+    observed: dict[str, Observed] = {}
+    for one in driven:
+        sides = dict(_sides(one, bundle.files, description))
+        if one.case == "base" and "request" in sides:
+            found = operation_of(sides["request"], standard.edition)
+            expected = found[1].output if found is not None else ""
+            key = key if expected.endswith("_kaito") else ""
+        base = observed["base"].answer if "base" in observed else None
+        observed[one.case] = Observed(
+            one.case, one.outcome, sides.get("request"), sides.get("response"), base, key, expected
+        )
+    for requirement in sorted(REQUIREMENTS):
+        yield requirement, [*judge_case(requirement, observed)]
+
+
+def _key(bundle: Bundle, standard: Standard) -> str:
+    """The item of the driven inquiry that its answer has to repeat: the number of an addressee, where there is one."""
+    unit = standard.edition.units.get(bundle.circumstances.unit)
+    records = unit.records.values() if unit else ()
+    return "atenabango" if any(item.name == "atenabango" for record in records for item in record.items) else ""
+
+
+def _sides(one: Exchange, files: Mapping[str, bytes], description: Description | None) -> Iterator[tuple[str, Message]]:
+    for direction, name in (("request", one.request), ("response", one.response)):
+        if name:
+            yield direction, from_wire(name, files[name], direction, description, one.case)
 
 
 def _author(row: Requirement, message: Message) -> bool:

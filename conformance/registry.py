@@ -11,6 +11,7 @@ from conformance.findings import Result
 from conformance.messages import Message
 from conformance.records import Record
 from conformance.rooms import (
+    behaviour,
     body,
     characters,
     data,
@@ -45,5 +46,11 @@ READABLE: Final = frozenset(
     {"BP-R2028", "BP-R4003", "BP-R4004", "BP-R4005", "BP-R1034", "BP-R4002", "WSDL-201", "WSDL-203"}
 )
 """The predicates on descriptions that can judge one whose main document is no WSDL at all."""
-JUDGED: Final = frozenset(ON_MESSAGES) | frozenset(ON_WSDL) | frozenset(ON_RECORDS) | frozenset(ON_PAYLOADS)
+JUDGED: Final = (
+    frozenset(ON_MESSAGES)
+    | frozenset(ON_WSDL)
+    | frozenset(ON_RECORDS)
+    | frozenset(ON_PAYLOADS)
+    | behaviour.REQUIREMENTS
+)
 """Every requirement on which there is a predicate."""

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from conformance.evidence import Bundle
 from conformance.judge import Judgement, judge
-from conformance.mutants import recorded, records
+from conformance.mutants import peers, recorded, records
+from conformance.oracle import Oracle
+from conformance.peer import Peer
 from conformance.standard import Standard
 from conformance.verdicts import Outcome
 
@@ -85,9 +87,18 @@ def record_trials(standard: Standard) -> Iterable[Trial]:
         yield trial(mutant.id, mutant.fails, mutant.keeps, judge(records.bundle(mutant, standard.edition), standard))
 
 
+def peer_trials(standard: Standard) -> Iterable[Trial]:
+    """The trials of peers that misbehave, driven in memory."""
+    unit = standard.edition.units[peers.UNIT]
+    peer = Peer(standard.edition, unit, oracle=Oracle(standard.edition, unit))
+    for mutant in peers.load():
+        evidence = peers.bundle(mutant, peer)
+        yield trial(mutant.id, mutant.fails, mutant.keeps, judge(evidence, standard))
+
+
 def run(standard: Standard) -> SelfCheck:
     """All trials, in the order of their tables."""
-    trials = (*recorded_trials(standard), *record_trials(standard))
+    trials = (*recorded_trials(standard), *record_trials(standard), *peer_trials(standard))
     proven = frozenset().union(*(one.fails for one in trials if one.killed))
     judged = [row for row in standard.catalogue if not row.not_judged_reason and not row.retired]
     unproven = tuple(row.id for row in judged if row.level == "MUST" and row.id not in proven)

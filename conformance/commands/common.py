@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from conformance.evidence import Bundle, EvidenceError, load
 from conformance.judge import Judgement
 from conformance.passive import from_folder, from_har, from_wsdl
+from conformance.reports.fields import judgement_fields
 from conformance.standard import Standard, load_standard
-from conformance.verdicts import Class, Outcome, Verdict
+from conformance.verdicts import Class, Outcome, roll_up
 from schemas.catalog import CatalogError
 from schemas.model import Requirement
 
@@ -50,38 +51,7 @@ def evidence(path: Path, wsdl: Path | None = None) -> Bundle:
 
 def as_json(judgement: Judgement, rows: dict[str, Requirement]) -> str:
     """The judgement as one line of JSON."""
-    return json.dumps(fields(judgement, rows), ensure_ascii=False)
-
-
-def fields(judgement: Judgement, rows: dict[str, Requirement]) -> dict[str, Any]:
-    """The judgement as plain values."""
-    counts = {outcome.value: sum(one.outcome is outcome for one in judgement.verdicts) for outcome in Outcome}
-    return {
-        "result": judgement.result.value,
-        "counts": counts,
-        "verdicts": [_verdict(one, rows[one.requirement]) for one in judgement.verdicts],
-        "unjudged": [{"id": row.id, "level": row.level, "reason": row.not_judged_reason} for row in judgement.unjudged],
-    }
-
-
-def _verdict(one: Verdict, row: Requirement) -> dict[str, Any]:
-    return {
-        "id": one.requirement,
-        "level": one.level,
-        "outcome": one.outcome.value,
-        "document": row.document,
-        "clause": row.clause,
-        "text_ja": row.text_ja,
-        "text_en": row.text_en,
-        "judged": one.judged,
-        "reason_ja": one.reason_ja,
-        "reason_en": one.reason_en,
-        "findings": [
-            {"subject": place.subject, "path": place.finding.path, "expected": place.finding.expected,
-             "actual": place.finding.actual}
-            for place in one.places
-        ],
-    }  # fmt: skip
+    return json.dumps(judgement_fields(judgement, rows), ensure_ascii=False)
 
 
 def tell(judgement: Judgement, rows: dict[str, Requirement], *, limit: int = 5) -> None:
@@ -110,3 +80,25 @@ def tell(judgement: Judgement, rows: dict[str, Requirement], *, limit: int = 5) 
     typer.echo(f"{RESULT_JA[judgement.result]} / {judgement.result}: {counted}")
     if judgement.unjudged:
         typer.echo(f"判定の対象としない要件 / not judged by this suite: {len(judgement.unjudged)}")
+
+
+def chosen(judgement: Judgement, only: list[str]) -> Judgement:
+    """The judgement on those requirements only; everything where none is named."""
+    if not only:
+        return judgement
+    verdicts = tuple(one for one in judgement.verdicts if one.requirement in only)
+    return Judgement(verdicts, roll_up(verdicts), ())
+
+
+def compared(judgement: Judgement, file: Path) -> int:
+    """The exit code beside a list of known failures: 1 where another one fails or one of them passes unexpectedly."""
+    lines = (line.partition("#")[0].strip() for line in file.read_text(encoding="utf-8").splitlines())
+    expected = {line for line in lines if line}
+    failed = {one.requirement for one in judgement.verdicts if one.outcome is Outcome.FAIL}
+    for name in sorted(failed - expected):
+        typer.echo(f"予期しない不適合 / unexpected failure: {name}", err=True)
+    for name in sorted(expected - failed):
+        typer.echo(
+            f"予期しない適合（一覧から外してください） / no longer fails, take it off the list: {name}", err=True
+        )
+    return 0 if failed == expected else 1

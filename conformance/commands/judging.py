@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from conformance.commands.common import EXIT, JsonOption, WsdlOption, as_json, evidence, standard, tell
-from conformance.judge import Judgement, judge
+from conformance.commands.common import EXIT, JsonOption, WsdlOption, as_json, chosen, evidence, standard, tell
+from conformance.judge import judge
 from conformance.registry import JUDGED
 
 PathArgument = Annotated[
@@ -25,11 +25,7 @@ def judge_command(
     """証拠を判定します / Judge evidence; nothing is sent anywhere."""
     by = standard()
     rows = by.rows
-    judgement = judge(evidence(path, wsdl), by)
-    if only:
-        judgement = Judgement(
-            tuple(one for one in judgement.verdicts if one.requirement in only), judgement.result, ()
-        )  # fmt: skip
+    judgement = chosen(judge(evidence(path, wsdl), by), only or [])
     if json_output:
         typer.echo(as_json(judgement, rows))
     else:

@@ -11,7 +11,7 @@ from conformance.description import Element, qname
 from conformance.documents import children, local, namespace, where
 from conformance.findings import KEPT, Finding, NotApplicable, Result, when
 from conformance.messages import Message
-from conformance.names import BODY, ENCODING, ENVELOPE, HEADER, SOAP
+from conformance.names import BODY, ENCODING, ENVELOPE, HEADER, SOAP, WSDL, XS
 from conformance.rooms.wsdl_documents import ENCODINGS, declares_xml
 
 NO_ENVELOPE: Final = NotApplicable("封筒がありません", "there is no envelope")
@@ -22,7 +22,7 @@ CODES: Final = ("VersionMismatch", "MustUnderstand", "Client", "Server")
 
 def is_xml(message: Message) -> bool:
     """Whether the message should hold an envelope: an XML or multipart content, or an envelope that is there."""
-    if message.document is None:
+    if message.document is None or (message.root is not None and namespace(message.root) in (WSDL, XS)):
         return False
     kind = message.head.media_type if message.head else "text/xml"
     return kind.endswith("xml") or kind.startswith("multipart/") or message.envelope is not None

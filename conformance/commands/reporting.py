@@ -1,0 +1,53 @@
+"""``report``: a judgement of evidence as HTML, JUnit, SARIF or JSON."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from conformance.commands.common import EXIT, WsdlOption, evidence, standard
+from conformance.judge import judge
+from conformance.reports.fields import judgement_fields
+from conformance.reports.html import report
+from conformance.reports.machines import junit, sarif
+
+
+class Format(StrEnum):
+    """The forms of a report."""
+
+    HTML = "html"
+    JUNIT = "junit"
+    SARIF = "sarif"
+    JSON = "json"
+
+
+class Language(StrEnum):
+    """The languages of a report."""
+
+    JA = "ja"
+    EN = "en"
+
+
+def report_command(
+    path: Annotated[Path, typer.Argument(exists=True, help="証拠 / Evidence")],
+    out: Annotated[Path, typer.Option("--out", help="書き先 / File to write")],
+    form: Annotated[Format, typer.Option("--format", help="形式 / Format")] = Format.HTML,
+    language: Annotated[Language, typer.Option("--lang", help="言語（HTML） / Language")] = Language.JA,
+    wsdl: WsdlOption = None,
+) -> None:
+    """証拠を判定し、報告書を書きます / Judge evidence and write a report."""
+    by, bundle = standard(), evidence(path, wsdl)
+    judgement = judge(bundle, by)
+    if form is Format.HTML:
+        data = report(judgement, by.rows, bundle, language.value)
+    elif form is Format.JSON:
+        data = json.dumps(judgement_fields(judgement, by.rows), ensure_ascii=False, indent=1).encode() + b"\n"
+    else:
+        data = (junit if form is Format.JUNIT else sarif)(judgement, by.rows, bundle)
+    out.write_bytes(data)
+    typer.echo(f"{out}: {judgement.result}")
+    raise typer.Exit(EXIT[judgement.result])

@@ -1,0 +1,1 @@
+"""Driving a subject: requests in ordinary and hostile ways, recorded as evidence."""
