@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,32 +19,16 @@ STANDARD = load_standard()
 ROWS = STANDARD.catalogue
 
 
-@cache
-def checked() -> SelfCheck:
-    """One self-check for the tests of this file."""
-    return selfcheck.run(STANDARD)
-
-
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_a_mutant_fails_exactly_what_it_names() -> None:
-    """What should object does, nothing else does, and what should still be judged as kept is."""
-    wrong = [one for one in checked().trials if not one.killed or one.false]
-    assert wrong == []
-
-
-@pytest.mark.slow
-def test_there_are_mutants_and_controls() -> None:
-    """A suite without nonconformities would pass the test above."""
-    trials = checked().trials
-    assert sum(bool(one.fails) for one in trials) >= 300
-    assert sum(not one.fails for one in trials) >= 15
-    assert len({one.mutant for one in trials}) == len(trials)
-
-
-@pytest.mark.slow
-def test_catalogue_predicates_and_mutants_fit() -> None:
-    """No row without predicate or reason, no predicate without row, no judged MUST without a mutant."""
-    assert coverage.check(ROWS, checked()).problems == ()
+    """What should object does and nothing else; what should be kept is; rows, predicates and mutants fit each other."""
+    checked = selfcheck.run(STANDARD)
+    assert [one for one in checked.trials if not one.killed or one.false] == []
+    assert coverage.check(ROWS, checked).problems == ()
+    assert sum(bool(one.fails) for one in checked.trials) >= 300
+    assert sum(not one.fails for one in checked.trials) >= 30
+    assert len({one.mutant for one in checked.trials}) == len(checked.trials)
 
 
 def test_a_gap_in_the_coverage_is_noticed() -> None:
@@ -66,12 +49,13 @@ def test_an_edit_that_changes_nothing_is_noticed() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_the_suite_needs_neither_bus_nor_adapters(tmp_path: Path) -> None:
     """In a copy without both the self-check passes and prints its figures last."""
     for name in ("conformance", "schemas"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     command = [sys.executable, "-W", "error", "-m", "conformance", "selfcheck", "--json"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=100,
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=380,
                           env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(tmp_path)})  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert '"false_failures": 0' in done.stdout.splitlines()[-1]
