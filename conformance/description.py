@@ -25,7 +25,7 @@ Element = etree._Element
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of a SOAP binding, joined with its port type and messages.
+    """One operation of a SOAP binding, joined with its port type and messages; ``encoded`` where a body says so.
 
     ``style`` is document or rpc. ``input_*``: the parts named by the body, in order, as (part name, element, type) with
     Clark names (empty where the attribute is not there); ``None`` where there is no such message.
@@ -44,6 +44,7 @@ class Operation:
     input_headers: tuple[str, ...] = ()
     output_headers: tuple[str, ...] = ()
     fault_elements: tuple[str, ...] = ()
+    encoded: bool = False
 
 
 @dataclass(frozen=True)
@@ -156,14 +157,21 @@ class Description:
         message = self.component("message", name)
         return None if message is None else children(message, wsdl("part"))
 
+    @cached_property
+    def _port_operations(self) -> dict[tuple[Element, str], Element]:
+        """The first operation of each name of each port type."""
+        found: dict[tuple[Element, str], Element] = {}
+        for port in self.all(wsdl("portType")):
+            for one in children(port, wsdl("operation")):
+                found.setdefault((port, one.get("name", "")), one)
+        return found
+
     def _operation(self, binding: Element, element: Element) -> Operation:
         soap = children(binding, bind("binding"))[0]
         own = children(element, bind("operation"))
         style = (own[0].get("style") if own else None) or soap.get("style") or "document"
         port_type = self.port_type_of(binding)
-        port = next(
-            (one for one in children(port_type, wsdl("operation")) if one.get("name") == element.get("name")), None
-        ) if port_type is not None else None  # fmt: skip
+        port = self._port_operations.get((port_type, element.get("name", ""))) if port_type is not None else None
         inputs, in_space, in_headers = self._direction(element, port, "input")
         outputs, out_space, out_headers = self._direction(element, port, "output")
         faults = []
@@ -173,6 +181,7 @@ class Description:
         return Operation(
             element.get("name", ""), binding.get("name", ""), style, (own[0].get("soapAction") or "") if own else "",
             element, port, inputs, outputs, in_space, out_space, in_headers, out_headers, tuple(faults),
+            any(one.get("use") == "encoded" for one in element.iter(bind("body"))),
         )  # fmt: skip
 
     def _direction(

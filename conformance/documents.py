@@ -13,6 +13,8 @@ MAX_BYTES: Final = 32 * 1024 * 1024
 """Beyond it a document is not parsed; a WSDL of a unit is under 0.1 MB."""
 MAX_DEPTH: Final = 200
 MAX_ELEMENTS: Final = 300_000
+MAX_COUNTED: Final = 20
+"""Among more namesakes than these a place is told by its line: counting would be quadratic in a hostile document."""
 _BOMS: Final = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _DECLARATION: Final = re.compile(
     r"<\?xml\s+version\s*=\s*[\"']([^\"']*)[\"'](?:\s+encoding\s*=\s*[\"']([^\"']*)[\"'])?[^>]*\?>"
@@ -101,13 +103,21 @@ def children(element: etree._Element, tag: str | None = None) -> list[etree._Ele
 
 
 def where(element: etree._Element) -> str:
-    """A path of local names with positions among namesakes, for a report."""
+    """A path of local names with positions among namesakes (with the line, where there are many), for a report."""
     parts = []
     node: etree._Element | None = element
     while node is not None:
-        parent = node.getparent()
-        same = [child for child in parent if child.tag == node.tag] if parent is not None else [node]
-        name = local(node) if isinstance(node.tag, str) else str(type(node).__name__)
-        parts.append(name if len(same) == 1 else f"{name}[{same.index(node) + 1}]")
-        node = parent
+        parts.append(_step(node))
+        node = node.getparent()
     return "/" + "/".join(reversed(parts))
+
+
+def _step(node: etree._Element) -> str:
+    name = local(node) if isinstance(node.tag, str) else str(type(node).__name__)
+    place = 1
+    for _ in node.itersiblings(node.tag, preceding=True):
+        place += 1
+        if place > MAX_COUNTED:
+            return f"{name}[line {node.sourceline}]"
+    alone = place == 1 and next(node.itersiblings(node.tag), None) is None
+    return name if alone else f"{name}[{place}]"

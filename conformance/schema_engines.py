@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import xmlschema
@@ -12,7 +13,7 @@ from lxml import etree
 
 from conformance.description import Description, Element, resolve
 from conformance.documents import children
-from conformance.names import XML, XS, xs
+from conformance.names import ENCODING, XML, XS, xs
 
 _SCHEME: Final = "mem:"
 _XML_ATTRIBUTES: Final = (
@@ -21,6 +22,19 @@ _XML_ATTRIBUTES: Final = (
     '<xs:attribute name="id" type="xs:ID"/></xs:schema>'
 ).encode()
 """The attributes of the namespace xml, which schemas may import without a place."""
+_ENCODING_TYPES: Final = (
+    f'<xs:schema xmlns:xs="{XS}" xmlns:e="{ENCODING}" targetNamespace="{ENCODING}">'
+    '<xs:attribute name="arrayType" type="xs:string"/><xs:attribute name="offset" type="xs:string"/>'
+    '<xs:attributeGroup name="commonAttributes"><xs:anyAttribute namespace="##any" processContents="lax"/>'
+    '</xs:attributeGroup><xs:group name="Array"><xs:sequence><xs:any namespace="##any" minOccurs="0" '
+    'maxOccurs="unbounded" processContents="lax"/></xs:sequence></xs:group><xs:complexType name="Array"><xs:sequence>'
+    '<xs:any namespace="##any" minOccurs="0" maxOccurs="unbounded" processContents="lax"/></xs:sequence>'
+    '<xs:attribute ref="e:arrayType"/><xs:attribute ref="e:offset"/>'
+    '<xs:anyAttribute namespace="##any" processContents="lax"/></xs:complexType></xs:schema>'
+).encode()
+"""As much of the encoding's types as descriptions derive from; deriving from them is objected to elsewhere."""
+KNOWN: Final[Mapping[str, bytes]] = MappingProxyType({XML: _XML_ATTRIBUTES, ENCODING: _ENCODING_TYPES})
+"""Schemas of namespaces that descriptions import without bringing them along."""
 
 
 class _Shelf(etree.Resolver):
@@ -39,7 +53,7 @@ def _collected(description: Description) -> tuple[dict[str, bytes], list[str]]:
     """The schemas as ``mem:`` documents: one wrapper per namespace that includes its documents; and the namespaces."""
     by_space: dict[str, list[str]] = {}
     included = _included(description)
-    texts: dict[str, bytes] = {f"{_SCHEME}ns:{XML}": _XML_ATTRIBUTES}
+    texts: dict[str, bytes] = {f"{_SCHEME}ns:{space}": text for space, text in KNOWN.items()}
     for number, (name, schema) in enumerate(description.schemas):
         copy = _rewritten(schema)
         if (name not in included or schema.getparent() is not None) and any(
@@ -122,6 +136,8 @@ def second_engine(description: Description) -> str:
                     copy.remove(child)
         if len(copy):
             sources.append(etree.tostring(copy))
+    targets = {schema.get("targetNamespace") for _, schema in description.schemas}
+    sources += [text for space, text in KNOWN.items() if space == ENCODING and space not in targets]
     try:
         xmlschema.XMLSchema10(sources, allow="none", use_fallback=False)
     except (xmlschema.XMLSchemaException, ValueError, TypeError, KeyError) as error:

@@ -9,6 +9,7 @@ from typing import Final
 from conformance.findings import KEPT, Finding, NotApplicable, Result, when
 from conformance.http1 import Head
 from conformance.messages import Message
+from conformance.rooms.soap import is_xml
 
 NO_HEAD: Final = NotApplicable("HTTPの行がありません", "there are no lines of HTTP")
 NO_REQUEST: Final = NotApplicable("要求ではありません", "no request")
@@ -51,7 +52,7 @@ def post(message: Message) -> Result:
     head = _request(message)
     if isinstance(head, NotApplicable):
         return head
-    if message.document is None:
+    if not is_xml(message):
         return NotApplicable("封筒のない要求です", "a request without an envelope")
     return when(head.method in ("POST", "M-POST"), message.name, "POST", head.method)
 
@@ -81,7 +82,7 @@ def action_there(message: Message) -> Result:
     head = _request(message)
     if isinstance(head, NotApplicable):
         return head
-    if message.document is None:
+    if not is_xml(message):
         return NotApplicable("封筒のない要求です", "a request without an envelope")
     return when(
         len(head.values("SOAPAction")) == 1, message.name, "one SOAPAction", str(len(head.values("SOAPAction")))

@@ -9,7 +9,7 @@ from typing import Final
 
 from conformance.description import Element, qname
 from conformance.documents import children, local, namespace, where
-from conformance.findings import KEPT, Finding, NotApplicable, Result, when
+from conformance.findings import KEPT, Finding, Missing, NotApplicable, Result, when
 from conformance.messages import Message
 from conformance.names import BODY, ENCODING, ENVELOPE, HEADER, SOAP, WSDL, XS
 from conformance.rooms.wsdl_documents import ENCODINGS, declares_xml
@@ -17,6 +17,7 @@ from conformance.rooms.wsdl_documents import ENCODINGS, declares_xml
 NO_ENVELOPE: Final = NotApplicable("封筒がありません", "there is no envelope")
 NO_FAULT: Final = NotApplicable("障害ではありません", "no fault here")
 FAULT_CHILDREN: Final = ("faultcode", "faultstring", "faultactor", "detail")
+ENCODING_STYLE: Final = f"{{{SOAP}}}encodingStyle"
 CODES: Final = ("VersionMismatch", "MustUnderstand", "Client", "Server")
 
 
@@ -138,24 +139,26 @@ def _attribute_absent(elements: list[Element], name: str) -> tuple[Finding, ...]
 
 def no_encoding_style_in_envelope(message: Message) -> Result:
     """BP-R1005: no element of the envelope namespace has encodingStyle."""
-    return _with(message, lambda one: _attribute_absent(list(one.iter(f"{{{SOAP}}}*")), f"{{{SOAP}}}encodingStyle"))
+    return _with(message, lambda one: _attribute_absent(list(one.iter(f"{{{SOAP}}}*")), ENCODING_STYLE))
 
 
 def no_encoding_style_in_entries(message: Message) -> Result:
     """BP-R1006: no child of the Body has encodingStyle."""
-    return _with(message, lambda _: _attribute_absent(
-        [one for one in message.entries if namespace(one) != SOAP], f"{{{SOAP}}}encodingStyle"))  # fmt: skip
+    return _with(message, lambda _: _attribute_absent(message.entries, ENCODING_STYLE))
 
 
 def no_encoding_style_below(message: Message) -> Result:
-    """BP-R1007: in rpc/literal no grandchild of the Body has encodingStyle."""
-    operations = message.operations
+    """BP-R1007: in rpc/literal no grandchild of the Body has encodingStyle; without one it is kept in any case."""
     if message.envelope is None:
         return NO_ENVELOPE
-    if message.description is not None and not any(one.style == "rpc" for one in operations):
+    found = _attribute_absent([child for one in message.entries for child in children(one)], ENCODING_STYLE)
+    if not found:
+        return KEPT
+    if message.description is None:
+        return Missing("WSDL を渡すと判定できます", "hand in the WSDL")
+    if not any(one.style == "rpc" for one in message.operations):
         return NotApplicable("rpc/literal の電文ではありません", "no message of rpc/literal")
-    below = [child for one in message.entries for child in children(one)]
-    return _attribute_absent(below, f"{{{SOAP}}}encodingStyle")
+    return found
 
 
 def must_understand(message: Message) -> Result:

@@ -81,7 +81,8 @@ def _bodies(operation: Operation) -> list[Element]:
 
 
 def _of(description: Description, style: str) -> list[Operation]:
-    return [one for one in description.operations if one.style == style]
+    """The operations of document/literal or rpc/literal; what is encoded is neither (and breaks BP-R2706)."""
+    return [one for one in description.operations if one.style == style and not one.encoded]
 
 
 def one_part(description: Description) -> Result:

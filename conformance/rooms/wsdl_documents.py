@@ -12,6 +12,7 @@ from conformance.description import Description, Element, is_wsdl_extension, qna
 from conformance.documents import Document, children, local, namespace, where
 from conformance.findings import Finding, Missing, NotApplicable, Result, when
 from conformance.names import WSDL, bind, wsdl, xs
+from conformance.schema_engines import KNOWN
 
 NO_IMPORT: Final = NotApplicable("wsdl:import がありません", "there is no wsdl:import")
 _XMLNS_XML: Final = re.compile(r"<[^<>]*\sxmlns:xml\s*=")
@@ -174,6 +175,8 @@ def xs_import_reaches_schema(description: Description) -> Result:
             if place is None:
                 continue
             count += 1
+            if element.get("namespace") in KNOWN:
+                continue
             root = _reached(description, name, place)
             if root is None:
                 missing = place
@@ -213,7 +216,7 @@ def documentation_first(description: Description) -> Result:
     found = []
     for element in description.all(wsdl("documentation")):
         parent = element.getparent()
-        if parent is not None and next(iter(children(parent))) is not element:
+        if parent is not None and next((one for one in parent if isinstance(one.tag, str)), None) is not element:
             found.append(Finding(where(element), "the first child element"))
     return tuple(found)
 

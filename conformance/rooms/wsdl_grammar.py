@@ -6,6 +6,7 @@ The tables are the project's own reading of WSDL 1.1 sections 2 and 3 as Basic P
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -160,8 +161,8 @@ def _unique(root: Element) -> Iterator[Finding]:
     groups += [(one, "port") for one in children(root, wsdl("service"))]
     groups += [(one, "fault") for one in root.iter(wsdl("operation"))]
     for holder, kind in groups:
-        names = [one.get("name") for one in children(holder, wsdl(kind))]
-        for name in sorted({str(name) for name in names if name is not None and names.count(name) > 1}):
+        names = Counter(one.get("name") for one in children(holder, wsdl(kind)))
+        for name in sorted(str(name) for name, count in names.items() if name is not None and count > 1):
             yield Finding(where(holder), f"one {kind} of this name", name)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from types import MappingProxyType
 from typing import Final
 
@@ -63,11 +64,8 @@ def names_differ(description: Description) -> Result:
         return NO_PORT_TYPE
     found = []
     for port in ports:
-        names = [one.get("name") for one in children(port, wsdl("operation"))]
-        found += [
-            Finding(where(port), "a name of its own", str(name))
-            for name in sorted({str(one) for one in names if names.count(one) > 1})
-        ]
+        names = Counter(str(one.get("name")) for one in children(port, wsdl("operation")))
+        found += [Finding(where(port), "a name of its own", name) for name, count in names.items() if count > 1]
     return tuple(found)
 
 

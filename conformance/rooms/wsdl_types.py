@@ -10,7 +10,7 @@ from conformance.description import Description, Element, qname
 from conformance.documents import children, local, where
 from conformance.findings import Finding, Missing, NotApplicable, Result, Undecided
 from conformance.names import ENCODING, WSDL, XML, XS, wsdl, xs
-from conformance.schema_engines import first_engine, second_engine
+from conformance.schema_engines import KNOWN, first_engine, second_engine
 
 NO_SCHEMA: Final = NotApplicable("スキーマがありません", "there is no schema")
 _REFERENCES: Final = MappingProxyType(
@@ -50,8 +50,17 @@ def _references(schema: Element) -> Iterator[tuple[Element, str, str]]:
 def schema_references_reach(description: Description) -> Result:
     """BP-R2102: a QName that names a schema component is of the target namespace or of one imported in the schema."""
     found: list[Finding] = []
-    if not description.schemas:
+    declared = {XS} | {schema.get("targetNamespace", "") for _, schema in description.schemas}
+    declared |= {
+        one.get("namespace", "") for _, schema in description.schemas for one in children(schema, xs("import"))
+    }
+    named = [(part, kind) for part in description.all(wsdl("part")) for kind in ("element", "type") if part.get(kind)]
+    if not description.schemas and not named:
         return NO_SCHEMA
+    for part, kind in named:
+        name = qname(part, part.get(kind, ""))
+        if name[1:].partition("}")[0] not in declared:
+            found.append(Finding(where(part), "a namespace that a schema defines or imports", name[:120]))
     for _, schema in description.schemas:
         spaces = {schema.get("targetNamespace", ""), XS, XML}
         spaces |= {one.get("namespace", "") for one in children(schema, xs("import"))}
@@ -148,14 +157,19 @@ def _inconsistent(description: Description) -> tuple[Finding, ...]:
     return tuple(found)
 
 
+def _is_absent(description: Description, one: Element) -> bool:
+    place = one.get("schemaLocation")
+    return place is not None and place in description.absent and one.get("namespace") not in KNOWN
+
+
 def valid_schemas(description: Description) -> Result:
     """BP-R2801: the types are sound XML Schema 1.0; a second engine is asked where the first objects."""
     if not description.schemas:
         return NO_SCHEMA
-    if any("schemaLocation" in one.attrib and one.get("schemaLocation") in description.absent
+    if any(_is_absent(description, one)
            for _, schema in description.schemas for one in children(schema)):  # fmt: skip
         return Missing("取り込むスキーマがありません", "an imported schema is not there")
-    targets = {schema.get("targetNamespace", "") for _, schema in description.schemas} | {XML, XS}
+    targets = {schema.get("targetNamespace", "") for _, schema in description.schemas} | {XML, XS} | KNOWN.keys()
     for _, schema in description.schemas:
         for one in children(schema, xs("import")):
             if one.get("namespace", "") not in targets:
