@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from adapters.characters.identify.answers import CLASSES_JA, TOP, UNKNOWN
-from adapters.characters.identify.faults import ensure_libraries
+from adapters.characters.identify.faults import bad_file, ensure_libraries
 from adapters.characters.identify.policy import load_policy
 from adapters.characters.identify.proposals import accept as accept_proposal
 from adapters.characters.identify.proposals import chosen, put, read
@@ -136,7 +136,7 @@ def _look(
     """Answers, what they rest on, and the proposals they make."""
     from adapters.characters.identify import service
     from adapters.characters.identify.gallery import load
-    from adapters.characters.identify.glyph_files import USER_AREAS, codes_of, open_glyphs
+    from adapters.characters.identify.glyph_files import PICTURE, codes_of, may_be_gaiji, open_glyphs
     from adapters.characters.identify.matching import Matcher
 
     matcher = Matcher(load(place))
@@ -146,13 +146,11 @@ def _look(
         wanted = service.chosen_codes(codes)
     elif target is not None:
         # what waits because a receiver cannot hold it is a public character, and no gaiji
-        wanted = [
-            code
-            for code in open_characters(*target)
-            if not code.startswith("U+") or any(low <= int(code[2:], 16) <= high for low, high in USER_AREAS)
-        ]
+        wanted = [code for code in open_characters(*target) if may_be_gaiji(code)]
     else:
         wanted = codes_of(glyphs)
+    if glyphs.order == PICTURE and len(wanted) != 1:
+        raise bad_file(file, "一字の図にはコードを一つ / one code for a picture, --codes", str(len(wanted)))
     with progress(quiet=quiet) as bar:
         task = bar.add_task("字形照合 / identifying", total=len(wanted))
         answers = service.identify(

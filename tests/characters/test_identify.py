@@ -60,7 +60,12 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A site with one adapter on whose worklist two gaiji and a public character wait."""
     folder = write_site(tmp_path / "site")
     (folder / "adapters.toml").write_text(ADAPTER, encoding="utf-8")
-    waiting = {"F040": (3, "a.dat:1"), "U+E001": (1, "a.dat:2"), "U+9AD9": (1, "a.dat:3"), "80A1": (1, "a.dat:4")}
+    waiting = {
+        "F040": (3, "a.dat:1"),
+        "U+E001": (1, "a.dat:2"),
+        "U+845B U+E0102": (1, "a.dat:3"),
+        "80A1": (1, "a.dat:4"),
+    }
     for module in ("gaiji_site", "characters_register", "characters_identify"):
         monkeypatch.setattr(f"adapters.cli.{module}.open_characters", lambda *_: waiting)
     return folder
@@ -211,12 +216,17 @@ def test_the_worklist_gets_proposals_and_a_person_accepts_one(site: Path, index:
         ("80A1", ""),
     ]
     assert found["proposals"] == 2
+    one = tmp_path / "one.dot"
+    one.write_bytes(np.packbits(drawing(BOXES[NAMES[4]], 24) > 0, axis=1).tobytes())
+    error_of("CB6087", "identify", one, "--index", index, *how)
+    assert answer("identify", one, "--index", index)["codes"][0]["class"]
+    assert answer("identify", one, "--index", index, *how, "--codes", "80A1")["proposals"] == 1
     register = site / "gaiji" / "a-juki.csv"
     assert not register.exists()
     rows = {row["character"]: row["proposal"] for row in answer("register", "worklist", "--site", site)}
-    assert (rows["F040"]["mj"], rows["U+9AD9"], rows["80A1"]) == (NAMES[2], None, None)
+    assert (rows["F040"]["mj"], rows["U+845B U+E0102"]) == (NAMES[2], None)
     assert run("register", "worklist", "--site", site)[0] == 0
-    assert [one["code"] for one in answer("register", "proposals", *how)] == ["F040", "U+E001"]
+    assert [one["code"] for one in answer("register", "proposals", *how)] == ["80A1", "F040", "U+E001"]
     assert run("register", "proposals", *how)[0] == 0
     take = ("register", "accept", *how, "--class", "デザイン差", "--by", "文字同定担当")
     error_of("CB6088", *take, "--code", "F041", "--why", "照合票")

@@ -14,7 +14,7 @@ from PIL import Image
 
 from adapters.characters.identify.dots import from_bits, read_bdf, read_picture
 from adapters.characters.identify.features import features
-from adapters.characters.identify.glyph_files import BITMAP, OUTLINE, codes_of, open_glyphs, parse_codes
+from adapters.characters.identify.glyph_files import BITMAP, OUTLINE, codes_of, may_be_gaiji, open_glyphs, parse_codes
 from adapters.characters.identify.raster import Outlines, cut
 from adapters.characters.identify.service import identify, read_places
 from adapters.characters.identify.sfnt import MAX_MAPPED, characters, read_sfnt, variations
@@ -85,7 +85,12 @@ def test_a_bdf_font_is_known_by_its_encodings(tmp_path: Path) -> None:
     path.write_bytes(bdf({0x80A1: ink, 0xF040: drawing(BOXES["b"], 24)}))
     opened = open_glyphs(path)
     assert (opened.kind, codes_of(opened)) == (BITMAP, ["80A1", "F040"])
-    assert [opened.address(code) for code in ("80A1", "F040", "80A2")] == [0x80A1, 0xF040, None]
+    assert [opened.address(code) for code in ("80A1", "F040", "80A2", "U+F040")] == [0x80A1, 0xF040, None, None]
+    unicode = bdf({0xE000: ink, 0xF040: ink}).replace(b"CHARS 2", b'CHARSET_REGISTRY "ISO10646"\nCHARS 2')
+    path.write_bytes(unicode)
+    other = open_glyphs(path)
+    assert codes_of(other) == ["U+E000", "U+F040"]
+    assert [other.address(code) for code in ("F040", "U+F040", "E000", "F041")] == [0xE000, 0xF040, None, None]
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     assert np.array_equal(opened.ink(0x80A1), ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
 
@@ -229,6 +234,12 @@ def test_codes_are_named_one_by_one_or_in_ranges() -> None:
     for wrong in ("F040-U+E000", "F041-F040", "U+E000-U+F000", "gaiji", "U+0-U+FFFFF"):
         with pytest.raises(ValueError, match=r"."):
             parse_codes(wrong, 10)
+
+
+def test_what_waits_but_is_no_gaiji_is_not_asked_for() -> None:
+    """Public characters and sequences wait for other reasons."""
+    asked = ["F040", "80A1", "U+E000", "U+10FFFD", "U+9AD9", "U+845B U+E0102", "", "??"]
+    assert [code for code in asked if may_be_gaiji(code)] == asked[:4]
 
 
 def test_a_run_has_a_limit(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -32,6 +33,12 @@ def from_bits(raw: bytes, width: int, height: int) -> Ink:
 def is_bdf(head: bytes) -> bool:
     """Whether a file that begins so is a BDF font."""
     return head.startswith(b"STARTFONT")
+
+
+def bdf_is_unicode(data: bytes) -> bool:
+    """Whether the ENCODINGs of a BDF font are code points: it says so, or they are some vendor's codes."""
+    head = data[: data.find(b"STARTCHAR")]
+    return re.search(rb'^CHARSET_REGISTRY\s+"ISO10646"', head, re.MULTILINE) is not None
 
 
 def read_bdf(path: Path, data: bytes) -> Mapping[int, Ink]:

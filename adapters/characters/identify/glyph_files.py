@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from adapters.characters.identify.dots import is_bdf, read_bdf, read_picture
+from adapters.characters.identify.dots import bdf_is_unicode, is_bdf, read_bdf, read_picture
 from adapters.characters.identify.faults import bad_file
 from adapters.characters.identify.raster import NOTHING, Ink, Outlines
 from adapters.characters.identify.sfnt import MAX_FONT_BYTES, characters, is_sfnt, read_sfnt
@@ -17,19 +17,24 @@ from adapters.characters.register import CP932_USER_AREA
 
 OUTLINE = "outline"
 BITMAP = "bitmap"
+UNICODE = "unicode"
+CODES = "codes"
+PICTURE = "picture"
 USER_AREAS = ((0xE000, 0xF8FF), (0xF0000, 0xFFFFD), (0x100000, 0x10FFFD))
 _ADDRESS = re.compile(r"(?:U\+)?([0-9A-F]{2,6})\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class GlyphFile:
-    """``addresses`` are code points of an outline font, ENCODINGs of a BDF font, and 0 of a picture.
+    """``addresses`` are code points or the vendor's own codes, as ``order`` says, and 0 of a picture.
 
-    ``sha256`` is that of the file; ``kind`` says outline or bitmap.
+    ``sha256`` is that of the file; ``kind`` says outline or bitmap. An outline font and a BDF font that says so
+    (CHARSET_REGISTRY ISO10646) are in the order of Unicode; any other BDF font is in the order of its vendor's codes.
     """
 
     path: Path
     kind: str
+    order: str
     sha256: str
     addresses: Sequence[int]
     _known: frozenset[int]
@@ -42,20 +47,22 @@ class GlyphFile:
     def address(self, code: str) -> int | None:
         """Where a vendor's code lies in this file, ``None`` where it has no glyph for it.
 
-        ``U+E000`` is itself. A CP932 code of the user area (F040 to F9FC) is the private-use code point of Windows,
-        or itself in a BDF font. Any other code only where a BDF font has it as ENCODING: where a maker's font puts
-        a host code is not ours to guess (the list given with ``--places`` says it).
+        In the order of Unicode ``U+E000`` is itself and a CP932 code of the user area (F040 to F9FC) the private-use
+        code point of Windows; in the order of codes every code is itself. Nothing else: where a font has the glyph of
+        a host code is not ours to guess (the list given with ``--places`` says it). A picture has one glyph, of
+        whichever code it is asked for.
         """
-        if tuple(self.addresses) == (0,):
-            return 0
         found = _ADDRESS.match(code)
-        if found is None:
-            return None
-        number = int(found[1], 16)
-        places = [number] if code.startswith("U+") or self.kind == BITMAP else []
-        if CP932_USER_AREA.match(code):
-            places.append(ord(bytes.fromhex(code).decode("cp932")))
-        return next((one for one in places if one in self._known), None)
+        place: int | None = None
+        if self.order == PICTURE:
+            place = 0
+        elif found is None:
+            place = None
+        elif code.startswith("U+") == (self.order == UNICODE):
+            place = int(found[1], 16)
+        elif self.order == UNICODE and CP932_USER_AREA.match(code):
+            place = ord(bytes.fromhex(code).decode("cp932"))
+        return place if place in self._known else None
 
 
 def open_glyphs(path: Path, number: int = 0) -> GlyphFile:
@@ -74,11 +81,14 @@ def open_glyphs(path: Path, number: int = 0) -> GlyphFile:
     if is_sfnt(data):
         font = read_sfnt(path, data, number)
         glyphs = characters(font)
-        return GlyphFile(
-            path, OUTLINE, digest, sorted(glyphs), frozenset(glyphs), partial(_outline, Outlines(font), glyphs)
-        )
-    inks = read_bdf(path, data) if is_bdf(data) else {0: read_picture(path, data)}
-    return GlyphFile(path, BITMAP, digest, sorted(inks), frozenset(inks), partial(_found, inks))
+        draw = partial(_outline, Outlines(font), glyphs)
+        return GlyphFile(path, OUTLINE, UNICODE, digest, sorted(glyphs), frozenset(glyphs), draw)
+    inks: Mapping[int, Ink]
+    if is_bdf(data):
+        inks, order = read_bdf(path, data), UNICODE if bdf_is_unicode(data) else CODES
+    else:
+        inks, order = {0: read_picture(path, data)}, PICTURE
+    return GlyphFile(path, BITMAP, order, digest, sorted(inks), frozenset(inks), partial(_found, inks))
 
 
 def _outline(outlines: Outlines, glyphs: Mapping[int, int], address: int) -> Ink:
@@ -90,11 +100,18 @@ def _found(inks: Mapping[int, Ink], address: int) -> Ink:
 
 
 def codes_of(file: GlyphFile) -> list[str]:
-    """Every gaiji of a file as a code: private-use code points of an outline font, all glyphs of a BDF font."""
-    if file.kind == OUTLINE:
-        own = [one for one in file.addresses if any(low <= one <= high for low, high in USER_AREAS)]
-        return [f"U+{one:04X}" for one in own]
-    return [f"U+{one:04X}" if 0xE000 <= one <= 0xEFFF else f"{one:04X}" for one in file.addresses]
+    """Every gaiji of a file as a code: private-use code points, or every code of the vendor's; ``""`` of a picture."""
+    if file.order == UNICODE:
+        return [code for code in (f"U+{one:04X}" for one in file.addresses) if may_be_gaiji(code)]
+    return [""] if file.order == PICTURE else [f"{one:04X}" for one in file.addresses]
+
+
+def may_be_gaiji(code: str) -> bool:
+    """Whether a code is a vendor's or a private-use code point; a public character or a sequence is not."""
+    found = _ADDRESS.match(code)
+    return found is not None and (
+        not code.startswith("U+") or any(low <= int(found[1], 16) <= high for low, high in USER_AREAS)
+    )
 
 
 def parse_codes(text: str, limit: int) -> list[str]:
