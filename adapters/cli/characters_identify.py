@@ -167,7 +167,7 @@ def _look(
 
 def _as_json(one: Answer) -> dict[str, Any]:
     if one.match is None:
-        return {"code": one.code, "place": one.place, "class": "", "candidates": []}
+        return {"code": one.code, "place": one.place, "class": "", "fault": one.fault, "candidates": []}
     found = one.match
     return {
         "code": one.code, "place": one.place, "class": found.class_, "score": found.score, "margin": found.margin,
@@ -183,7 +183,7 @@ def _show(answers: list[Answer], file: Path) -> None:
     rows = []
     for one in answers:
         if one.match is None:
-            rows.append((one.code, one.place, "字形なし / no glyph", "", "", ""))
+            rows.append((one.code, one.place, one.nothing, "", "", ""))
             continue
         found = one.match
         best = "　".join(f"{each.rank}. {each.mj} {each.text} {each.score:.3f}" for each in found.candidates[:SHOWN])

@@ -1,6 +1,6 @@
 """Measure identification by glyph shape: other typefaces against all 58,862 glyphs of the MJ list.
 
-``python deploy/tools/identify_accuracy.py [--index FILE] [--most N] [--only NAME] [--json]`` prints rows for
+``python deploy/tools/identify_accuracy.py [--index FILE] [--most N] [--only NAME] [--json] [--speed]`` prints rows for
 docs/characters.md. Right is a candidate that belongs to the character of the query (same code point, whichever of its
 glyphs); for a query with a variation sequence of the MJ list only exactly its glyph. Every ideograph that a font shares
 with the list is asked for, unless ``--most`` limits it. No typeface asked here was learnt from (identify_fonts.py).
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from pathlib import Path
 import identify_fonts as fonts
 
 from adapters.characters.identify.dots import from_bits, read_bdf
+from adapters.characters.identify.features import features
 from adapters.characters.identify.gallery import default_index, load
 from adapters.characters.identify.glyph_files import BITMAP, OUTLINE
 from adapters.characters.identify.matching import MATCH, UNKNOWN, Match, Matcher
@@ -161,6 +163,29 @@ def unifont(matcher: Matcher, most: int) -> Iterator[Tally]:
     yield ask(Tally("unifont_jp (16 dots)", "実フォント real dots"), matcher, BITMAP, queries)
 
 
+def speed(index: Path) -> None:
+    """Milliseconds by processor time, nine runs of 256 outlines: drawing and describing one, and the whole answer."""
+
+    def of(work: Callable[[], object], count: int) -> str:
+        work()
+        found = []
+        for _ in range(9):
+            begun = time.process_time()
+            work()
+            found.append((time.process_time() - begun) / count * 1000)
+        return f"{statistics.median(found):.2f} ({min(found):.2f}–{max(found):.2f})"
+
+    matcher = Matcher(load(index))
+    font = fonts.read(*next((name, place) for name, place in fonts.MEASURED_ON.items() if "Serif" in name))
+    glyphs = [font.glyphs[code] for code in fonts.sample(font.shared(), 256, SEED)]
+    inks = list(font.inks(glyphs))
+    print(f"index read: {of(lambda: load(index), 1)} ms")
+    print(f"drawn: {of(lambda: list(font.inks(glyphs)), len(glyphs))} ms")
+    print(f"described: {of(lambda: features(inks), len(glyphs))} ms")
+    print(f"compared and ranked, with description: {of(lambda: matcher.match(inks, OUTLINE), len(glyphs))} ms")
+    print(f"the same one by one: {of(lambda: [matcher.match([one], OUTLINE) for one in inks], len(glyphs))} ms")
+
+
 def main() -> int:
     """Print one row per font and kind."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -168,7 +193,11 @@ def main() -> int:
     parser.add_argument("--most", type=int, default=1_000_000)
     parser.add_argument("--only", default="")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--speed", action="store_true", help="measure time instead; with OPENBLAS_NUM_THREADS=1")
     arguments = parser.parse_args()
+    if arguments.speed:
+        speed(arguments.index)
+        return 0
     matcher = Matcher(load(arguments.index))
     runs: list[tuple[str, Callable[[], Iterator[Tally]]]] = []
     for name, place in fonts.MEASURED_ON.items():

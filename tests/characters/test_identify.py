@@ -205,6 +205,21 @@ def test_a_vendors_font_is_compared_and_shown(index: Path, mj_font: Path, tmp_pa
     assert answer("identify", dots, "--index", index)["codes"][0]["code"] == "80A1"
 
 
+def test_one_broken_glyph_is_told_and_keeps_nobody_from_the_others(index: Path, tmp_path: Path) -> None:
+    """CB6087 at its code, in every form of the answer; no proposal for it."""
+    path = tmp_path / "broken.ttf"
+    far = [(-16000, -16000, 16000, 16000)]
+    path.write_bytes(font({"far": far, "good": BOXES[NAMES[0]]}, {0xE000: "far", 0xE001: "good"}, em=1000))
+    page, table = tmp_path / "x.html", tmp_path / "x.csv"
+    how = ("identify", path, "--index", index, "--html", page, "--csv", table)
+    broken, good = answer(*how)["codes"]
+    assert (broken["code"], broken["fault"], broken["candidates"]) == ("U+E000", "CB6087", [])
+    assert good["candidates"][0]["mj"] == NAMES[0]
+    assert run(*how)[0] == 0
+    assert "CB6087" in html.fromstring(page.read_bytes()).text_content()
+    assert "U+E000,U+E000,CB6087" in table.read_text(encoding="utf-8-sig")
+
+
 def test_the_worklist_gets_proposals_and_a_person_accepts_one(site: Path, index: Path, tmp_path: Path) -> None:
     """Nothing is registered until somebody with a role and a reason accepts; then the history holds score and index."""
     path = vendor_font(tmp_path)

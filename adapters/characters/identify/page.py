@@ -32,12 +32,21 @@ small { display: block; color: #555; }
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One code, where its glyph lies in the vendor's file, its drawing and what it resembles (``None``: no ink)."""
+    """One code, where its glyph lies in the vendor's file, its drawing and what it resembles (``None``: no ink).
+
+    ``fault`` is CB6087 where the glyph is there but broken.
+    """
 
     code: str
     place: str
     ink: Ink
     match: Match | None
+    fault: str = ""
+
+    @property
+    def nothing(self) -> str:
+        """Why there is no match, for people."""
+        return f"字形を読めません / unreadable {self.fault}" if self.fault else "字形なし / no glyph"
 
 
 def to_csv(answers: Sequence[Answer], index_sha256: str) -> str:
@@ -47,7 +56,7 @@ def to_csv(answers: Sequence[Answer], index_sha256: str) -> str:
     writer.writerow(COLUMNS)
     for one in answers:
         if one.match is None:
-            writer.writerow((one.code, one.place, "", *[""] * 9, index_sha256))
+            writer.writerow((one.code, one.place, one.fault, *[""] * 9, index_sha256))
             continue
         head = (one.code, one.place, one.match.class_, one.match.score, one.match.margin, one.match.character_margin)
         for found in one.match.candidates:
@@ -94,7 +103,7 @@ def _answer(table: etree._Element, one: Answer, pictures: Pictures) -> None:
     if one.ink.size:
         data = base64.b64encode(png(one.ink)).decode("ascii")
         _sub(vendor, "img", src=f"data:image/png;base64,{data}", alt=one.code)
-    verdict = _sub(line, "td", "字形なし / no glyph" if one.match is None else CLASSES_JA[class_], **{"class": "class"})
+    verdict = _sub(line, "td", one.nothing if one.match is None else CLASSES_JA[class_], **{"class": "class"})
     if one.match is not None:
         _sub(verdict, "small", f"得点 {one.match.score:.3f}")
         _sub(verdict, "small", f"差 {one.match.margin:.3f}（字種 {one.match.character_margin:.3f}）")

@@ -15,7 +15,8 @@ from adapters.characters.identify.glyph_files import GlyphFile, parse_codes
 from adapters.characters.identify.matching import Matcher
 from adapters.characters.identify.page import Answer
 from adapters.characters.identify.proposals import Proposal
-from adapters.characters.identify.raster import NOTHING
+from adapters.characters.identify.raster import NOTHING, Ink
+from bus.core.errors import AdapterError
 
 MAX_CODES = 20_000
 """Glyphs of one run; the largest user areas in use have some 6,000."""
@@ -60,9 +61,10 @@ def identify(
     top: int = TOP,
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> list[Answer]:
-    """What the glyphs of codes resemble, in order; a code without a glyph has an answer that says so.
+    """What the glyphs of codes resemble, in order; a code without a glyph, or with a broken one, has an answer that
+    says so.
 
-    Errors: AdapterError CB6087 where a glyph of the file is broken or there are too many codes.
+    Errors: AdapterError CB6087 where there are too many codes.
     """
     if len(codes) > MAX_CODES:
         raise bad_file(file.path, f"<= {MAX_CODES}, --codes", str(len(codes)))
@@ -71,14 +73,23 @@ def identify(
     for start in range(0, len(codes), _BATCH):
         part = codes[start : start + _BATCH]
         where = [known[code] if code in known else file.address(code) for code in part]
-        inks = [NOTHING if one is None else file.ink(one) for one in where]
+        drawn = [_drawn(file, one) for one in where]
+        inks = [ink for ink, _ in drawn]
         matches = matcher.match(inks, file.kind, top)
         found += [
-            Answer(code, "" if at is None else f"U+{at:04X}" if at else "", ink, match)
-            for code, at, ink, match in zip(part, where, inks, matches, strict=True)
+            Answer(code, "" if at is None else f"U+{at:04X}" if at else "", ink, match, fault)
+            for code, at, (ink, fault), match in zip(part, where, drawn, matches, strict=True)
         ]
         progress(len(found), len(codes))
     return found
+
+
+def _drawn(file: GlyphFile, place: int | None) -> tuple[Ink, str]:
+    """A glyph, or nothing and the code of why: one broken glyph is told and keeps nobody from the others."""
+    try:
+        return (NOTHING, "") if place is None else (file.ink(place), "")
+    except AdapterError as error:
+        return NOTHING, error.code
 
 
 def proposals_of(
