@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 from bus.broker.amqp.topology import definitions, lane_queue, lane_queues, receiving, rights
 from bus.core.config import load_site
 from bus.core.settings import BrokerSettings
+from tests.support.repository import ROOT
 from tests.support.sites import change, write_site
 
 SETTINGS = BrokerSettings(
@@ -66,3 +68,11 @@ def test_receivers_have_queues_and_mere_callers_have_none(tmp_path: Path) -> Non
         'endpoint = [\n  { id = "window", municipality = "990019", unit = "kokuho", purpose = "kokuho" },',
     )
     assert receiving(load_site(folder)) == ["990019/juki", "990019/kokuho", "990019/tax"]
+
+
+def test_the_shipped_definitions_are_those_of_the_example() -> None:
+    """deploy/rabbitmq/definitions.json is what ``chiikibus broker definitions`` writes, and holds no credential."""
+    site = load_site(ROOT / "deploy/examples/tax-juki/site")
+    shipped = json.loads((ROOT / "deploy/rabbitmq/definitions.json").read_text("utf-8"))
+    assert shipped == definitions(site.broker, receiving(site))
+    assert "users" not in shipped

@@ -7,13 +7,15 @@ import json
 import shutil
 import sys
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from harness.children import HarnessError
 from harness.machine import describe, disk_sync_us
 from harness.messages import KB
+from harness.rabbit import rabbitmq_at, server_named
 from harness.report import MEASURED, STEPS, steps_table, summary, table, write
 from harness.scenarios import Bench, Cell, Plan, Sample
 from harness.steps import measure
@@ -79,6 +81,7 @@ def main() -> int:
     )
     parser.add_argument("--largest", type=int, default=LARGEST_KB, metavar="KB", help="leave out larger messages")
     parser.add_argument("--no-write", action="store_true", help="leave docs/performance.md alone")
+    parser.add_argument("--broker", choices=("memory", "rabbitmq"), default="memory", help="rabbitmq: only with S9")
     options = parser.parse_args()
     only = options.only.split(",")
     if only != [SIGNED] and not set(only) <= set(SIZES):
@@ -87,12 +90,16 @@ def main() -> int:
     if only == [SIGNED]:
         return signed_both_ways(processes, quick=options.quick, as_json=options.json, no_write=options.no_write)
     plan = Plan(1, 1, processes) if options.quick else Plan(5, 3, processes)
+    if options.broker == "rabbitmq" and only != ["S9"]:
+        parser.error("--broker rabbitmq: --only S9")
     machine = describe()
     folder = Path(tempfile.mkdtemp(prefix="chiikibus-bench-"))
     samples: list[Sample] = []
+    server: Any = None
     try:
         say(f"{machine.cores} cores, {machine.processor}; one durable write of 1 KB: {disk_sync_us(folder):.0f} µs")
-        bench = Bench(folder, plan, say)
+        server = rabbitmq_at(folder / "rabbitmq") if options.broker == "rabbitmq" else None
+        bench = Bench(folder, plan if server is None else replace(plan, change=server_named(server)), say)
         for cell in cells(only, options.largest, quick=options.quick):
             samples += bench.run(cell)
         costs = step_costs(bench, folder)
@@ -100,12 +107,15 @@ def main() -> int:
         say(str(error))
         return 3
     finally:
+        if server is not None:
+            server.stop()
         shutil.rmtree(folder, ignore_errors=True)
     command = "deploy/bench/run.sh" + (" --quick" if options.quick else "")
     command += f" --processes {options.processes}" if options.processes != "1" else ""
+    command += " --broker rabbitmq" if server is not None else ""
     command += f" --largest {options.largest}" if options.largest != LARGEST_KB else ""
     command += f" --only {options.only}" if only != list(SIZES) else ""
-    if not options.quick and not options.no_write:
+    if not options.quick and not options.no_write and server is None:
         write(DOCUMENT, MEASURED, table(samples, machine, command))
         write(DOCUMENT, STEPS, steps_table(costs))
     if options.json:

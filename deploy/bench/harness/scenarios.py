@@ -55,11 +55,12 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long and how often."""
+    """How long and how often; ``change`` alters the site folder of a queued scenario before the bus starts."""
 
     seconds: int
     repetitions: int
     processes: tuple[int, ...] = (1,)
+    change: Callable[[Path], None] | None = None
 
 
 class Bench:
@@ -155,7 +156,9 @@ class Bench:
     def _queued(self, cell: Cell, pair: Pair, repetition: int, processes: int) -> Sample:
         places = self._place("receiver"), self._place("bus")
         with peers.receiver(places[0], pair) as receiver:
-            with bus.serve(places[1], receiver, sender="register", processes=processes) as server:
+            with bus.serve(
+                places[1], receiver, sender="register", processes=processes, change=self.plan.change
+            ) as server:
                 meter = Meter(server.pid)
                 load = drive(
                     server, pair, self.folder, clients=cell.clients, seconds=self.plan.seconds, expected=None,
@@ -175,7 +178,10 @@ class Bench:
 
     def _steady(self, cell: Cell, pair: Pair) -> Sample:
         places = self._place("receiver"), self._place("bus")
-        with peers.receiver(places[0], pair) as receiver, bus.serve(places[1], receiver, sender="register") as server:
+        with (
+            peers.receiver(places[0], pair) as receiver,
+            bus.serve(places[1], receiver, sender="register", change=self.plan.change) as server,
+        ):
             paced.drive(server, pair, rate=PACED_RATE, seconds=WARM_S)
             settle(places[1])
             meter, begun = Meter(server.pid), time.time()

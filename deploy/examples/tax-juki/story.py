@@ -212,10 +212,16 @@ def main() -> int:
     parser.add_argument("--work", type=Path, help="working folder (kept); default: a temporary one, removed")
     parser.add_argument("--free-ports", action="store_true", help="let the system choose the ports")
     parser.add_argument("--chaos", type=int, metavar="SEED", help="kill bus and adapters at random moments")
+    parser.add_argument(
+        "--engine",
+        choices=("embedded", "distributed"),
+        default="embedded",
+        help="distributed: RabbitMQ as the conveyor",
+    )
     options = parser.parse_args()
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     work = options.work or Path(tempfile.mkdtemp(prefix="chiikibus-"))
-    hall = TownHall(work.resolve(), fixed_ports=not options.free_ports)
+    hall = TownHall(work.resolve(), fixed_ports=not options.free_ports, engine=options.engine)
     chaos = None if options.chaos is None else Chaos(hall.processes, options.chaos)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # end like Ctrl-C: with everything that was started
     story = Story(hall, options.residents, options.changes, options.inquiries, options.seed, console, chaos)

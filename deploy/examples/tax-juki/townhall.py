@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -74,14 +75,33 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def rabbitmq_at(folder: Path) -> Any:
+    """A running RabbitMQ with its files below this folder. ``TownHallError`` where it is missing or does not start."""
+    spec = importlib.util.spec_from_file_location("private_rabbitmq", HERE.parents[1] / "lib" / "private_rabbitmq.py")
+    if spec is None or spec.loader is None:
+        raise TownHallError("deploy/lib/private_rabbitmq.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    try:
+        return module.PrivateRabbitMq(folder).start()
+    except (module.RabbitMqMissing, module.RabbitMqFailed) as error:
+        raise TownHallError(str(error)) from error
+
+
 @dataclass(slots=True)
 class TownHall:
-    """All processes of the example below one working folder. ``fixed_ports`` keeps the ports of the site folder."""
+    """All processes of the example below one working folder. ``fixed_ports`` keeps the ports of the site folder.
+
+    With ``engine`` "distributed" the bus's conveyor is a RabbitMQ of the example's own.
+    """
 
     work: Path
     fixed_ports: bool = True
+    engine: str = "embedded"
     ports: dict[str, int] = field(default_factory=dict)
     _children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _broker: Any = None
 
     @property
     def site(self) -> Path:
@@ -105,8 +125,20 @@ class TownHall:
             path.parent.mkdir(mode=0o700, exist_ok=True)
             path.write_text(secrets.token_urlsafe(32), encoding="utf-8")
             path.chmod(0o600)
+        if self.engine == "distributed":
+            self._distribute()
         self.chiikibus("secrets", "create", "--site", str(self.site))
         self.chiikibus("check", "--site", str(self.site))
+
+    def _distribute(self) -> None:
+        """Start a RabbitMQ and name it in the site folder: nothing else changes."""
+        self._broker = rabbitmq_at(self.work / "rabbitmq")
+        path = self.site / "secrets" / "broker.key"
+        path.touch(mode=0o600)
+        path.write_text(self._broker.password, encoding="utf-8")
+        place = self.site / "site.toml"
+        broker = f'engine = "rabbitmq"\nnodes = ["127.0.0.1:{self._broker.port}"]\nlanes = 2'
+        place.write_text(place.read_text("utf-8").replace('engine = "memory"', broker), encoding="utf-8")
 
     def _rewrite(self, ports: dict[int, int]) -> None:
         for path in self.site.glob("*.toml"):
@@ -221,3 +253,5 @@ class TownHall:
                 os.killpg(child.pid, signal.SIGKILL)
                 child.wait(timeout=5)
         self._children.clear()
+        if self._broker is not None:
+            self._broker.stop()
