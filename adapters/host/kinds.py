@@ -16,6 +16,8 @@ _SOAP = ("wsdl", "soap_operation")
 _SERVICE = ("service", "port")
 _RESULT = ("result_at", "result_ok", "result_retry", "result_none")
 _PAGES = ("items", "next", "page_param", "since_param", "cursor")
+_BUCKET = ("address", "auth", "folder")
+_BUCKET_MORE = ("remote", "region", "ca")
 _SSH = ("address", "host_key", "key_file", "folder")
 
 
@@ -100,6 +102,8 @@ TRANSPORTS: Mapping[str, Kind] = MappingProxyType(
         "sftp-send": Kind((*_SSH, "remote", "pattern"), _SEND, _SSH),
         "objects-fetch": Kind(("address", "folder", "pattern"), ("remote", *_FETCH), ("address", "folder")),
         "objects-send": Kind(("address", "folder", "pattern"), ("remote", *_SEND), ("address", "folder")),
+        "s3-fetch": Kind((*_BUCKET, "pattern"), (*_BUCKET_MORE, *_FETCH), (*_BUCKET, "ca")),
+        "s3-send": Kind((*_BUCKET, "pattern"), (*_BUCKET_MORE, *_SEND), (*_BUCKET, "ca")),
         "rest-fetch": Kind(
             ("address", "path", "folder", "file_name"),
             ("key", *_ACCESS, *_PAGES, "deadline_s", "poll_s", "end_mark", "format", "max_bytes"),

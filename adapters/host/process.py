@@ -84,6 +84,8 @@ CARRIERS: Mapping[str, Callable[[FlowSpec, Environment], Carrier]] = MappingProx
     {
         "sftp-fetch": FolderFetch,
         "sftp-send": FolderSend,
+        "s3-fetch": FolderFetch,
+        "s3-send": FolderSend,
         "objects-fetch": FolderFetch,
         "objects-send": FolderSend,
         "rest-fetch": RestFetch,

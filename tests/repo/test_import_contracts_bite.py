@@ -32,6 +32,7 @@ BROKEN_BY = {
     "door-httptools": ("bus.front.server", "httptools"),
     "door-aiohttp": ("bus.deliver.sender", "aiohttp"),
     "door-asyncssh": ("adapters.host.process", "asyncssh"),
+    "door-obstore": ("adapters.host.process", "obstore"),
     "door-sqlalchemy": ("adapters.host.process", "sqlalchemy"),
     "door-psycopg": ("bus.journal.relay", "psycopg"),
     "door-alembic": ("bus.journal.postgres.journal", "alembic"),
