@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from adapters.cli import convert as conversion
-from adapters.cli import drift, tables
+from adapters.cli import drift, proofs, tables
 from adapters.cli import explain as lineage
 from adapters.cli import scaffold as scaffolding
 from adapters.cli.checks import check_site
@@ -174,6 +174,29 @@ def suite(
     for one in failed:
         show_findings(one.findings)
     return ExitCode.NEGATIVE if failed else ExitCode.DONE
+
+
+@app.command()
+def golden(
+    name: Name = "",
+    folder: FolderOption = None,
+    edition: EditionOption = "1.0",
+    json: JsonOption = False,
+) -> int:
+    """足りない正解の組（合成のベンダーファイルと標準の読み）を下書きする。 / Draft missing golden pairs."""
+    return proofs.draft(subject(name, folder, edition), edition, json=json)
+
+
+@app.command()
+def mutants(
+    name: Name = "",
+    folder: FolderOption = None,
+    share: Annotated[float, typer.Option("--share", min=0.0, max=1.0, help="試す割合 / share to try")] = 1.0,
+    seed: Annotated[int, typer.Option("--seed", help="選ぶときの種 / seed of the choice")] = 1,
+    json: JsonOption = False,
+) -> int:
+    """定義を1行ずつ消し、または誤らせて、試験が気づくかを調べる。 / Break every line in turn: do the checks notice?"""
+    return proofs.judge(subject(name, folder), share, seed, json=json)
 
 
 @app.command()

@@ -82,9 +82,18 @@ def load_layout(path: Path, problems: Problems | None = None) -> Layout | None:
 
 def _load(path: Path, problems: Problems) -> Layout | None:
     file = read_toml(path, problems)
-    if file is None:
-        return None
-    file = with_fields(file, problems)
+    return read_layout(file, problems) if file is not None else None
+
+
+def read_layout(file: TomlFile, problems: Problems) -> Layout | None:
+    """The layout of an already parsed file; ``None`` only together with noted problems."""
+    path = file.path
+    before = len(problems.found)
+    layout = _read(with_fields(file, problems), path, problems)
+    return layout if len(problems.found) == before else None
+
+
+def _read(file: TomlFile, path: Path, problems: Problems) -> Layout | None:
     if is_multi(file):
         return load_multi(file, problems, load_layout)
     for key in file.data:

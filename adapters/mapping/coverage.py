@@ -10,11 +10,12 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from types import MappingProxyType
 
 from lxml import etree
 
+from adapters.mapping.conversions.chain import Default
 from adapters.mapping.engine import Mapping
 from adapters.mapping.rules import ConstantRule, DerivedRule, ItemRule
 from adapters.sdk.layout import Layout, LayoutField
@@ -61,8 +62,8 @@ def coverage(mapping: Mapping) -> tuple[CoverageRow, ...]:
 def _structure(layout: Layout, before: str = "") -> Iterator[CoverageRow]:
     """Fields of a layout that stand for no item: each with what the codec does with it."""
     inner = layout.inner or layout
-    for part, fields in (("ヘッダー", inner.header), ("トレーラー", inner.trailer)):
-        for one in fields:
+    for part, edge in (("ヘッダー", inner.header), ("トレーラー", inner.trailer)):
+        for one in edge:
             yield _fixture(before + part, one, _use(inner, one))
     for one in inner.fields:
         if one.filler or one.name == inner.type_field:
@@ -86,8 +87,25 @@ def _fixture(place: str, one: LayoutField, what: str) -> CoverageRow:
 
 
 def _kind(one: LayoutField) -> str:
-    """Type and width of a field, as far as it has one."""
-    return f"{one.type}({one.bytes})" if one.bytes else one.type
+    """Type and width of a field, and everything else that is not as usual."""
+    usual = LayoutField(one.name)
+    path = () if one.path in ((), (one.name,)) else (f"path={'.'.join(one.path)}",)
+    names = ("pad", "json", "usage", "digits", "scale", "sign", "zone", "order", "keep_zeros", "cell", "wide", "blank")
+    unusual = [(name, getattr(one, name)) for name in names if getattr(one, name) != getattr(usual, name)]
+    more = [name if value is True else f"{name}={value}" for name, value in unusual]
+    return " ".join((f"{one.type}({one.bytes})" if one.bytes else one.type, *path, *more))
+
+
+def facts(mapping: Mapping) -> str:
+    """What the heads of mapping and layout say, in one line: the form of the file, the direction, the policies."""
+    usual = Layout("", "", "", ())
+    layout = mapping.layout
+    left_out = {"id", "kind", "encoding", "fields", "header", "trailer", "group", "members", "inner", "path", "totals"}
+    names = [one.name for one in fields(Layout) if one.name not in left_out]
+    unusual = [(name, getattr(layout, name)) for name in names if getattr(layout, name) != getattr(usual, name)]
+    more = [name if value is True else f"{name}={value!r}" for name, value in unusual]
+    policy = (f"direction={mapping.direction}", f"codec_loss={mapping.codec_loss}")
+    return " ".join((layout.kind, layout.encoding, *more, *policy))
 
 
 def _use(layout: Layout, one: LayoutField) -> str:
@@ -107,7 +125,7 @@ def _row(mapping: Mapping, side: Side, item: str, name_ja: str, kind: str) -> Co
         if isinstance(rule, ItemRule):
             own, other = (rule.vendor, rule.standard) if side == "vendor" else (rule.standard, rule.vendor)
             if item in own:
-                how = f"{rule.name} {rule.options}".strip()
+                how = f"{rule.name} {rule.options}".strip() + _default(rule)
                 there = "・".join(other)
                 return CoverageRow(side, item, name_ja, kind, "mapped", there, how, rule.loss, rule.note)
         elif rule.side == side and rule.item == item:
@@ -118,6 +136,14 @@ def _row(mapping: Mapping, side: Side, item: str, name_ja: str, kind: str) -> Co
                 return CoverageRow(side, item, name_ja, kind, "derived", "", how, rule.loss, rule.reason)
             return CoverageRow(side, item, name_ja, kind, "unmapped", "", "", rule.loss, rule.reason)
     raise KeyError(item)  # the loader has seen to it that every item is spoken of
+
+
+def _default(rule: ItemRule) -> str:
+    one = rule.conversion
+    if not isinstance(one, Default):
+        return ""
+    side, value = ("standard", one.standard) if one.standard else ("vendor", one.vendor)
+    return f" default {side}={value!r} canonical={one.canonical} {one.reason}"
 
 
 def _cells(row: CoverageRow) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.mapping.coverage import STATES_JA, CoverageRow, coverage
+from adapters.mapping.coverage import STATES_JA, CoverageRow, coverage, facts
 from adapters.suite.subject import Pair, Subject, load_pair
 from bus.core.types import Finding
 from schemas.model import Edition
@@ -35,6 +35,7 @@ class _Table:
     """One table, with every mapping that it is the table of."""
 
     titles: tuple[str, ...]
+    facts: tuple[str, ...]
     record: str
     unit_ja: str
     rows: tuple[CoverageRow, ...]
@@ -115,12 +116,19 @@ def _first_difference(wanted: str, there: str) -> str:
 
 def _tables(found: Iterable[Pair]) -> list[_Table]:
     """The tables in the order of their records; mappings of one record with the same rows share one."""
-    titles: dict[tuple[str, tuple[CoverageRow, ...]], list[str]] = {}
-    units: dict[str, str] = {}
+    found_by: dict[tuple[str, tuple[CoverageRow, ...]], list[Pair]] = {}
     for pair in found:
-        titles.setdefault((pair.mapping.record, coverage(pair.mapping)), []).append(pair.mapping.id)
-        units[pair.mapping.record] = pair.mapping.unit.name_ja
-    tables = [_Table(tuple(names), record, units[record], rows) for (record, rows), names in titles.items()]
+        found_by.setdefault((pair.mapping.record, coverage(pair.mapping)), []).append(pair)
+    tables = [
+        _Table(
+            tuple(one.mapping.id for one in pairs),
+            tuple(facts(one.mapping) for one in pairs),
+            record,
+            pairs[0].mapping.unit.name_ja,
+            rows,
+        )
+        for (record, rows), pairs in found_by.items()
+    ]
     return sorted(tables, key=lambda one: (one.record, one.titles))
 
 
@@ -168,6 +176,8 @@ def _anchor(name: str) -> str:
 
 def _section(table: _Table) -> str:
     text = f"## {'・'.join(table.titles)}\n\n標準のレコード: `{table.record}`\n\n"
+    forms = "".join(f"- {name}: `{said}`\n" for name, said in zip(table.titles, table.facts, strict=True))
+    text += f"様式:\n\n{forms}\n"
     return text + _markdown(_HEAD, _lines(table.rows))
 
 

@@ -10,6 +10,7 @@ from adapters.suite.check_itself import check_itself
 from adapters.suite.check_samples import check_samples
 from adapters.suite.check_values import check_values
 from adapters.suite.coverage_pages import FRONT, stale, unexplained
+from adapters.suite.exercise import unexercised
 from adapters.suite.generate import all_carried
 from adapters.suite.subject import Subject
 from adapters.suite.verdict import Verdict
@@ -19,6 +20,7 @@ CHECKS = (
     "reasons",
     "coverage",
     "samples",
+    "golden-complete",
     "sample-bytes",
     "golden-to-standard",
     "golden-to-vendor",
@@ -57,6 +59,8 @@ def _verdicts(subject: Subject, seed: int, records: int) -> Iterator[Verdict]:
     golden = [sample for sample in subject.samples if sample.golden is not None]
     detail = f"{len(subject.samples)} samples, {len(golden)} golden pairs"
     yield Verdict("samples", subject.folder.name, bool(golden), detail)
+    unseen = unexercised(subject)
+    yield Verdict("golden-complete", subject.folder.name, not unseen, "every line is exercised", unseen)
     yield from check_samples(subject)
     known = {pair.name: all_carried(pair.mapping, pair.codec(), seed) for pair in subject.pairs}
     yield from check_values(subject, known, seed, records)

@@ -24,7 +24,8 @@ from schemas.model import Edition
 SAMPLES = "samples/samples.toml"
 INTERFACES = "interfaces.toml"
 """In place of ``adapter.toml`` in a folder of interfaces that several adapters of a vendor share."""
-_SAMPLE_KEYS = ("file", "layout", "mapping", "standard", "gaiji", "note")
+_SAMPLE_KEYS = ("file", "layout", "mapping", "standard", "direction", "gaiji", "note")
+_DIRECTIONS = ("both", "to_standard", "to_vendor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +43,18 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A vendor file with what is expected of it."""
+    """A vendor file with what is expected of it.
+
+    ``direction`` says for which direction the golden file is right: one-way rows of code tables need ``to_standard`` or
+    ``to_vendor``, everything else is right in ``both``.
+    """
 
     path: Path
     layout: Layout
     pair: Pair | None
     golden: Path | None
     register: GaijiRegister
+    direction: str = "both"
 
     def read(self) -> tuple[list[VendorRecord | BadRecord], dict[str, str], dict[str, str]]:
         """Its records, header and trailer."""
@@ -168,6 +174,9 @@ def _samples(
         for key in ("file", "standard", "gaiji"):
             if (key == "file" or key in table) and not (path.parent / str(table.get(key, ""))).is_file():
                 problems.add(path, f"{where}.{key}", line=line, expected="a file", got=str(table.get(key, "")))
+        direction = str(table.get("direction", "both"))
+        if direction not in _DIRECTIONS:
+            problems.unknown(path, f"{where}.direction", direction, _DIRECTIONS, line=line)
         layout = layouts.get(folder / str(table.get("layout", "")))
         if layout is None:
             problems.add(path, f"{where}.layout", line=line, expected="a layout", got=str(table.get("layout", "")))
@@ -178,7 +187,8 @@ def _samples(
             continue
         golden = path.parent / str(table["standard"]) if "standard" in table else None
         register = _register(path.parent / str(table["gaiji"]), problems) if "gaiji" in table else EMPTY
-        found.append(Sample(path.parent / str(table["file"]), layout, pairs.get(mapping), golden, register))
+        vendor_file = path.parent / str(table["file"])
+        found.append(Sample(vendor_file, layout, pairs.get(mapping), golden, register, direction))
     return found
 
 
