@@ -28,7 +28,7 @@ from adapters.cli.choose import (
 from adapters.cli.output import ExitCode, JsonOption, document, progress, show_findings, table
 from adapters.mapping.coverage import FORMATS
 from adapters.suite.run import run_suite
-from adapters.suite.subject import shipped
+from adapters.suite.subject import Subject, shipped
 from bus.core.config import load_site
 from bus.core.errors import ConfigurationError, EnvironmentFault
 from bus.core.types import Finding
@@ -53,10 +53,15 @@ def check(
     folder: FolderOption = None,
     site: Annotated[Path | None, typer.Option("--site", help="設定フォルダー / a site folder")] = None,
     edition: EditionOption = "1.0",
+    proofs_too: Annotated[
+        bool,
+        typer.Option("--proofs", help="証明の有無と入らない幅 / what is proved, what will not fit"),
+    ] = False,
     json: JsonOption = False,
 ) -> int:
     """定義の誤りをすべて挙げる（省略時は同梱の全アダプター）。 / Name every problem of a definition."""
     findings: list[Finding] = []
+    sound: list[Subject] = []
     checked: list[str] = []
     if site is not None:
         findings += check_site(load_site(site))
@@ -64,17 +69,20 @@ def check(
     for one in [name] if name or folder else [] if site else shipped():
         checked.append(one or str(folder))
         try:
-            subject(one, folder, edition)
+            sound.append(subject(one, folder, edition))
         except ConfigurationError as error:
             findings += error.findings
     if json:
         found = [finding.as_dict() for finding in findings]
-        document({"ok": not findings, "checked": checked, "findings": found})
+        more = {"proofs": [proofs.told(definition) for definition in sound]} if proofs_too else {}
+        document({"ok": not findings, "checked": checked, "findings": found, **more})
     if findings:
         show_findings(findings)
         return ExitCode.USAGE
     if not json:
         print(f"定義に誤りはありません / no problems: {', '.join(checked)}")
+        for definition in sound:
+            proofs.tell(definition, whole=proofs_too)
     return ExitCode.DONE
 
 

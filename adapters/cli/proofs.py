@@ -1,16 +1,49 @@
-"""``adapter golden`` drafts missing golden pairs; ``adapter mutants`` shows that a wrong line would be noticed."""
+"""What is proved of a definition: ``check --proofs``, drafts of golden pairs, and lines broken on purpose."""
 
 from __future__ import annotations
 
 from collections import Counter
 from random import Random
+from types import MappingProxyType
+from typing import Any
 
 from adapters.cli.choose import edition as standard_of
 from adapters.cli.output import ExitCode, document, progress, table
 from adapters.suite.exercise import missing
 from adapters.suite.golden_make import drafts, write_draft
 from adapters.suite.mutation import NOTICED, Bench, Judged
+from adapters.suite.proofs import counts, notes
 from adapters.suite.subject import Subject, load_subject
+
+
+def told(subject: Subject) -> dict[str, Any]:
+    """Counts and notes of a definition as JSON-ready fields."""
+    found = [one.as_dict() for one in notes(subject)]
+    return {"folder": subject.folder.name, "counts": counts(subject), "notes": found}
+
+
+def tell(subject: Subject, *, whole: bool) -> None:
+    """The counts of a definition for a person, and every note where ``whole``; nothing where it has no mapping."""
+    if not subject.pairs:
+        return
+    found = counts(subject)
+    sums = "、".join(f"{_NOTES[kind]} {count}" for kind, count in found.items())
+    print(f"  {subject.folder.parent.name}/{subject.folder.name}: {sums}" + ("" if whole else "　（内容は --proofs）"))
+    for one in notes(subject) if whole else ():
+        print(f"    [{_NOTES[one.kind]}] {one.mapping} {one.about}: {one.says}")
+
+
+_NOTES = MappingProxyType(
+    {
+        "proved": "読込み時に証明 proved",
+        "sampled": "値ごとに確認 sampled",
+        "width": "幅 width",
+        "repertoire": "文字集合 repertoire",
+        "one-way": "片方向のコード表 one-way",
+        "missing-code": "ないコード missing-code",
+        "unused": "未使用のコード表 unused",
+    }
+)
 
 
 def draft(subject: Subject, version: str, *, json: bool) -> int:

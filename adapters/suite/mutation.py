@@ -205,7 +205,7 @@ class Bench:
             problems.add(mutant.mapping.path, "mapping.layout", expected="the layout of this mapping", got="another")
         layout = read_layout(mutant.layout, problems)
         edition = self.subject.edition
-        mapping = layout and read_mapping(mutant.mapping, layout, edition, problems, self._folder)
+        mapping = read_mapping(mutant.mapping, layout, edition, problems, self._folder) if layout is not None else None
         problems.raise_if_any()
         assert layout is not None and mapping is not None  # otherwise there was a problem
         changed = Pair(pair.name, layout, mapping)

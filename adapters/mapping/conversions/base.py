@@ -56,8 +56,12 @@ class Scalar:
     """
 
     arity = (1, 1)
-    exact = False
     absent = ""
+
+    @property
+    def exact(self) -> bool:
+        """Whether each direction undoes the other for every value of the domain."""
+        return False
 
     def forward(self, value: str) -> str:
         """Vendor value to standard value."""

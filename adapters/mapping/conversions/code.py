@@ -37,6 +37,12 @@ class Code(Scalar):
     outward: Mapping[str, str] = field(default_factory=dict)
     absent: str = ""
 
+    @property
+    def exact(self) -> bool:
+        """When every row leads in both directions: then each direction undoes the other, absent values included."""
+        two_way = all(row.direction in ("both", "none") for row in self.rows)
+        return two_way and self.absent not in self.inward
+
     def forward(self, value: str) -> str:
         """The standard's code."""
         try:

@@ -68,7 +68,11 @@ class Flag:
     on: str
     off: str
     arity = (1, 1)
-    exact = False
+
+    @property
+    def exact(self) -> bool:
+        """When neither text is empty: an absent value then stays absent."""
+        return bool(self.on and self.off)
 
     def to_standard(self, values: tuple[str, ...]) -> tuple[str, ...]:
         """1 or 0; an empty text that is neither is absent; CB6004 for other texts."""

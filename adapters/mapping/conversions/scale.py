@@ -23,7 +23,7 @@ class Scale(Scalar):
     rounding: str = "none"
 
     @property
-    def exact(self) -> bool:  # type: ignore[override]  # a promise that depends on the rounding
+    def exact(self) -> bool:
         """Without rounding each direction undoes the other."""
         return self.rounding == "none"
 
