@@ -28,7 +28,7 @@ def tell(subject: Subject, *, whole: bool) -> None:
         return
     found = counts(subject)
     sums = "、".join(f"{_NOTES[kind]} {count}" for kind, count in found.items())
-    print(f"  {subject.folder.parent.name}/{subject.folder.name}: {sums}" + ("" if whole else "　（内容は --proofs）"))
+    print(f"  {subject.definition.name_ja}: {sums}" + ("" if whole else "　（内容は --proofs）"))
     for one in notes(subject) if whole else ():
         print(f"    [{_NOTES[one.kind]}] {one.mapping} {one.about}: {one.says}")
 

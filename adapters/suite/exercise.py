@@ -28,7 +28,9 @@ Mark = tuple[str, ...]
 
 def wanted(pair: Pair) -> dict[Mark, None]:
     """Everything that golden pairs should exercise of a mapping."""
-    found: dict[Mark, None] = {("golden", pair.name): None}
+    only = pair.mapping.direction
+    ways = [way for way in ("to_standard", "to_vendor") if only in ("both", way)]
+    found: dict[Mark, None] = {("golden", pair.name, way): None for way in ways}
     for rule in pair.mapping.rules:
         if isinstance(rule, ItemRule):
             found.update(dict.fromkeys(("item", pair.name, name) for name in (*rule.vendor, *rule.standard)))
@@ -52,7 +54,7 @@ def exercised(subject: Subject) -> set[Mark]:
         standard = load_golden(sample.golden, unit, record_type)
         vendor = [one.values for one in sample.read()[0] if isinstance(one, VendorRecord)]
         for ours, theirs in zip(standard, vendor, strict=False):
-            found.update(marks(sample.pair, theirs, ours))
+            found.update(marks(sample.pair, theirs, ours, sample.direction))
     return found
 
 
@@ -62,9 +64,11 @@ def missing(subject: Subject) -> dict[Mark, None]:
     return {mark: None for pair in subject.pairs for mark in wanted(pair) if mark not in there}
 
 
-def marks(pair: Pair, vendor: Table[str, str], standard: Table[str, str]) -> Iterator[Mark]:
-    """What one record exercises, given as it stands on both sides."""
-    yield "golden", pair.name
+def marks(pair: Pair, vendor: Table[str, str], standard: Table[str, str], direction: str = "both") -> Iterator[Mark]:
+    """What one record exercises in ``direction``, given as it stands on both sides."""
+    for way in ("to_standard", "to_vendor"):
+        if direction in ("both", way):
+            yield "golden", pair.name, way
     for rule in pair.mapping.rules:
         if isinstance(rule, DerivedRule):
             there = vendor if rule.side == "vendor" else standard
@@ -73,19 +77,23 @@ def marks(pair: Pair, vendor: Table[str, str], standard: Table[str, str]) -> Ite
         if isinstance(rule, ItemRule):
             theirs = tuple(vendor.get(name, "") for name in rule.vendor)
             ours = tuple(standard.get(name, "") for name in rule.standard)
-            yield from rule_marks(pair, rule, theirs, ours)
+            yield from rule_marks(pair, rule, theirs, ours, direction)
 
 
-def rule_marks(pair: Pair, rule: ItemRule, theirs: tuple[str, ...], ours: tuple[str, ...]) -> Iterator[Mark]:
-    """What the values of one rule exercise, given as they stand on both sides."""
+def rule_marks(
+    pair: Pair, rule: ItemRule, theirs: tuple[str, ...], ours: tuple[str, ...], direction: str = "both"
+) -> Iterator[Mark]:
+    """What the values of one rule exercise in ``direction``, given as they stand on both sides."""
     for name, value in (*zip(rule.vendor, theirs, strict=True), *zip(rule.standard, ours, strict=True)):
         if value:
             yield "item", pair.name, name
     place = (pair.name, "・".join(rule.vendor))
     if len(theirs) == 1 and theirs[0] in _landmarks(rule.conversion):
         yield "value", *place, theirs[0]
-    yield from _met(rule.conversion, place, "vendor", theirs)
-    yield from _met(rule.conversion, place, "standard", ours)
+    if direction != "to_vendor":
+        yield from _met(rule.conversion, place, "vendor", theirs)
+    if direction != "to_standard":
+        yield from _met(rule.conversion, place, "standard", ours)
 
 
 def _landmarks(conversion: Conversion) -> tuple[str, ...]:
@@ -115,9 +123,9 @@ def _of(conversion: Conversion, place: Mark, direction: str) -> Iterator[Mark]:
     """Every mark that lies within a conversion."""
     if isinstance(conversion, Code):
         for row in conversion.rows:
-            one_way = direction == "to_vendor" and row.direction == "to_standard"
-            if row.direction != "none" and not one_way:
-                yield "code", conversion.table_name, str(row.line)
+            for way in ("to_standard", "to_vendor"):
+                if row.direction in ("both", way) and direction in ("both", way):
+                    yield "code", conversion.table_name, str(row.line), way
     elif isinstance(conversion, Steps):
         for one in conversion.inner:
             yield from _of(one, place, direction)
@@ -134,10 +142,10 @@ def _of(conversion: Conversion, place: Mark, direction: str) -> Iterator[Mark]:
 def _met(conversion: Conversion, place: Mark, side: Side, values: tuple[str, ...]) -> Iterator[Mark]:
     """The marks that values of one side meet on their way to the other."""
     if isinstance(conversion, Code):
-        ways = ("both", "to_standard") if side == "vendor" else ("both", "to_vendor")
+        way = "to_standard" if side == "vendor" else "to_vendor"
         for row in conversion.rows:
-            if row.direction in ways and values == ((row.vendor if side == "vendor" else row.standard),):
-                yield "code", conversion.table_name, str(row.line)
+            if row.direction in ("both", way) and values == ((row.vendor if side == "vendor" else row.standard),):
+                yield "code", conversion.table_name, str(row.line), way
     elif isinstance(conversion, Steps):
         yield from _stepped(conversion.inner, place, side, values)
     elif isinstance(conversion, Default):

@@ -175,7 +175,7 @@ def _one_way(draft: Draft, base: Draft, rule: ItemRule, code: Code, need: set[Ma
     """Rows that lead in one direction only: the first drafted record with the row's code in it."""
     mapping = draft.pair.mapping
     for row in code.rows:
-        mark: Mark = ("code", code.table_name, str(row.line))
+        mark: Mark = ("code", code.table_name, str(row.line), draft.direction)
         if row.direction != draft.direction or mark not in need:
             continue
         try:

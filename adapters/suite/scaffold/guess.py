@@ -14,12 +14,24 @@ from adapters.codecs.delimited_text import CellError, cells
 
 DELIMITERS = (",", "\t", "|", ";")
 _HALF = re.compile("[ -~\uff61-\uff9f]*\\Z")
+_DATES = {
+    "date_slash": re.compile(r"\d{4}/(0[1-9]|1[0-2])/(0[1-9]|[12]\d|3[01])\Z"),
+    "date_digits": re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])\Z"),
+    "wareki": re.compile(r"[1-5]\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])\Z"),
+}
+"""What dates look like, by the conversion that reads them."""
+MANY, FEW, SHORT = 4, 12, 6
+"""A column is like codes where at least so many values are of at most so many kinds, none longer than this, each seen
+twice on average: what stands once may be a name and is not repeated in a remark."""
 _NAME = re.compile(r"[^\W\d][\w（）()・－ー]*\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class GuessedField:
-    """One field; ``bytes`` only for fixed-length records, ``path`` and ``number`` only for JSON."""
+    """One field; ``bytes`` only for fixed-length records, ``path`` and ``number`` only for JSON.
+
+    ``conversion`` is what its values look like they need: date_slash, date_digits, or nothing.
+    """
 
     name: str
     type: str
@@ -27,6 +39,7 @@ class GuessedField:
     path: str = ""
     pad: str = "right-space"
     number: bool = False
+    conversion: str = ""
 
 
 @dataclass(slots=True)
@@ -100,7 +113,9 @@ def _json(raw: bytes, found: Guess) -> bool:
     for path, seen in values.items():
         texts = [str(value) for value in seen if isinstance(value, str)]
         numbers = any(isinstance(value, int | float) and not isinstance(value, bool) for value in seen)
-        found.fields.append(GuessedField(path, "X" if numbers else _type(texts), path=path, number=numbers))
+        looks = _looks(path, texts, found)
+        kind = "X" if numbers else _type(texts)
+        found.fields.append(GuessedField(path, kind, path=path, number=numbers, conversion=looks))
     if any(len(seen) < len(records) for seen in values.values()):
         found.absent = "omit"
     elif any(value is None for seen in values.values() for value in seen):
@@ -161,7 +176,10 @@ def _delimited(lines: list[bytes], found: Guess) -> bool:
         names, table = table[0], table[1:]
         found.remarks.append("先頭行は項目名")
     columns_values = list(zip(*table, strict=False)) if table else [()] * len(names)
-    found.fields = [GuessedField(name, _type(values)) for name, values in zip(names, columns_values, strict=False)]
+    found.fields = [
+        GuessedField(name, _type(values), conversion=_looks(name, values, found))
+        for name, values in zip(names, columns_values, strict=False)
+    ]
     if any(found.marks):
         found.fields[0] = GuessedField("レコード区分", "X")
     return True
@@ -207,6 +225,24 @@ def _type(values: Sequence[str]) -> str:
     return "X" if present and all(_HALF.match(value) for value in present) else "N"
 
 
+def _looks(name: str, values: Sequence[str], found: Guess) -> str:
+    """Whether values are dates or codes; a remark says so, and of how many values it was seen."""
+    present = [value for value in values if value]
+    for conversion, form in _DATES.items():
+        if present and all(form.match(value) for value in present):
+            found.remarks.append(f"{name}: 日付 {conversion}（{len(present)} / {len(values)} 件に値、すべて日付の形）")
+            return conversion
+    different = sorted(set(present))
+    if (
+        MANY <= len(present) >= 2 * len(different)
+        and len(different) <= FEW
+        and all(len(value) <= SHORT for value in different)
+    ):
+        shown = "・".join(different)
+        found.remarks.append(f"{name}: コードらしい（{len(present)} 件に {len(different)} 種: {shown}。要確認）")
+    return ""
+
+
 def _fixed(lines: list[bytes], widths: Sequence[int], found: Guess) -> None:
     found.kind = "fixed"
     sizes = Counter(map(len, lines))
@@ -228,7 +264,7 @@ def _fixed(lines: list[bytes], widths: Sequence[int], found: Guess) -> None:
     for number, width in enumerate(cuts, start=1):
         texts = [_text(line[offset : offset + width].rstrip(b" "), found) for line in same]
         name = "レコード区分" if number == 1 and any(found.marks) else f"項目{number:02d}"
-        found.fields.append(GuessedField(name, _type(texts), width))
+        found.fields.append(GuessedField(name, _type(texts), width, conversion=_looks(name, texts, found)))
         offset += width
     if offset < size:
         found.fields.append(GuessedField(f"項目{len(cuts) + 1:02d}", "N", size - offset))

@@ -13,6 +13,16 @@ from schemas.model import Edition, RecordType
 TO_CONFIRM = "要確認"
 
 
+_CI = """# 自社の CI の一段: 定義が変わるたびに汎用試験を行う / a CI step: the universal suite at every change
+steps:
+  - run: python -m pip install chiikibus
+  - run: chiikibus adapter check --folder .
+  - run: chiikibus adapter coverage --folder . --check
+  - run: chiikibus adapter suite --folder . --json
+  - run: chiikibus adapter mutants --folder . --json
+"""
+
+
 def _quote(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
@@ -22,7 +32,7 @@ def write_folder(
 ) -> tuple[Path, ...]:
     """The files of a new definition; ``folder`` must not exist yet (FileExistsError)."""
     folder.mkdir(parents=True)
-    for name in ("layout", "mapping", "codes", "samples"):
+    for name in ("layout", "mapping", "codes", "samples", "ci"):
         (folder / name).mkdir()
     shutil.copyfile(sample, folder / "samples" / sample.name)
     texts = {
@@ -31,6 +41,7 @@ def write_folder(
         f"mapping/{record.name}.toml": _mapping(vendor, found, record),
         "samples/samples.toml": _samples(sample, record),
         "README.md": _readme(vendor, found, record),
+        "ci/adapter.yml": _CI,
     }
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
@@ -101,6 +112,7 @@ def _field(table: str, one: GuessedField, kind: str) -> list[str]:
 
 
 def _mapping(vendor: str, found: Guess, record: RecordType) -> str:
+    dates = {one.name: one.conversion for one in found.fields if one.conversion}
     names = [one.name for one in found.fields if not (any(found.marks) and one.name == "レコード区分")]
     same = {item.name_ja: item for item in record.items}
     lines = [
@@ -114,7 +126,8 @@ def _mapping(vendor: str, found: Guess, record: RecordType) -> str:
     for name in names:
         if name in same:
             lines += ["", f"# {TO_CONFIRM}: 項目名が同じ", "[[item]]", f"vendor = [{_quote(name)}]"]
-            lines += [f"standard = [{_quote(same[name].name)}]", 'conversion = "copy"']
+            how = dates.get(name, "copy") if same[name].type == "DATE" else "copy"
+            lines += [f"standard = [{_quote(same[name].name)}]", f"conversion = {_quote(how)}"]
     rest = [name for name in names if name not in same]
     missing = [item.name for item in record.items if item.name_ja not in names]
     lines += _unmapped("vendor", rest) + _unmapped("standard", missing)
@@ -145,7 +158,10 @@ def _readme(vendor: str, found: Guess, record: RecordType) -> str:
 次にすること:
 1. `layout/{record.name}.toml` の項目名・型・幅を確かめる。
 2. `mapping/{record.name}.toml` の「{TO_CONFIRM}」を、対応（`[[item]]`）か理由のある対象外に置き換える。
-3. `chiikibus adapter check --folder .` と `chiikibus adapter suite --folder .` を通す。
+3. `chiikibus adapter check --folder . --proofs` で誤りをなくし、入らない幅を確かめる。
+4. サンプルの正しい読み（`chiikibus adapter convert`）を仕様書と見比べ、`samples/samples.toml` の `standard` に加える。
+5. `chiikibus adapter golden`、`coverage --write`、`suite`、`mutants`（どれも `--folder .`）を順に行う。
+6. `ci/adapter.yml` を自社の CI に置く。変更のたびに汎用試験が走る。
 
 A definition guessed from a sample file; every guess above is for a person to confirm.
 """
