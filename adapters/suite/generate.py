@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
 
@@ -36,7 +36,7 @@ def carried(mapping: Mapping, codec: Codec, rule: ItemRule, random: Random) -> C
     beside = _beside(codec.layout)
     kept: list[tuple[str, ...]] = []
     refused = silent = 0
-    for values in itertools.islice(itertools.product(*pools), TRIES):
+    for values in _tries(pools, random):
         if not any(values):
             continue
         try:
@@ -54,6 +54,15 @@ def carried(mapping: Mapping, codec: Codec, rule: ItemRule, random: Random) -> C
         else:
             silent += 1
     return Carried(rule, tuple(kept), refused, silent)
+
+
+def _tries(pools: list[list[str]], random: Random) -> Iterable[tuple[str, ...]]:
+    """Combinations of the pools; for several items some by chance too: the first ones differ at their end only."""
+    first = itertools.islice(itertools.product(*pools), TRIES)
+    if len(pools) < 2 or not all(pools):
+        return first
+    chance = (tuple(random.choice(pool) for pool in pools) for _ in range(TRIES))
+    return dict.fromkeys(itertools.chain(first, chance))
 
 
 def _beside(layout: Layout) -> dict[str, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain, count
 from pathlib import Path
 from random import Random
 
@@ -67,6 +68,8 @@ def write_draft(folder: Path, draft: Draft) -> tuple[Path, ...]:
     pair, samples = draft.pair, folder / Path(SAMPLES).parent
     samples.mkdir(exist_ok=True)
     stem = Path(pair.name).stem + (".golden" if draft.direction == "both" else f".{draft.direction}")
+    names = chain((stem,), (f"{stem}-{number}" for number in count(2)))
+    stem = next(name for name in names if not any(samples.glob(f"{name}*")))
     files: list[Path] = []
     blocks: list[str] = []
     single = pair.layout.single
