@@ -27,8 +27,8 @@ done
 
 selection=()
 workers=2
-# The quick tests wait for each other's processes and disks more than they compute.
-[ "$fast" = yes ] && selection=(-m "not slow and not system") && workers=4
+# The quick tests wait for processes and disks, too; but each worker imports everything.
+[ "$fast" = yes ] && selection=(-m "not slow and not system") && workers=3
 
 ensure_python_environment --dev || exit
 export PATH="$VENV/bin:$PATH"

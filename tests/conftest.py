@@ -1,4 +1,7 @@
-"""Rules for all tests: in CI a skip is an error unless listed; Hypothesis measures no time on shared machines."""
+"""Rules for all tests: in CI a skip is an error unless listed; Hypothesis measures no time on shared machines.
+
+The quick run does not even import a file whose tests are all slow, and tries a fifth of the generated examples.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,18 @@ from hypothesis import settings
 
 from tests.support.rabbit_server import rabbitmq_at
 
+QUICK = "not slow and not system"
+"""What ``deploy/test.sh --fast`` selects."""
+
 ALLOWED_SKIPS = Path(__file__).parent / "allowed_skips.csv"
 
-settings.register_profile("chiikibus", deadline=None)
-settings.load_profile("chiikibus")
+settings.register_profile("whole", deadline=None)
+settings.register_profile("quick", deadline=None, max_examples=20)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """How many examples a property is tried with, where its test does not say so itself."""
+    settings.load_profile("quick" if config.option.markexpr == QUICK else "whole")
 
 
 @cache
@@ -52,3 +63,16 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         report.outcome = "failed"
         report.longrepr = f"skipped in CI without a row in {ALLOWED_SKIPS.name}: {reason}"
     return report
+
+
+def wholly_slow(text: str) -> bool:
+    """Whether one line marks all tests of a file as slow, or as needing programs beyond Python."""
+    marks = [line for line in text.splitlines() if line.startswith("pytestmark = ") and "param" not in line]
+    return any(f"pytest.mark.{mark}" in line for line in marks for mark in ("slow", "system"))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave such files out of the quick run: importing them costs each worker more than it costs to look."""
+    if config.option.markexpr != QUICK or not collection_path.name.startswith("test_"):
+        return None
+    return wholly_slow(collection_path.read_text(encoding="utf-8")) or None

@@ -18,7 +18,8 @@ from tests.support.residents import ATENABANGO, RESIDENT, message
 
 MESSAGE_ID = "urn:uuid:00000000-0000-4000-8000-00000000002a"
 INQUIRY = "juki.jumin_shokai"
-pytestmark = pytest.mark.parametrize("town", [1, 2], indirect=True, ids=["one process", "two workers"])
+TWO = pytest.param(2, id="two workers", marks=pytest.mark.slow)
+pytestmark = pytest.mark.parametrize("town", [pytest.param(1, id="one process"), TWO], indirect=True)
 
 
 def question(town: Town, base_date: str = "2026-01-01", **more: str) -> bytes:

@@ -18,7 +18,8 @@ MESSAGE_ID = "urn:uuid:00000000-0000-4000-8000-00000000000c"
 OPERATION = "kojinjuminzei.shotoku_shokai"
 ROUTE = f'{{ municipality = "990019", operation = "{OPERATION}", to = ["tax"] }}'
 RIGHT = f'{{ municipality = "990019", endpoint = "kokuho", operation = "{OPERATION}", purposes = ["kokuho"] }}'
-pytestmark = pytest.mark.parametrize("town", [1, 2], indirect=True, ids=["one process", "two workers"])
+TWO = pytest.param(2, id="two workers", marks=pytest.mark.slow)
+pytestmark = pytest.mark.parametrize("town", [pytest.param(1, id="one process"), TWO], indirect=True)
 
 
 async def poll(town: Town) -> tuple[str, list[str]]:

@@ -201,7 +201,7 @@ async def test_a_reload_reaches_the_bus_through_the_supervisor(tmp_path: Path) -
         assert await site.end() == 0
 
 
-@pytest.mark.parametrize("command", ["serve", "up"])
+@pytest.mark.parametrize("command", ["serve", pytest.param("up", marks=pytest.mark.slow)])
 async def test_a_wrong_folder_ends_at_once_with_every_problem(tmp_path: Path, command: str) -> None:
     """Exit code 2 and the findings as a document."""
     folder = write_site(tmp_path / "site", secrets=False)

@@ -127,6 +127,7 @@ async def test_nothing_acknowledged_is_lost_when_a_worker_is_killed_in_the_middl
     assert len(town.tax.received) == 60
 
 
+@pytest.mark.slow
 async def test_the_same_notice_at_the_same_time_on_two_workers_has_one_effect_and_one_answer(town: Town) -> None:
     """Whichever is first: all senders get its receipt."""
     results = await asyncio.gather(*(town.notify(MESSAGE_ID.format(7)) for _ in range(10)))
@@ -136,6 +137,7 @@ async def test_the_same_notice_at_the_same_time_on_two_workers_has_one_effect_an
     assert len(town.tax.received) == 1
 
 
+@pytest.mark.slow
 async def test_the_same_call_at_the_same_time_goes_out_once(town: Town) -> None:
     """The others are asked to come again while it is out, and get the same answer afterwards."""
     gate = asyncio.Event()
@@ -185,6 +187,7 @@ async def test_a_stop_lets_a_call_be_answered(town: Town) -> None:
     assert not any(alive(pid) for pid in workers)
 
 
+@pytest.mark.slow
 async def test_a_reload_reaches_every_worker_before_it_is_done(town: Town) -> None:
     """Whichever worker is asked next works by the new tables; none was restarted."""
     before = pids(town)
