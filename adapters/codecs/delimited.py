@@ -10,7 +10,15 @@ from adapters.characters.cp932 import looks_like_utf8
 from adapters.characters.problem import CharacterError
 from adapters.codecs.chunks import lines
 from adapters.codecs.delimited_text import Cell, CellError, byte_positions, cells
-from adapters.codecs.field_text import HALF_WIDTH, byte_losses, type_finding, unreadable, unwritable, utf8_error
+from adapters.codecs.field_text import (
+    HALF_WIDTH,
+    byte_losses,
+    foreign,
+    type_finding,
+    unreadable,
+    unwritable,
+    utf8_error,
+)
 from adapters.codecs.reading import FileReading, framed
 from adapters.sdk.errors import adapter_error, finding
 from adapters.sdk.layout import Layout, LayoutField
@@ -162,7 +170,7 @@ class DelimitedCodec:
         return self._write(marked, self.layout.fields, unknown)
 
     def _write(self, values: Mapping[str, str], fields: tuple[LayoutField, ...], unknown: Iterable[str] = ()) -> bytes:
-        findings = [finding("CB6014", _NO_ORIGIN, name, expected="an item of the layout") for name in unknown]
+        findings = foreign(unknown)
         pieces: list[bytes] = []
         for one in fields:
             text = values.get(one.name, "") or one.value

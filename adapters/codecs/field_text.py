@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 
 from adapters.characters.problem import CharacterError, CharacterLoss
 from adapters.sdk.errors import adapter_error, describe, finding
@@ -24,6 +25,21 @@ def unwritable(error: CharacterError, origin: Origin, item: str) -> Finding:
     """The finding for a character that cannot be written."""
     got = f"{error.subject} (character {error.position + 1})"
     return finding(error.code, origin, item, expected=error.reason, got=got)
+
+
+def foreign(names: Iterable[str]) -> list[Finding]:
+    """CB6014 for every item to be written that the layout does not have."""
+    return [finding("CB6014", Origin(), name, expected="an item of the layout") for name in names]
+
+
+def placed(findings: Iterable[Finding], spans: Mapping[str, Span], origin: Origin) -> list[Finding]:
+    """The same findings with the place of their item in the file, where ``spans`` of the record knows it."""
+    found = []
+    for one in findings:
+        span = spans.get(one.path)
+        absolute = (origin.byte_offset + span[0], span[1]) if span else None
+        found.append(finding(one.code, origin, one.path, span=absolute, expected=one.expected, got=one.got))
+    return found
 
 
 def byte_losses(losses: tuple[CharacterLoss, ...], origin: Origin, item: str, start: int) -> tuple[Loss, ...]:

@@ -11,7 +11,7 @@ from adapters.characters.charset import Charset
 from adapters.characters.cp932 import looks_like_utf8
 from adapters.characters.problem import CharacterError
 from adapters.codecs.chunks import Chunk, lines, slices
-from adapters.codecs.field_text import byte_losses, type_finding, unreadable, unwritable, utf8_error
+from adapters.codecs.field_text import byte_losses, foreign, type_finding, unreadable, unwritable, utf8_error
 from adapters.codecs.fixed_fast import quick_reader, quick_writer
 from adapters.codecs.reading import FileReading, framed
 from adapters.sdk.errors import adapter_error, describe, finding
@@ -244,7 +244,7 @@ class FixedCodec:
         self, values: Mapping[str, str], fields: tuple[LayoutField, ...], unknown: Iterable[str] = ()
     ) -> bytes:
         pieces: list[bytes] = []
-        findings = [finding("CB6014", _NO_ORIGIN, name, expected="an item of the layout") for name in unknown]
+        findings = foreign(unknown)
         for one in fields:
             text = values.get(one.name, "") or one.value
             if not text or one.filler:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from adapters.characters.charset import Charset
 from adapters.characters.problem import CharacterError
 from adapters.codecs.chunks import Chunk, described, lines, slices
-from adapters.codecs.field_text import byte_losses, type_finding, unreadable, unwritable
+from adapters.codecs.field_text import byte_losses, foreign, type_finding, unreadable, unwritable
 from adapters.codecs.host_fields import NumberField, TextField, make_fields
 from adapters.codecs.host_numbers import NumberError
 from adapters.codecs.reading import FileReading, framed
@@ -214,7 +214,7 @@ class HostCodec:
 
     def _encode(self, values: Mapping[str, str], fields: tuple[Field, ...], unknown: Iterable[str] = ()) -> bytes:
         pieces: list[bytes] = []
-        findings = [finding("CB6014", _NO_ORIGIN, name, expected="an item of the layout") for name in unknown]
+        findings = foreign(unknown)
         for one in fields:
             text = "" if one.field.filler else values.get(one.name, "") or one.field.value
             try:

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from adapters.characters.charset import Charset
 from adapters.characters.problem import CharacterError
 from adapters.codecs.chunks import Chunk, lines
-from adapters.codecs.field_text import byte_losses, type_finding, unreadable, unwritable
+from adapters.codecs.field_text import byte_losses, foreign, placed, type_finding, unreadable, unwritable
 from adapters.codecs.json_scan import elements, leaves
 from adapters.codecs.reading import FileReading
 from adapters.sdk.errors import adapter_error, finding
@@ -112,7 +112,7 @@ class JsonCodec:
         typed = (one for one in self.layout.fields if one.name not in self._ordinary)
         findings.extend(found for one in typed if (found := type_finding(one, values[one.name], origin, None)))
         if findings:
-            raise adapter_error(self._placed(findings, raw, origin))
+            raise adapter_error(placed(findings, self._locate(raw), origin))
         losses: tuple[Loss, ...] = ()
         if self._watch("".join(values.values())):
             values, losses = self._characters(values, raw, origin)
@@ -190,15 +190,6 @@ class JsonCodec:
             raise adapter_error(findings)
         return read, tuple(losses)
 
-    def _placed(self, findings: list[Finding], raw: bytes, origin: Origin) -> list[Finding]:
-        spans = self._locate(raw)
-        placed = []
-        for one in findings:
-            span = spans.get(one.path)
-            absolute = (origin.byte_offset + span[0], span[1]) if span else None
-            placed.append(finding(one.code, origin, one.path, span=absolute, expected=one.expected, got=one.got))
-        return placed
-
     def _locate(self, raw: bytes) -> Mapping[str, Span]:
         text = raw.decode("utf-8", "replace")
         spans: dict[str, Span] = {}
@@ -212,11 +203,7 @@ class JsonCodec:
 
     def encode_record(self, values: Mapping[str, str]) -> bytes:
         """One compact object in the layout's order; raises AdapterError CB6007, CB6014 or E0002."""
-        findings = [
-            finding("CB6014", _NO_ORIGIN, name, expected="an item of the layout")
-            for name in values
-            if name not in self._items
-        ]
+        findings = foreign(name for name in values if name not in self._items)
         tree: dict[str, Any] = {}
         for one in self.layout.fields:
             text = values.get(one.name, "") or one.value

@@ -14,7 +14,7 @@ from lxml import etree
 from adapters.characters.charset import Charset
 from adapters.characters.problem import CharacterError, CharacterLoss
 from adapters.codecs.chunks import Chunk
-from adapters.codecs.field_text import byte_losses, type_finding, unreadable, unwritable
+from adapters.codecs.field_text import byte_losses, foreign, placed, type_finding, unreadable, unwritable
 from adapters.codecs.reading import FileReading
 from adapters.codecs.xml_scan import behind_declaration, declared_encoding, leaves, local_name, records
 from adapters.sdk.errors import adapter_error, finding
@@ -109,7 +109,7 @@ class XmlCodec:
         findings.extend(found for one, text in typed if (found := type_finding(one, text, origin, None)))
         self._characters(values, findings, origin)
         if findings:
-            raise adapter_error(self._placed(findings, raw, origin))
+            raise adapter_error(placed(findings, self._locate(raw), origin))
         losses: tuple[Loss, ...] = ()
         for loss in lost:
             losses += byte_losses((loss,), origin, self._item_at(raw, loss.position), 0)
@@ -219,15 +219,6 @@ class XmlCodec:
                 return name
         return ""
 
-    def _placed(self, findings: list[Finding], raw: bytes, origin: Origin) -> list[Finding]:
-        spans = self._locate(raw)
-        placed = []
-        for one in findings:
-            span = spans.get(one.path)
-            absolute = (origin.byte_offset + span[0], span[1]) if span else None
-            placed.append(finding(one.code, origin, one.path, span=absolute, expected=one.expected, got=one.got))
-        return placed
-
     def _locate(self, raw: bytes) -> Mapping[str, Span]:
         spans: dict[str, Span] = {}
         for path, (start, end) in leaves(raw).items():
@@ -239,11 +230,7 @@ class XmlCodec:
 
     def encode_record(self, values: Mapping[str, str]) -> bytes:
         """One element in the layout's order; raises AdapterError CB6007, CB6014 or E0002."""
-        findings = [
-            finding("CB6014", _NO_ORIGIN, name, expected="an item of the layout")
-            for name in values
-            if name not in self._items
-        ]
+        findings = foreign(name for name in values if name not in self._items)
         own = self.layout.form == "object" and self.layout.namespace
         prefix = self._in if own else ""
         nsmap = cast("Mapping[str, str] | None", {None: self.layout.namespace} if own else None)

@@ -237,23 +237,11 @@ STANDARD = {
 
 
 @cache
-def edition() -> Edition:
+def edition(items: tuple[Item, ...] = ITEMS) -> Edition:
     """An edition with the unit ``t`` and its record ``hito``."""
     real = load_edition()
-    unit = Unit(
-        "t",
-        1,
-        "試し",
-        "trial",
-        "urn:t",
-        "1.0",
-        Path(),
-        (),
-        {},
-        {"hito": RecordType("t", "hito", ITEMS)},
-        real.codes,
-        real.formats,
-    )
+    records = {"hito": RecordType("t", "hito", items)}
+    unit = Unit("t", 1, "試し", "trial", "urn:t", "1.0", Path(), (), {}, records, real.codes, real.formats)
     return Edition("1.0", Path(), {"t": unit}, real.codes, real.formats)
 
 

@@ -12,8 +12,8 @@ from adapters.mapping.slow import Walk
 from adapters.sdk.problems import Problems
 from adapters.sdk.types import Origin, VendorRecord
 from bus.core.errors import AdapterError
-from schemas.catalog import load_edition
-from schemas.model import Edition, Item, RecordType, Unit
+from schemas.model import Item
+from tests.mapping.small import edition
 
 NAMES = ("番号", "区分", "名称", "所得千円", "第１期", "第２期", "合計", "備考欄")
 ITEMS = (
@@ -97,14 +97,6 @@ STANDARD = {
 }
 
 
-def edition() -> Edition:
-    """An edition with the unit ``t`` and its record ``hito``."""
-    real = load_edition()
-    records = {"hito": RecordType("t", "hito", ITEMS)}
-    unit = Unit("t", 1, "試し", "trial", "urn:t", "1.0", Path(), (), {}, records, real.codes, real.formats)
-    return Edition("1.0", Path(), {"t": unit}, real.codes, real.formats)
-
-
 def load(folder: Path, text: str = MAPPING) -> tuple[Mapping | None, Problems]:
     """The mapping with ``text``, and what is wrong with it."""
     for name, content in (("layout", LAYOUT), ("mapping", text)):
@@ -113,7 +105,7 @@ def load(folder: Path, text: str = MAPPING) -> tuple[Mapping | None, Problems]:
     problems = Problems()
     layout = load_layout(folder / "layout" / "hito.toml")
     assert layout is not None
-    return load_mapping(folder / "mapping" / "hito.toml", layout, edition(), problems), problems
+    return load_mapping(folder / "mapping" / "hito.toml", layout, edition(ITEMS), problems), problems
 
 
 def made(folder: Path, text: str = MAPPING) -> Mapping:
