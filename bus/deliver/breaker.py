@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -141,26 +141,42 @@ class GuardedSender:
         self, endpoint: Endpoint, body: bytes, headers: Sequence[tuple[str, str]], deadline_s: float
     ) -> HttpReply:
         """Send once. Errors: those of the inner sender, and CB5005."""
-        return await self._guarded(endpoint, lambda: self._sender.post(endpoint, body, headers, deadline_s))
+        breaker = self._breakers.of(endpoint.key)
+        if not breaker.allow():
+            raise _refused(endpoint, breaker)
+        try:
+            reply = await self._sender.post(endpoint, body, headers, deadline_s)
+        except DeliveryError as error:
+            breaker.failure(error.code)
+            raise
+        _note(breaker, reply)
+        return reply
 
     async def post_package(
         self, endpoint: Endpoint, package: Package, headers: Sequence[tuple[str, str]], deadline_s: float
     ) -> HttpReply:
         """Send once. Errors: those of the inner sender, and CB5005."""
-        return await self._guarded(endpoint, lambda: self._sender.post_package(endpoint, package, headers, deadline_s))
-
-    async def _guarded(self, endpoint: Endpoint, send: Callable[[], Awaitable[HttpReply]]) -> HttpReply:
         breaker = self._breakers.of(endpoint.key)
         if not breaker.allow():
-            wait = max(1, round(breaker.wait_s()))
-            raise DeliveryError("CB5005", [Finding("CB5005", path=endpoint.key)], retry_after_s=wait)
+            raise _refused(endpoint, breaker)
         try:
-            reply = await send()
+            reply = await self._sender.post_package(endpoint, package, headers, deadline_s)
         except DeliveryError as error:
             breaker.failure(error.code)
             raise
-        if reply.status == 503:
-            breaker.failure()
-        else:
-            breaker.success()
+        _note(breaker, reply)
         return reply
+
+
+def _refused(endpoint: Endpoint, breaker: Breaker) -> DeliveryError:
+    """CB5005 with the time after which it may be tried again."""
+    wait = max(1, round(breaker.wait_s()))
+    return DeliveryError("CB5005", [Finding("CB5005", path=endpoint.key)], retry_after_s=wait)
+
+
+def _note(breaker: Breaker, reply: HttpReply) -> None:
+    """503 says that the endpoint cannot answer now; any other answer that it can."""
+    if reply.status == 503:
+        breaker.failure()
+    else:
+        breaker.success()

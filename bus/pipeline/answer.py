@@ -26,6 +26,7 @@ from bus.pipeline.security import inspect_reply
 from bus.pipeline.tables import ANSWER_SUFFIX
 from bus.wire import envelope, fault_form, safe_xml
 from bus.wire.addressing import NONE
+from bus.wire.contract import Values
 from bus.wire.fault import RemoteFault, read_fault
 from bus.wire.http import XML
 from schemas.model import Operation
@@ -59,13 +60,14 @@ async def judge(house: House, exchange: Exchange, reply: HttpReply) -> Answer:
         raise _sent_away(exchange, reply.status)
     if reply.status == 202 and not reply.body and (operation.pattern == LATE or _unwanted(exchange)):
         return Answer(State.DELIVERED, 202, "", b"")
-    target, inspected = exchange.targets[0], False
+    tables, target, inspected = house.tables, exchange.targets[0], False
     if target.security is not None:
         assert exchange.message is not None
         reply = inspect_reply(house, target, reply, exchange.message.id)
-        inspected = house.tables.gates[target.key].policy.signed
+        inspected = tables.gates[target.key].policy.signed
     read = await _read(reply, exchange, inspected=inspected)
-    guard = house.tables.standard(exchange.targets[0]).guards.get(operation.key)
+    own, other = tables.standard(exchange.sender), tables.standard(target)
+    guard = other.guards.get(operation.key)
     if guard is not None:
         guard.inspect(reply.body, read.body, reply.package, IN_ANSWER)
     if reply.package is not None:
@@ -77,22 +79,25 @@ async def judge(house: House, exchange: Exchange, reply: HttpReply) -> Answer:
         raise _bad("HTTP status", "200", f"{reply.status}")
     if exchange.opaque:
         return Answer(State.REPLIED, 200, reply.content_type, reply.body, "", reply.package)
-    own, other = house.tables.standard(exchange.sender), house.tables.standard(target)
     wanted = operation if own is other else other.operations[operation.key]
     if read.body.tag != wanted.output:
         raise _bad("Body", wanted.output, str(read.body.tag)[:128])
     contract = other.contracts[operation.unit]
     inspect = contract.validate if target.repertoire is None else partial(both, contract, target.repertoire)
+    values = None
     if len(reply.body) < LARGE:
-        findings = inspect(read.body)
+        values = contract.values(read.body)
+        findings = inspect(read.body, values)
     else:
         findings = await asyncio.to_thread(inspect, read.body)
     if findings:
         raise DeliveryError("CB1017", findings)
-    return _as_seen(house, exchange, reply, read)
+    return _as_seen(house, exchange, reply, read, values)
 
 
-def _as_seen(house: House, exchange: Exchange, reply: HttpReply, read: envelope.Envelope) -> Answer:
+def _as_seen(
+    house: House, exchange: Exchange, reply: HttpReply, read: envelope.Envelope, values: Values | None
+) -> Answer:
     """The answer without what its caller may not see, in the caller's edition.
 
     Errors: CB3030 it is about somebody who was not asked for, CB2052, CB2055, CB1017.
@@ -106,7 +111,8 @@ def _as_seen(house: House, exchange: Exchange, reply: HttpReply, read: envelope.
     change = change_between(tables, operation.key, target, exchange.sender)
     after = seen_by_caller(tables, exchange)
     veil = after if change is None else seen_by_caller(tables, exchange, change.old.views)
-    if (veil is None and change is None) or reply.package is not None:
+    untouched = veil is None or (values is not None and veil.misses(values))
+    if (untouched and change is None) or reply.package is not None:
         return Answer(State.REPLIED, 200, reply.content_type, reply.body, "", reply.package)
     try:
         body, record = reduced(read.body, veil, reply.body, exchange.sender, change, after)

@@ -9,14 +9,17 @@ from lxml import etree
 from bus.core.repertoire import Repertoire
 from bus.core.types import Finding
 from bus.pipeline.tables import Contract
+from bus.wire.contract import Values
 
 MAX_FINDINGS: Final = 20
 _BLANKS: Final = " \t\r\n"
 
 
-def both(contract: Contract, repertoire: Repertoire, body: etree._Element) -> tuple[Finding, ...]:
+def both(
+    contract: Contract, repertoire: Repertoire, body: etree._Element, values: Values | None = None
+) -> tuple[Finding, ...]:
     """What the contract finds, and if it finds nothing what is not of the repertoire."""
-    return contract.validate(body) or outside(repertoire, body)
+    return contract.validate(body, values) or outside(repertoire, body)
 
 
 def outside(repertoire: Repertoire, body: etree._Element) -> tuple[Finding, ...]:

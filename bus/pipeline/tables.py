@@ -18,6 +18,7 @@ from bus.pipeline.guard import Guard, guards
 from bus.pipeline.rows import Subject
 from bus.pipeline.veil import Views, views
 from bus.wire.attachments.binary import Places
+from bus.wire.contract import Values
 from bus.wire.contract import contracts as compiled
 from schemas.model import Edition, Operation, Unit
 
@@ -38,7 +39,11 @@ class Contract(Protocol):
         """Elements of binary content, and references."""
         ...
 
-    def validate(self, payload: etree._Element) -> tuple[Finding, ...]:
+    def values(self, payload: etree._Element) -> Values | None:
+        """What a request or reply element says, ``None`` where it is not known."""
+        ...
+
+    def validate(self, payload: etree._Element, values: Values | None = None) -> tuple[Finding, ...]:
         """Everything wrong with a request or reply element, or an empty tuple."""
         ...
 
@@ -143,10 +148,13 @@ class Tables:
 
     def standard(self, endpoint: Endpoint | None) -> Standard:
         """The edition that an endpoint speaks; nobody speaks the site's own."""
-        return self.home if endpoint is None else self.others.get(endpoint.edition, self.home)
+        others = self.others
+        return others.get(endpoint.edition, self.home) if others and endpoint is not None else self.home
 
     def seen_by(self, endpoint: Endpoint | None) -> Views:
         """The views by the tags of an endpoint's own edition."""
+        if not self.others:
+            return self.views
         own = self.standard(endpoint)
         return self.views if own is self.home else own.views
 

@@ -27,28 +27,29 @@ async def validate(house: House, exchange: Exchange) -> None:
         attachments.admit(house, exchange)
     operation = exchange.operation
     assert operation is not None
-    guard = house.tables.standard(exchange.sender).guards.get(operation.key)
+    tables, sender = house.tables, exchange.sender
+    standard = tables.standard(sender)
+    guard = standard.guards.get(operation.key)
     if guard is not None:
         guard.inspect(exchange.opened or exchange.request.body, exchange.body, exchange.request.package, IN_REQUEST)
     if exchange.envelope.is_fault:
         return
     if not exchange.relates_to:
-        prepared = house.tables.route_for(exchange.sender, operation.key)
+        prepared = tables.route_for(sender, operation.key)
         if prepared is not None and prepared.route.opaque:
             exchange.opaque = True
             return
-    may_pass(house.tables.seen_by(exchange.sender), operation.key, exchange.body)
-    contract = house.tables.standard(exchange.sender).contracts[exchange.unit]
-    repertoire = exchange.sender.repertoire
-    judge = contract.validate if repertoire is None else partial(both, contract, repertoire)
+    may_pass(tables.seen_by(sender), operation.key, exchange.body)
+    contract = standard.contracts[exchange.unit]
+    judge = contract.validate if sender.repertoire is None else partial(both, contract, sender.repertoire)
     if len(exchange.request.body) < LARGE:
         findings = judge(exchange.body)
     else:
         findings = await asyncio.to_thread(judge, exchange.body)
     if findings:
         raise WireError(findings[0].code, findings)
-    questions = house.tables.seen_by(exchange.sender).questions.get(operation.key)
+    questions = tables.seen_by(sender).questions.get(operation.key)
     if questions is not None and not exchange.relates_to:
-        question = questions.get((exchange.sender.key, exchange.purpose))
+        question = questions.get((sender.key, exchange.purpose))
         if question is not None:
             question.check(exchange.body)

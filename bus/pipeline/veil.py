@@ -26,6 +26,7 @@ from bus.pipeline.rows import (
     subject_of,
     value_of,
 )
+from bus.wire.contract import Values
 from schemas.model import Edition, Protection
 
 KAIJI: Final = "kaiji"
@@ -47,8 +48,9 @@ class Shield:
 class Veil:
     """``record`` is the record's tag, ``tags`` what never passes, ``loose`` what a right takes out wherever it stands.
 
-    ``by_standard`` and ``by_right`` are the same by item name and reason. ``limits`` say which records pass,
-    ``refuses`` with which code the message does not go without one of them; an answer may (empty).
+    ``by_standard`` and ``by_right`` are the same by item name and reason; ``covered`` are the tags of the former.
+    ``limits`` say which records pass, ``refuses`` with which code the message does not go without one of them; an
+    answer may (empty).
     """
 
     record: str = ""
@@ -59,6 +61,23 @@ class Veil:
     shields: tuple[Shield, ...] = ()
     limits: tuple[Limit, ...] = ()
     refuses: str = ""
+    covered: frozenset[str] = frozenset()
+
+    def misses(self, values: Values) -> bool:
+        """Whether nothing that these values stand for is behind the veil, told without looking at the elements again.
+
+        ``False`` also where only they can tell: what a right withholds may stand outside the record, and which records
+        pass is decided by the elements.
+        """
+        if self.loose or self.limits or not values.whole:
+            return False
+        for record in values.records:
+            if not self.covered.isdisjoint(record):
+                return False
+            for shield in self.shields:
+                if shield.row.holds(record.get(shield.flag)):
+                    return False
+        return True
 
     @property
     def items(self) -> frozenset[str]:
@@ -220,4 +239,5 @@ def _veil(
         by_right=withheld,
         shields=shields,
         limits=limits,
+        covered=frozenset(prefix + name for name in hidden),
     )

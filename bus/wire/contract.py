@@ -24,6 +24,19 @@ from schemas.model import Edition, Item, RecordType, Rule, Unit
 XS = "http://www.w3.org/2001/XMLSchema"
 
 
+class Values:
+    """What a payload says, read once for all who ask: the texts of its own items, and of each record it carries, by
+    tag. ``whole`` says that there is nothing but records.
+    """
+
+    __slots__ = ("own", "records", "whole")
+
+    def __init__(self, own: dict[str, str], records: list[dict[str, str]], *, whole: bool) -> None:
+        self.own = own
+        self.records = records
+        self.whole = whole
+
+
 class _Contracts(dict[str, "UnitContract"]):
     """Contracts by unit: one that was not asked for at the start is compiled at its first message and then kept."""
 
@@ -91,60 +104,70 @@ class UnitContract:
                 if own is not None or carried is not None:
                     self._plans[tag] = (own, prefix + operation.record, carried)
 
-    def validate(self, payload: etree._Element) -> tuple[Finding, ...]:
-        """Everything wrong with a request or reply element (E0001 to E0004, CB1016), or an empty tuple."""
+    def values(self, payload: etree._Element) -> Values | None:
+        """The texts of a request or reply element of this unit, ``None`` where there is nothing to look at.
+
+        A comment could hide a part of a value from this look: such a payload has no values.
+        """
+        plan = self._plans.get(payload.tag)
+        if plan is None or next(payload.iter(etree.Comment, etree.ProcessingInstruction), None) is not None:
+            return None
+        carried_tag = plan[1]
+        own = {child.tag: child.text or "" for child in payload}
+        if own.pop(carried_tag, None) is None:
+            return Values(own, [], whole=False)
+        records = [{item.tag: item.text or "" for item in record} for record in payload.iterchildren(carried_tag)]
+        return Values(own, records, whole=not own)
+
+    def validate(self, payload: etree._Element, values: Values | None = None) -> tuple[Finding, ...]:
+        """Everything wrong with a request or reply element (E0001 to E0004, CB1016), or an empty tuple.
+
+        ``values`` are those of this payload, where somebody has read them before.
+        """
         valid = self._schema.validate(payload)
-        if valid and self._agrees(payload):
+        if valid and self._agrees(payload, values):
             return ()
         return self._explainer.explain(payload, valid=valid)
 
-    def _agrees(self, payload: etree._Element) -> bool:
+    def _agrees(self, payload: etree._Element, values: Values | None) -> bool:
         """Whether a payload that the XSD accepts also keeps the rules that the XSD cannot carry.
 
-        A comment could hide a part of a value from this look: such a message is looked at item by item.
+        One that has no values is looked at item by item.
         """
         plan = self._plans.get(payload.tag)
         if plan is None:
             return True
-        if next(payload.iter(etree.Comment, etree.ProcessingInstruction), None) is not None:
-            return False
-        own, carried_tag, carried = plan
-        values: dict[str, str] = {}
-        for child in payload:
-            tag = child.tag
-            if carried is None or tag != carried_tag:
-                values[tag] = child.text or ""
-            elif not carried.agrees({item.tag: item.text or "" for item in child}):
+        if values is None:
+            values = self.values(payload)
+            if values is None:
                 return False
-        return own is None or own.agrees(values)
-
-
-class _ItemPlan:
-    """What one item asks of a record that has it: its own check, and the rules that then apply."""
-
-    __slots__ = ("by_value", "check", "whenever")
-
-    def __init__(self, check: Callable[[str], bool] | None) -> None:
-        self.check = check
-        self.whenever: tuple[Predicate, ...] = ()
-        self.by_value: dict[str, tuple[Predicate, ...]] = {}
+        own, _, carried = plan
+        if carried is not None and not all(map(carried.agrees, values.records)):
+            return False
+        return own is None or own.agrees(values.own)
 
 
 class _RecordCheck:
-    """What one record type asks beyond the XSD, precomputed by element name: most rules are never looked at."""
+    """What one record type asks beyond the XSD, precomputed by element name: most rules are never looked at.
 
-    __slots__ = ("_always", "_items")
+    ``_checks`` are those of single items, ``_by_value`` the rules that apply when an item has a value, ``_whenever``
+    those that apply when it is there.
+    """
+
+    __slots__ = ("_always", "_by_value", "_checks", "_whenever")
 
     def __init__(self, record: RecordType, unit: Unit) -> None:
         prefix = f"{{{unit.namespace}}}"
         known = checks()
-        self._items: dict[str, _ItemPlan] = {}
+        self._checks: dict[str, Callable[[str], bool]] = {}
+        self._by_value: dict[str, dict[str, tuple[Predicate, ...]]] = {}
+        self._whenever: dict[str, tuple[Predicate, ...]] = {}
         self._always: tuple[Predicate, ...] = ()
         for item in record.items:
             form = unit.formats.get(item.format)
             check = _item_check(item, known.get(form.check) if form is not None else None)
             if check is not None:
-                self._items[prefix + item.name] = _ItemPlan(check)
+                self._checks[prefix + item.name] = check
         for rule in unit.rules:
             if rule.record == record.name:
                 self._plan(rule, prefix)
@@ -155,33 +178,36 @@ class _RecordCheck:
             if len(condition.items) != 1 or condition.op not in {"in", "present"}:
                 continue
             rest = compile_rule(replace(rule, when=tuple(each for each in rule.when if each is not condition)), prefix)
-            item = self._items.setdefault(prefix + condition.items[0], _ItemPlan(None))
+            tag = prefix + condition.items[0]
             if condition.op == "present":
-                item.whenever += (rest,)
-            for value in condition.values if condition.op == "in" else ():
-                item.by_value[value] = (*item.by_value.get(value, ()), rest)
+                self._whenever[tag] = (*self._whenever.get(tag, ()), rest)
+                return
+            rules = self._by_value.setdefault(tag, {})
+            for value in condition.values:
+                rules[value] = (*rules.get(value, ()), rest)
             return
         self._always += (compile_rule(rule, prefix),)
 
     def agrees(self, values: dict[str, str]) -> bool:
         """Whether exact lengths, check digits, characters and rules hold for values by element name."""
-        items = self._items
-        for tag, text in values.items():
-            plan = items.get(tag)
-            if plan is None:
-                continue
-            if plan.check is not None and not plan.check(text):
+        present, checks, by_value, whenever = values.keys(), self._checks, self._by_value, self._whenever
+        for tag in checks.keys() & present:
+            if not checks[tag](values[tag]):
                 return False
-            if plan.by_value:
-                for rule in plan.by_value.get(text, ()):
-                    if not rule(values):
-                        return False
-            for rule in plan.whenever:
+        for tag in by_value.keys() & present:
+            for rule in by_value[tag].get(values[tag], ()):
+                if not rule(values):
+                    return False
+        for tag in whenever.keys() & present:
+            for rule in whenever[tag]:
                 if not rule(values):
                     return False
         if bad_character("\x1f".join(values.values())) >= 0:
             return False
-        return all(rule(values) for rule in self._always)
+        for rule in self._always:
+            if not rule(values):
+                return False
+        return True
 
 
 def _item_check(item: Item, rule: Callable[[str], bool] | None) -> Callable[[str], bool] | None:

@@ -79,18 +79,20 @@ def as_utf8(raw: bytes, charset: str) -> bytes:
 def _check_utf8(raw: bytes) -> None:
     """Every sequence of bytes is a character. Errors: CB1003 with the first byte that is none."""
     start = 0
-    size = len(raw)
-    while start < size:
-        end = size if size - start <= PIECE else start + PIECE
-        while end < size and raw[end] & 0xC0 == 0x80 and end > start + PIECE - 3:
-            end -= 1  # a piece ends where a character ends
-        try:
+    try:
+        if len(raw) <= PIECE:
+            raw.decode(UTF8)
+            return
+        while start < len(raw):
+            end = min(start + PIECE, len(raw))
+            while end < len(raw) and raw[end] & 0xC0 == 0x80 and end > start + PIECE - 3:
+                end -= 1  # a piece ends where a character ends
             raw[start:end].decode(UTF8)
-        except UnicodeDecodeError as error:
-            offset = start + error.start
-            got = f"byte {raw[offset]:02X} at offset {offset}"
-            raise encoding_error("body", got, raw.count(b"\n", 0, offset) + 1) from None
-        start = end
+            start = end
+    except UnicodeDecodeError as error:
+        offset = start + error.start
+        got = f"byte {raw[offset]:02X} at offset {offset}"
+        raise encoding_error("body", got, raw.count(b"\n", 0, offset) + 1) from None
 
 
 @lru_cache(maxsize=256)

@@ -20,7 +20,7 @@ PIECE: Final = 256 * 1024
 STRETCH: Final = 1024 * 1024
 """Bytes of a large message in which tags are counted at once."""
 
-_SUSPICIOUS: Final = re.compile(rb"<[!?]")
+_DECLARED: Final = (b"<?xml ", b"<?xml\n", b"<?xml\r", b"<?xml\t")
 _MARKUP: Final = re.compile(rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<[!?]", re.DOTALL)
 _VALUE: Final = rb"\s*=\s*(?:\"[^\"<]*\"|'[^'<]*')"
 _ATTRIBUTE: Final = rb"\s+[^\s=<>/]+" + _VALUE
@@ -36,9 +36,8 @@ def scan(raw: bytes, limits: Limits) -> int:
     Errors (WireError): CB1005 DOCTYPE or processing instruction, CB1006 a limit.
     """
     tags = raw.count(b"<") if len(raw) < STRETCH else _tags(raw, limits.max_elements)
-    start = raw.find(b"?>") + 2 if raw.startswith(b"<?xml") and raw[5:6].isspace() else 0
-    if _SUSPICIOUS.search(raw, start) is not None:
-        _refuse_markup(raw, start)
+    if b"!" in raw or raw.count(b"?") > (2 if raw.startswith(_DECLARED) else 0):
+        _refuse_markup(raw)
     if tags > limits.max_names:
         _many_tags(raw, tags, limits)
     equals = raw.count(b"=")
@@ -54,8 +53,9 @@ def over(what: str, limit: int, got: int | str, line: int = 0) -> WireError:
     return WireError("CB1006", [Finding("CB1006", path=what, line=line, expected=f"<= {limit}", got=str(got))])
 
 
-def _refuse_markup(raw: bytes, start: int) -> None:
+def _refuse_markup(raw: bytes) -> None:
     """Comments and CDATA are fine, whatever they hold; DOCTYPE and processing instructions are not. Errors: CB1005."""
+    start = raw.find(b"?>") + 2 if raw.startswith(_DECLARED) else 0
     for match in _MARKUP.finditer(raw, start):
         if match.end() - match.start() == 2:
             got = "processing instruction" if match[0] == b"<?" else "DOCTYPE"
