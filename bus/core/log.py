@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, BinaryIO
 
 import msgspec
@@ -34,6 +35,8 @@ _PERSONAL_KEY = re.compile(
     r"|password|authorization|[぀-ヿ㐀-鿿]",
     re.IGNORECASE,
 )
+_NUMBERS = (int, float)
+_UNTOUCHED = (str, int, float)
 _encoder = msgspec.json.Encoder(enc_hook=str)
 
 
@@ -67,17 +70,28 @@ def safe_value(key: str, value: Any) -> Any:  # noqa: PLR0911 (one kind of value
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """structlog processor: mask what is not documented and looks personal."""
-    for key, value in event.items():
-        kind = type(value)
-        if key in LOG_KEYS:
-            if kind is str:
-                if len(value) > 10 and key not in ID_KEYS:
-                    event[key] = mask_text(value)
-                continue
-            if kind is int or kind is float:
-                continue
-        event[key] = safe_value(key, value)
+    documented, identifiers, others = _kinds(tuple(event))
+    for key in documented:
+        value = event[key]
+        if isinstance(value, str):
+            if len(value) > 10:
+                event[key] = mask_text(value)
+        elif not isinstance(value, _NUMBERS):
+            event[key] = safe_value(key, value)
+    for key in identifiers:
+        if not isinstance(event[key], _UNTOUCHED):
+            event[key] = safe_value(key, event[key])
+    for key in others:
+        event[key] = safe_value(key, event[key])
     return event
+
+
+@lru_cache(maxsize=256)
+def _kinds(keys: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    """The documented keys of a line but for identifiers, the identifiers, and the rest; few lines differ in that."""
+    identifiers = tuple(key for key in keys if key in ID_KEYS)
+    documented = tuple(key for key in keys if key in LOG_KEYS and key not in ID_KEYS)
+    return documented, identifiers, tuple(key for key in keys if key not in LOG_KEYS and key not in ID_KEYS)
 
 
 def _stamp(_logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

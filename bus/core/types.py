@@ -325,7 +325,6 @@ class Known:
         return f"{self.exchange_id}-{index}"
 
 
-@dataclass(slots=True)
 class Exchange:
     """A message on its way through the steps: each step fills in what it found out.
 
@@ -338,14 +337,13 @@ class Exchange:
     ``reason`` the code of a refusal that its sender is not told. ``verified`` says that the message passed what its
     sender's policy asks for: before that nothing it says of where answers go counts.
     ``reliable`` is there for what has to do with sequences (``bus.pipeline.sequence.Passage``).
+    ``way`` is what the tables say of this sender and operation (``bus.pipeline.way``), from step 6 on.
     ``asked`` is what the question says of its subject, by tag, where its answer has to be about that.
     ``reduced`` are the records of messages that were written anew without withheld items, for the journal.
+
+    What most messages never set is written into the class alone: a new exchange writes five attributes, not thirty.
     """
 
-    id: str
-    sender: Endpoint
-    received_at: float
-    unit: str
     message: Message | None = None
     body: Any = None
     operation: Operation | None = None
@@ -355,16 +353,24 @@ class Exchange:
     targets: tuple[Endpoint, ...] = ()
     ordering_keys: tuple[str, ...] = ()
     relates_to: str = ""
-    request: Any = None
     tree: Any = None
     envelope: Any = None
     mode: Mode = Mode.DIRECT
     opaque: bool = False
     journal_id: str = ""
     answers: Known | None = None
-    opened: bytes = field(default=b"", repr=False)
+    opened: bytes = b""
     reason: str = ""
     verified: bool = False
     reliable: Any = None
+    way: Any = None
     asked: Any = None
     reduced: tuple[Finding, ...] = ()
+
+    def __init__(self, id: str, sender: Endpoint, received_at: float, unit: str, request: Any = None) -> None:
+        """``request`` is absent where the bus itself speaks."""
+        self.id = id
+        self.sender = sender
+        self.received_at = received_at
+        self.unit = unit
+        self.request = request

@@ -26,6 +26,13 @@ EARLY_S: Final = 0.002
 TURNS_TO_LISTEN: Final = 8
 """Turns of the loop for what came right behind a handshake: a read, and the three in which its end is passed on."""
 
+_MEANT: Final = {
+    written: name.lower()
+    for name in (b"Content-Type", b"Content-Length", b"Transfer-Encoding", b"Content-Encoding")
+    for written in (name, name.lower())
+}
+"""The fields of an answer that are looked at, in the two ways in which nearly everybody writes them."""
+
 
 class Deadlines:
     """One timer for all requests under way: it stands at the earliest deadline that it knows of.
@@ -222,7 +229,9 @@ class ClientConnection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep the content type; notice how the body ends."""
-        lower = name.lower()
+        lower = _MEANT.get(name)
+        if lower is None and (lower := _MEANT.get(name.lower())) is None:
+            return
         if lower == b"content-type":
             if self._content_type and not self._headers_done:
                 self._fail("CB1017", "two Content-Type")

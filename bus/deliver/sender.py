@@ -342,7 +342,7 @@ def head_bytes(head: str, headers: Sequence[tuple[str, str]], length: int) -> by
 
     A header value comes from somebody's message: a line break in it must not become another header.
     """
-    lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    lines = "\r\n".join([*map(": ".join, headers), ""])
     if lines.count("\n") != len(headers) or lines.count("\r") != len(headers):
         lines = "".join([f"{name}: {' '.join(value.split())}\r\n" for name, value in headers])
     return f"{head}{lines}Content-Length: {length}\r\n\r\n".encode()

@@ -58,6 +58,7 @@ class FrontDesk:
         self.listening = f"{settings.host}:{settings.port}"
         self.draining = False
         self._house = house
+        self._prefixes = tuple(extra)
         self._extra = tuple((prefix, f"{prefix}/", handler) for prefix, handler in extra.items())
         self._away = away
         self._documents: tuple[Tables, Documents] | None = None
@@ -170,6 +171,8 @@ class FrontDesk:
 
     def _handler(self, path: str) -> Handler | None:
         """The extra handler whose prefix the path has."""
+        if not path.startswith(self._prefixes):
+            return None
         for prefix, below, handler in self._extra:
             if path == prefix or path.startswith(below):
                 return handler

@@ -145,13 +145,13 @@ class Connection(asyncio.Protocol):
             return
         key = NAMES.get(name) or name.decode("latin-1").lower()
         text = value.decode("latin-1").rstrip()
-        before = self._headers.get(key)
+        headers = self._headers
+        before = headers.get(key)
         if before is not None:
             self._malformed = self._malformed or key in ONCE
+            self._repeated += 1
             text = f"{before}, {text}"
-        self._headers[key] = text
-        self._fields += 1
-        self._field_bytes += len(name) + len(value)
+        headers[key] = text
 
     def on_headers_complete(self) -> None:
         """Judge the head; reserve room for the body; tell a waiting client to go on."""
@@ -241,7 +241,7 @@ class Connection(asyncio.Protocol):
         """Nothing is known of the next request."""
         self._target = b""
         self._headers: dict[str, str] = {}
-        self._fields = self._field_bytes = 0
+        self._repeated = 0
         self._malformed = False
         self._method = self._path = self._query = ""
         self._keep_alive = self._announce = False
@@ -257,7 +257,9 @@ class Connection(asyncio.Protocol):
 
     def _within_limits(self) -> bool:
         """Number and size of fields and the length of the target."""
-        return self._fields <= MAX_FIELDS and self._field_bytes + len(self._target) <= MAX_HEAD
+        headers = self._headers
+        size = len(self._target) + sum(map(len, headers)) + sum(map(len, headers.values()))
+        return len(headers) + self._repeated <= MAX_FIELDS and size <= MAX_HEAD
 
     def _refuse(self, response: Response, length: int) -> None:
         """Answer in turn; a short body is thrown away first, a long one or a waiting client ends the connection."""

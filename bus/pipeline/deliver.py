@@ -30,6 +30,34 @@ async def call(house: House, exchange: Exchange) -> HttpReply:
     target = exchange.targets[0]
     if target.paused:
         raise DeliveryError("CB5005", [Finding("CB5005", path=target.key, got="paused")])
+    expires_at = exchange.received_at + route.deadline_s
+    raw, media_type = (exchange.opened, XML) if exchange.opened else (message.raw, message.content_type)
+    body, action = raw, message.soap_action
+    if not exchange.way.plain:
+        body, action = _for_target(house, exchange, raw, media_type)
+    if target.security is not None:
+        body = protected(house, target, body, media_type if body is raw else XML)
+    headers = _headers(
+        XML if body is not message.raw else message.content_type,
+        action,
+        target,
+        (message.id, exchange.id, exchange.sender.key, operation.key, exchange.purpose, "1"),
+    )
+    left = expires_at - house.clock.now()
+    if left <= 0:
+        raise DeliveryError("CB5002")
+    if message.package is not None:
+        unchanged(body, message.raw)
+        return await house.sender.post_package(target, message.package, headers, left)
+    return await house.sender.post(target, body, headers, left)
+
+
+def _for_target(house: House, exchange: Exchange, raw: bytes, media_type: str) -> tuple[bytes, str]:
+    """The message without what its target does not see, in its edition, and the action by that."""
+    message, route, operation, target = exchange.message, exchange.route, exchange.operation, exchange.targets[0]
+    assert message is not None
+    assert route is not None
+    assert operation is not None
     consignment = Consignment(
         delivery_id=f"{exchange.id}-0",
         exchange_id=exchange.id,
@@ -46,23 +74,12 @@ async def call(house: House, exchange: Exchange) -> HttpReply:
         soap_action=message.soap_action,
         purpose=exchange.purpose,
     )
-    raw, media_type = (exchange.opened, XML) if exchange.opened else (message.raw, message.content_type)
     body = raw
     if not exchange.opaque:
         body, reduced = outgoing_body(house.tables, consignment, raw, media_type)
         if reduced is not None:
             exchange.reduced += (reduced,)
-    if target.security is not None:
-        body = protected(house, target, body, media_type if body is raw else XML)
-    action = action_of(house.tables, consignment)
-    headers = outgoing_headers(consignment, target, rewritten=body is not message.raw, action=action)
-    left = consignment.expires_at - house.clock.now()
-    if left <= 0:
-        raise DeliveryError("CB5002")
-    if message.package is not None:
-        unchanged(body, message.raw)
-        return await house.sender.post_package(target, message.package, headers, left)
-    return await house.sender.post(target, body, headers, left)
+    return body, action_of(house.tables, consignment) or consignment.soap_action
 
 
 def outgoing_headers(
@@ -73,16 +90,26 @@ def outgoing_headers(
     ``rewritten`` says that ``outgoing_body`` wrote the message anew, which is always UTF-8; ``action`` is the one of
     the target's edition where that is another.
     """
+    sender, attempt = f"{consignment.municipality}/{consignment.sender}", str(consignment.attempt)
+    ids = (consignment.message_id, consignment.exchange_id, sender)
+    content_type = XML if rewritten else consignment.content_type
+    soap_action = action or consignment.soap_action
+    return _headers(content_type, soap_action, endpoint, (*ids, consignment.operation, consignment.purpose, attempt))
+
+
+def _headers(content_type: str, action: str, endpoint: Endpoint, about: tuple[str, str, str, str, str, str]) -> Headers:
+    """``about``: message id, exchange id, sender's key, operation's key, purpose, number of the attempt."""
+    message_id, exchange_id, sender, operation, purpose, attempt = about
     return [
-        ("Content-Type", XML if rewritten else consignment.content_type),
-        ("SOAPAction", f'"{action or consignment.soap_action}"'),
+        ("Content-Type", content_type),
+        ("SOAPAction", f'"{action}"'),
         ("Authorization", _authorization(endpoint.secret)),
-        ("Chiikibus-Message-Id", consignment.message_id),
-        ("Chiikibus-Exchange-Id", consignment.exchange_id),
-        ("Chiikibus-Sender", f"{consignment.municipality}/{consignment.sender}"),
-        ("Chiikibus-Operation", consignment.operation),
-        ("Chiikibus-Purpose", consignment.purpose),
-        ("Chiikibus-Attempt", str(consignment.attempt)),
+        ("Chiikibus-Message-Id", message_id),
+        ("Chiikibus-Exchange-Id", exchange_id),
+        ("Chiikibus-Sender", sender),
+        ("Chiikibus-Operation", operation),
+        ("Chiikibus-Purpose", purpose),
+        ("Chiikibus-Attempt", attempt),
     ]
 
 

@@ -20,7 +20,7 @@ from bus.core.types import Endpoint, Exchange, Finding, Reduced, Route
 from bus.pipeline.editions import Change, change_of
 from bus.pipeline.rows import limit_records, name_of
 from bus.pipeline.tables import ANSWER_SUFFIX, Tables
-from bus.pipeline.veil import HOGO, KAIJI, KENGEN, Veil, Views, flag_of, raised
+from bus.pipeline.veil import HOGO, KAIJI, KENGEN, Shield, Veil, Views, flag_of, raised
 from bus.wire import envelope, safe_xml
 from bus.wire.attachments.media import is_multipart
 from bus.wire.envelope import own_security, without_security
@@ -66,12 +66,11 @@ def outgoing_body(
     return reduced(read.body, veil, raw, target, change, after)
 
 
-def may_pass(seen: Views, key: str, payload: etree._Element) -> None:
+def may_pass(shields: tuple[Shield, ...], payload: etree._Element) -> None:
     """Errors: CB2055 when a flag of a record says that the message goes nowhere (as a protection that is lifted for a
     moment, which is told to nobody).
     """
-    shields = seen.stopped.get(key)
-    if shields and (shield := raised(payload, shields)) is not None:
+    if (shield := raised(payload, shields)) is not None:
         raise RightsError(STOPPED, [Finding(STOPPED, path=shield.row.flag, expected=shield.row.name)])
 
 
@@ -114,7 +113,9 @@ def seen_by_caller(tables: Tables, exchange: Exchange, seen: Views | None = None
     if right is None:
         return None
     if seen is None:
-        seen = tables.seen_by(tables.endpoints.get((right.municipality, right.endpoint)))
+        seen = tables.views
+        if tables.others:
+            seen = tables.seen_by(tables.endpoints.get((right.municipality, right.endpoint)))
     return seen.answers.get((f"{right.municipality}/{right.endpoint}", right.operation, exchange.purpose))
 
 

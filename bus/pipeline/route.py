@@ -9,7 +9,7 @@ from bus.core.types import FIRST, Endpoint, Exchange, Finding, Mode, Problem
 from bus.pipeline import late
 from bus.pipeline.disclosure import may_go_unread, seen_by_caller
 from bus.pipeline.house import House
-from bus.pipeline.rows import FOR_NOBODY, IN_BULK, Limit, Subject, for_nobody, is_for
+from bus.pipeline.rows import FOR_NOBODY, IN_BULK, Limit, for_nobody, is_for
 from bus.pipeline.tables import Lane, Tables
 from bus.pipeline.veil import raised
 from bus.wire.addressing import is_addressed, required
@@ -25,8 +25,8 @@ def route(house: House, exchange: Exchange) -> None:
     operation, message = exchange.operation, exchange.message
     assert operation is not None
     assert message is not None
-    tables = house.tables
-    prepared = tables.route_for(exchange.sender, operation.key)
+    tables, way = house.tables, exchange.way
+    prepared = way.prepared
     if prepared is None:
         got = f"{exchange.sender.key} {operation.key}"
         raise RightsError("CB2005", [Finding("CB2005", path="routes.toml", expected="route", got=got)])
@@ -50,12 +50,11 @@ def route(house: House, exchange: Exchange) -> None:
     if prepared.limited and not exchange.opaque:
         exchange.targets = _meant(tables, exchange)
     if prepared.subject is not None and not exchange.opaque:
-        exchange.asked = own_subject(tables, exchange, prepared.subject).asked(exchange.body)
-    lanes = tables.standard(exchange.sender).lanes[operation.key]
-    if lanes and not exchange.opaque:
-        exchange.ordering_keys = ordering_keys(lanes, exchange.body)
-    flags = tables.seen_by(exchange.sender).preferred.get(operation.key)
-    if flags and exchange.mode is Mode.QUEUED and not exchange.opaque and raised(exchange.body, flags) is not None:
+        exchange.asked = (way.own.subject or prepared.subject).asked(exchange.body)
+    if way.lanes and not exchange.opaque:
+        exchange.ordering_keys = ordering_keys(way.lanes, exchange.body)
+    urgent = way.preferred and exchange.mode is Mode.QUEUED and not exchange.opaque
+    if urgent and raised(exchange.body, way.preferred) is not None:
         exchange.ordering_keys = (*exchange.ordering_keys, FIRST)
     if message.context.ordering_key:
         exchange.ordering_keys = (*exchange.ordering_keys, f"junjo:{message.context.ordering_key}")
@@ -73,13 +72,6 @@ def ordering_keys(lanes: tuple[Lane, ...], payload: etree._Element) -> tuple[str
         if element is not None and element.text:
             keys.append(f"{lane.name}:{element.text}")
     return tuple(keys)
-
-
-def own_subject(tables: Tables, exchange: Exchange, home: Subject) -> Subject:
-    """The subject by the tags of the sender's own edition."""
-    assert exchange.operation is not None
-    own = tables.standard(exchange.sender)
-    return home if own is tables.home else own.views.subjects.get(exchange.operation.key, home)
 
 
 def _meant(tables: Tables, exchange: Exchange) -> tuple[Endpoint, ...]:

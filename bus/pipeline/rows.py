@@ -82,6 +82,15 @@ class Subject:
                 found[tag] = value
         return found
 
+    def holds(self, asked: Values, records: Iterable[Values]) -> bool:
+        """Whether every record, by its values, has what was asked for; ``False`` also where only ``check`` can tell."""
+        for tag, shared in self.pairs:
+            if tag in asked:
+                wanted = asked[tag]
+                if shared != tag or any(record.get(tag) != wanted for record in records):
+                    return False
+        return True
+
     def check(self, asked: Values, payload: etree._Element) -> None:
         """Every record of an answer belongs to what was asked for. Errors: CB3030, which names items and no value."""
         places = self.places[1]

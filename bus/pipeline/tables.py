@@ -17,6 +17,7 @@ from bus.core.types import Endpoint, Finding, Right, Route
 from bus.pipeline.guard import Guard, guards
 from bus.pipeline.rows import Subject
 from bus.pipeline.veil import Views, views
+from bus.pipeline.way import Way, find
 from bus.wire.attachments.binary import Places
 from bus.wire.contract import Values
 from bus.wire.contract import contracts as compiled
@@ -126,7 +127,7 @@ class Tables:
     (municipality, unit), ``addresses`` by (municipality, URL), ``gates`` by endpoint key for those endpoints whose
     messages are signed, encrypted or carry a UsernameToken; ``with_attachments`` holds the (municipality, unit) of
     every route that carries them. ``home`` is the site's own edition, ``others`` are those that endpoints
-    are pinned to, by version.
+    are pinned to, by version. ``ways`` remembers what was found out for messages.
     """
 
     home: Standard
@@ -145,6 +146,15 @@ class Tables:
     gates: Mapping[str, Gate] = field(default_factory=lambda: MappingProxyType({}))
     revocation: RevocationOf | None = None
     others: Mapping[str, Standard] = field(default_factory=lambda: MappingProxyType({}))
+    ways: dict[tuple[str, str], Way] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def way(self, sender: Endpoint, operation: Operation) -> Way:
+        """What all of this says of an operation of one endpoint; found out once."""
+        key = (sender.key, operation.key)
+        way = self.ways.get(key)
+        if way is None:
+            way = self.ways[key] = find(self, sender, operation)
+        return way
 
     def standard(self, endpoint: Endpoint | None) -> Standard:
         """The edition that an endpoint speaks; nobody speaks the site's own."""

@@ -27,20 +27,20 @@ async def validate(house: House, exchange: Exchange) -> None:
         attachments.admit(house, exchange)
     operation = exchange.operation
     assert operation is not None
-    tables, sender = house.tables, exchange.sender
-    standard = tables.standard(sender)
-    guard = standard.guards.get(operation.key)
-    if guard is not None:
-        guard.inspect(exchange.opened or exchange.request.body, exchange.body, exchange.request.package, IN_REQUEST)
+    sender = exchange.sender
+    way = exchange.way = house.tables.way(sender, operation)
+    if way.own.guard is not None:
+        way.own.guard.inspect(
+            exchange.opened or exchange.request.body, exchange.body, exchange.request.package, IN_REQUEST
+        )
     if exchange.envelope.is_fault:
         return
-    if not exchange.relates_to:
-        prepared = tables.route_for(sender, operation.key)
-        if prepared is not None and prepared.route.opaque:
-            exchange.opaque = True
-            return
-    may_pass(tables.seen_by(sender), operation.key, exchange.body)
-    contract = standard.contracts[exchange.unit]
+    if not exchange.relates_to and way.prepared is not None and way.prepared.route.opaque:
+        exchange.opaque = True
+        return
+    if way.own.stopped:
+        may_pass(way.own.stopped, exchange.body)
+    contract = way.own.standard.contracts[exchange.unit]
     judge = contract.validate if sender.repertoire is None else partial(both, contract, sender.repertoire)
     if len(exchange.request.body) < LARGE:
         findings = judge(exchange.body)
@@ -48,8 +48,7 @@ async def validate(house: House, exchange: Exchange) -> None:
         findings = await asyncio.to_thread(judge, exchange.body)
     if findings:
         raise WireError(findings[0].code, findings)
-    questions = tables.seen_by(sender).questions.get(operation.key)
-    if questions is not None and not exchange.relates_to:
-        question = questions.get((sender.key, exchange.purpose))
+    if way.questions is not None and not exchange.relates_to:
+        question = way.questions.get((sender.key, exchange.purpose))
         if question is not None:
             question.check(exchange.body)

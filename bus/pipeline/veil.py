@@ -26,7 +26,6 @@ from bus.pipeline.rows import (
     subject_of,
     value_of,
 )
-from bus.wire.contract import Values
 from schemas.model import Edition, Protection
 
 KAIJI: Final = "kaiji"
@@ -63,15 +62,15 @@ class Veil:
     refuses: str = ""
     covered: frozenset[str] = frozenset()
 
-    def misses(self, values: Values) -> bool:
-        """Whether nothing that these values stand for is behind the veil, told without looking at the elements again.
+    def misses(self, records: Iterable[Mapping[str, str]]) -> bool:
+        """Whether nothing of these records (values by tag) is behind the veil, told without looking at elements again.
 
         ``False`` also where only they can tell: what a right withholds may stand outside the record, and which records
         pass is decided by the elements.
         """
-        if self.loose or self.limits or not values.whole:
+        if self.loose or self.limits:
             return False
-        for record in values.records:
+        for record in records:
             if not self.covered.isdisjoint(record):
                 return False
             for shield in self.shields:

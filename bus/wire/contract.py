@@ -129,7 +129,7 @@ class UnitContract:
             return ()
         return self._explainer.explain(payload, valid=valid)
 
-    def _agrees(self, payload: etree._Element, values: Values | None) -> bool:
+    def _agrees(self, payload: etree._Element, values: Values | None = None) -> bool:
         """Whether a payload that the XSD accepts also keeps the rules that the XSD cannot carry.
 
         One that has no values is looked at item by item.
@@ -204,10 +204,7 @@ class _RecordCheck:
                     return False
         if bad_character("\x1f".join(values.values())) >= 0:
             return False
-        for rule in self._always:
-            if not rule(values):
-                return False
-        return True
+        return all(rule(values) for rule in self._always)
 
 
 def _item_check(item: Item, rule: Callable[[str], bool] | None) -> Callable[[str], bool] | None:

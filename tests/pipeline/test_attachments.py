@@ -17,6 +17,7 @@ from bus.deliver.outgoing import HouseOutgoing
 from bus.pipeline import process, refuse
 from bus.wire import envelope, safe_xml
 from bus.wire.attachments.binary import Places, Room
+from bus.wire.contract import Values
 from bus.wire.fault import read_fault
 from bus.wire.http import Request, Response
 from tests.attachments.messages import SWA
@@ -317,8 +318,12 @@ class Binary:
     asked: list[str]
     places: Places = FILE_AS_DATE
 
-    def validate(self, payload: etree._Element) -> tuple[Finding, ...]:
+    def values(self, payload: etree._Element) -> None:
+        """Nothing is known of what a payload says."""
+
+    def validate(self, payload: etree._Element, values: Values | None = None) -> tuple[Finding, ...]:
         """Keep what stands where the file belongs."""
+        assert values is None
         self.asked.append(payload.findtext(f"{{{JUKI}}}kijunbi") or "")
         return ()
 
