@@ -26,12 +26,8 @@ EARLY_S: Final = 0.002
 TURNS_TO_LISTEN: Final = 8
 """Turns of the loop for what came right behind a handshake: a read, and the three in which its end is passed on."""
 
-_MEANT: Final = {
-    written: name.lower()
-    for name in (b"Content-Type", b"Content-Length", b"Transfer-Encoding", b"Content-Encoding")
-    for written in (name, name.lower())
-}
-"""The fields of an answer that are looked at, in the two ways in which nearly everybody writes them."""
+_MEANT: Final = frozenset({b"content-type", b"content-length", b"transfer-encoding", b"content-encoding"})
+"""The fields of an answer that are looked at."""
 
 
 class Deadlines:
@@ -229,8 +225,8 @@ class ClientConnection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep the content type; notice how the body ends."""
-        lower = _MEANT.get(name)
-        if lower is None and (lower := _MEANT.get(name.lower())) is None:
+        lower = name.lower()
+        if lower not in _MEANT:
             return
         if lower == b"content-type":
             if self._content_type and not self._headers_done:
