@@ -139,7 +139,7 @@ class BatchLedger:
             refused = a.state is State.REJECTED
             exchanges += (
                 n, a.exchange_id, a.municipality, a.sender, a.message_id, int(refused), a.sha256, a.unit,
-                a.operation, a.edition, a.purpose, a.mode.value, KEY_SEPARATOR.join(a.ordering_keys), a.received_at,
+                a.operation, a.edition, a.purpose, a.mode._value_, KEY_SEPARATOR.join(a.ordering_keys), a.received_at,
                 a.expires_at, a.content_type, a.soap_action, a.relates_to, a.tables_hash, a.size, a.code,
             )  # fmt: skip
             if a.raw:
@@ -150,7 +150,7 @@ class BatchLedger:
                 rejected += 1
             else:
                 direct = a.mode is Mode.DIRECT
-                state, where, row = a.state.value, CALLING if direct else OPEN_CLASS[a.state], n * FAN_OUT
+                state, where, row = a.state._value_, CALLING if direct else OPEN_CLASS[a.state], n * FAN_OUT
                 for target in a.targets:
                     deliveries += (row, target, state, where, now)
                     places[a.delivery_id(row % FAN_OUT)] = Place(row, a.state, direct)
@@ -205,7 +205,7 @@ class BatchLedger:
                     self._finished.append(t.delivery_id)
                 self._note(t, place, pending, turned)
                 place.events += 1
-                events += (place.n, place.events, t.at, t.state.value, t.attempt, t.code, t.detail, "")
+                events += (place.n, place.events, t.at, t.state._value_, t.attempt, t.code, t.detail, "")
                 if t.reply or t.reply_status:
                     replies += (place.n, t.reply_status, t.reply_content_type, t.reply)
                 if t.reply_package is not None:
@@ -275,11 +275,11 @@ class BatchLedger:
         row = pending.get(place.n)
         if row is None:
             pending[place.n] = [
-                place.n, t.state.value, t.attempt, t.code, t.detail, t.at, t.request_out, t.response_in, response_out,
+                place.n, t.state._value_, t.attempt, t.code, t.detail, t.at, t.request_out, t.response_in, response_out,
                 new_class, next_attempt_at,
             ]  # fmt: skip
         else:
-            row[1], row[3], row[4], row[5] = t.state.value, t.code, t.detail, t.at
+            row[1], row[3], row[4], row[5] = t.state._value_, t.code, t.detail, t.at
             row[2] = max(row[2], t.attempt)  # type: ignore[call-overload]  # a row holds SQL values of several types
             row[6] = t.request_out or row[6]
             row[7] = t.response_in or row[7]
