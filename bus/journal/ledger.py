@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from bus.core.errors import JournalError
-from bus.core.ports import Acceptance, Clock
+from bus.core.ports import Acceptance, Clock, Transition
 from bus.core.types import Finding, Known
 from bus.journal.batch import BODY, DELIVERY, EVENT, EXCHANGE, BatchLedger, Outcome, Work, Writers
 from bus.journal.message_index import MessageIndex
 from bus.journal.message_key import message_key
 from bus.journal.seen import Remembrance, Seen
+from bus.journal.sequence_ledger import SequenceWork
 from bus.journal.tally import Moves, Tally, still_open
 
 MOST_ROWS: Final = 32
@@ -98,15 +99,25 @@ class Ledger(BatchLedger):
         try:
             self._notice_others()
             outcomes: list[Outcome] = [None] * len(batch)
-            accepts = [(i, work) for i, work in enumerate(batch) if isinstance(work, Acceptance)]
+            accepts: list[tuple[int, Acceptance]] = []
+            moves: list[tuple[int, tuple[Transition, ...]]] = []
+            others: list[tuple[int, Remembrance | SequenceWork]] = []
+            for index, work in enumerate(batch):
+                if isinstance(work, Acceptance):
+                    accepts.append((index, work))
+                elif isinstance(work, tuple):
+                    moves.append((index, work))
+                else:
+                    others.append((index, work))
+            # Acceptances first: an exchange id used twice makes them start the transaction again.
             if accepts:
                 self._accept(accepts, outcomes)
-            if len(accepts) < len(batch):
-                self._record(((i, work) for i, work in enumerate(batch) if isinstance(work, tuple)), outcomes)
-                # Last: an exchange id used twice makes the acceptances start the transaction again.
-                self._remember([(i, work) for i, work in enumerate(batch) if isinstance(work, Remembrance)], outcomes)
-                for index, work in enumerate(batch):
-                    if not isinstance(work, Acceptance | tuple | Remembrance):
+            if moves:
+                self._record(moves, outcomes)
+            if others:
+                self._remember([(i, work) for i, work in others if isinstance(work, Remembrance)], outcomes)
+                for index, work in others:
+                    if not isinstance(work, Remembrance):
                         outcomes[index] = self._sequences.write(work)
         except BaseException:
             self._abandon()
