@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bus.core.errors import ConfigurationError, EnvironmentFault
@@ -12,10 +14,12 @@ from bus.core.types import Finding
 if TYPE_CHECKING:
     from bus.journal.counter import SharedJournal
     from bus.journal.operator import JournalOperator
+    from bus.journal.postgres.carry import Carrier
+    from bus.journal.postgres.database import Place
     from bus.journal.sequence_desk import SequenceDesk, SequenceOperator
     from bus.journal.side import Side
 
-JOURNALS = ("sqlite",)
+JOURNALS = ("sqlite", "postgresql")
 BROKERS = ("memory", "rabbitmq")
 
 
@@ -32,7 +36,15 @@ def check_engines(site: Site) -> None:
 
 
 def make_journal(site: Site, clock: Clock) -> SharedJournal:
-    """The journal, not yet open. With worker processes the event loop has their frames to read, so a thread writes."""
+    """The journal, not yet open. With worker processes the event loop has their frames to read, so a thread writes.
+
+    Errors: CB9002 the parts for PostgreSQL are not installed.
+    """
+    if site.journal.engine == "postgresql":
+        place = postgres_place(site)
+        from bus.journal.postgres.journal import PostgresJournal
+
+        return PostgresJournal(place, clock=clock, standby=site.journal.standby)
     from bus.journal.checkpoint import LOG_ROOM
     from bus.journal.sqlite import SqliteJournal
     from bus.journal.writer import LIGHT_BYTES
@@ -54,6 +66,11 @@ def make_broker(site: Site, journal: Journal) -> Broker:
 
 def open_reader(site: Site) -> JournalReader:
     """The read side, beside a running bus or after it. Errors: CB9005 no journal yet, CB4003."""
+    if site.journal.engine == "postgresql":
+        place = postgres_place(site)
+        from bus.journal.postgres.reader import PostgresReader
+
+        return PostgresReader(place)
     from bus.journal.reader import SqliteReader
 
     _there(site)
@@ -81,8 +98,48 @@ def open_sequence_operator(site: Site, clock: Clock, actor: str) -> SequenceOper
     return SequenceOperator(_side(site), clock, actor=actor)
 
 
+def open_carrier(site: Site, source: Path | None, told: Callable[[int, int], None]) -> Carrier:
+    """What carries an embedded journal over. Errors: CB7001 the site has no other engine; CB9002, CB4003, CB4009."""
+    if site.journal.engine != "postgresql":
+        finding = Finding("CB7012", path="site.toml: journal.engine", expected="postgresql", got=site.journal.engine)
+        raise ConfigurationError("CB7001", [finding])
+    place = postgres_place(site)
+    from bus.journal.postgres.carry import Carrier
+
+    return Carrier(source or site.journal.path, place, told)
+
+
+def journal_findings(site: Site) -> tuple[list[Finding], list[Finding]]:
+    """Problems and warnings of the journal's server, where it has one."""
+    if site.journal.engine != "postgresql" or not site.journal.dsn:
+        return [], []
+    try:
+        place = postgres_place(site)
+    except EnvironmentFault as error:
+        return list(error.findings), []
+    from bus.journal.postgres.check import server_findings
+
+    return server_findings(place)
+
+
+def postgres_place(site: Site) -> Place:
+    """Where the journal on PostgreSQL is. Errors: CB9002 the extra ``chiikibus[postgresql]`` is not installed."""
+    try:
+        from bus.journal.postgres.database import Place, read_password
+    except ImportError as error:
+        finding = Finding("CB9002", path="chiikibus[postgresql]", got=error.name or "")
+        raise EnvironmentFault("CB9002", [finding]) from error
+    secret = site.journal.password_file
+    return Place(site.journal.dsn, site.journal.schema, None if secret is None else read_password(secret))
+
+
 def _side(site: Site) -> Side:
     """A connection beside the bus. Errors: CB9005, CB4003."""
+    if site.journal.engine == "postgresql":
+        place = postgres_place(site)
+        from bus.journal.postgres.side import PostgresSide
+
+        return PostgresSide(place)
     from bus.journal.side import SqliteSide
 
     _there(site)

@@ -7,6 +7,7 @@ from importlib.metadata import entry_points
 
 import typer
 
+from bus.app.stores import journal_findings
 from bus.cli.options import JsonOption, SiteOption
 from bus.cli.output import ExitCode, Output, finding_text, print_problem
 from bus.cli.security import site_findings
@@ -68,6 +69,8 @@ def check(site: SiteOption, json: JsonOption = False, secrets: bool = True, engi
         loaded = load_site(site, need_secrets=secrets)
         findings, warnings = site_findings(loaded)
         problems, soon = _tls(loaded)
+        of_journal, later = journal_findings(loaded)
+        problems, soon = problems + of_journal, soon + later
         findings, warnings = findings + problems, warnings + soon
         problems, soon = _broker(loaded, ask=engines and secrets)
         findings, warnings = findings + problems, warnings + soon

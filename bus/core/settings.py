@@ -111,10 +111,19 @@ class AttachmentSettings:
 
 @dataclass(frozen=True, slots=True)
 class JournalSettings:
-    """Which journal; ``path`` is absolute after loading."""
+    """Which journal. SQLite: ``path``, absolute after loading.
+
+    PostgreSQL: ``dsn`` names server, database and user in libpq's form without a password, which stands in
+    ``password_file`` (or comes from libpq's own places); ``schema`` holds the tables. With ``standby`` a bus waits
+    until the one that owns the journal has ended.
+    """
 
     engine: str = "sqlite"
     path: Path = Path("var/journal.sqlite")
+    dsn: str = ""
+    schema: str = "chiikibus"
+    password_file: Path | None = None
+    standby: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ class TableReader(ABC):
             f"SELECT {COLUMNS} FROM {LEFT} {condition} ORDER BY e.n DESC, d.n DESC LIMIT ?",  # noqa: S608 (own text)
             [*values, limit],
         )
-        return [_flat(row) for row in rows.fetchall()]
+        return [flat(row) for row in rows.fetchall()]
 
     def show(self, exchange_id: str) -> Row | None:
         """One exchange with ``deliveries``, each with its ``events``; ``None`` when there is none."""
@@ -113,7 +113,7 @@ class TableReader(ABC):
         shown["deliveries"] = [
             {name: flat[name] for name in of_delivery}
             | {"events": [event for event in events if event["delivery_id"] == flat["delivery_id"]]}
-            for flat in (_flat(row) for row in rows if row["delivery"] is not None)
+            for flat in (flat(row) for row in rows if row["delivery"] is not None)
         ]
         return shown
 
@@ -185,7 +185,8 @@ class TableReader(ABC):
         return row[0], int(index)
 
 
-def _flat(row: Any) -> Row:
+def flat(row: Any) -> Row:
+    """A row of ``COLUMNS`` as it is shown."""
     flat: Row = dict(row)
     number = flat.pop("delivery")
     # A refused message has no delivery; its row still needs an id to continue the next page from.

@@ -91,7 +91,8 @@ class Store(Protocol):
 
 def storing_failed(why: BaseException) -> JournalError:
     """CB4001 with the kind of failure (never its data)."""
-    name = getattr(why, "sqlite_errorname", None) or type(why).__name__
+    coded = why.code if isinstance(why, JournalError) else None
+    name = coded or getattr(why, "sqlite_errorname", None) or type(why).__name__
     return JournalError("CB4001", [Finding("CB4001", path="journal", got=name)], retry_after_s=5)
 
 

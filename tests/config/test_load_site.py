@@ -236,6 +236,24 @@ CASES: dict[str, tuple[str, str, str, str, str, int]] = {
     "no TOML": ("rights.toml", "right = [", "right = [[", "CB7010", "rights.toml", 0),
     "other engine": ("site.toml", '"sqlite"', '"postgres"', "CB7012", "journal.engine", 13),
     "other broker": ("site.toml", '"memory"', '"rabbit"', "CB7012", "broker.engine", 17),
+    "no database": ("site.toml", '"sqlite"', '"postgresql"', "CB7013", "journal.dsn", 12),
+    "secret in the DSN": (
+        "site.toml",
+        'engine = "sqlite"',
+        'dsn = "host=/run/db password=x"',
+        "CB7064",
+        "journal.dsn",
+        13,
+    ),
+    "database in the open": (
+        "site.toml",
+        'engine = "sqlite"',
+        'dsn = "host=db.example dbname=x"',
+        "CB7065",
+        "journal.dsn",
+        13,
+    ),
+    "schema": ("site.toml", 'engine = "sqlite"', 'schema = "Größe"', "CB7012", "journal.schema", 13),
 }
 
 

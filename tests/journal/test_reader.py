@@ -10,13 +10,18 @@ from pathlib import Path
 import pytest
 
 from bus.core.errors import JournalError
-from bus.core.ports import Acceptance
+from bus.core.ports import Acceptance, JournalReader
 from bus.core.states import State
 from bus.journal.operator import JournalOperator
+from bus.journal.postgres.journal import PostgresJournal
+from bus.journal.postgres.reader import PostgresReader
+from bus.journal.postgres.side import PostgresSide
 from bus.journal.reader import SqliteReader
-from bus.journal.side import SqliteSide
+from bus.journal.side import Side, SqliteSide
 from bus.journal.sqlite import SqliteJournal
+from bus.journal.stored import StoredJournal
 from tests.support.deliveries import MUNICIPALITY, NOW, SteppedClock, acceptance, call, refusal, step
+from tests.support.postgres import journal_place
 
 
 @dataclass
@@ -24,19 +29,30 @@ class Stock:
     """A journal with a bit of everything, still open for writing."""
 
     path: Path
-    journal: SqliteJournal
+    engine: str
+    journal: StoredJournal
     notices: list[Acceptance]
     fan_out: Acceptance
     inquiry: Acceptance
     refused: Acceptance
     elsewhere: Acceptance
 
+    def reader(self) -> JournalReader:
+        """A reader beside the open journal."""
+        return SqliteReader(self.path) if self.engine == "sqlite" else PostgresReader(journal_place(self.path))
 
-@pytest.fixture
-async def stock(tmp_path: Path) -> AsyncIterator[Stock]:
+    def side(self) -> Side:
+        """A connection for operators' commands."""
+        return SqliteSide(self.path) if self.engine == "sqlite" else PostgresSide(journal_place(self.path))
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.slow, pytest.mark.system])])
+async def stock(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stock]:
     """Five notices (one delivered, two parked), a fan-out, an answered inquiry, a refusal, another municipality."""
     path = tmp_path / "journal.sqlite"
-    journal = SqliteJournal(path, clock=SteppedClock())
+    journal: SqliteJournal | PostgresJournal = SqliteJournal(path, clock=SteppedClock())
+    if request.param != "sqlite":
+        journal = PostgresJournal(journal_place(path), clock=SteppedClock())
     await journal.open()
     notices = [acceptance(received_at=NOW + number) for number in range(5)]
     fan_out = acceptance(targets=("tax", "kokuho"), received_at=NOW + 10)
@@ -52,25 +68,25 @@ async def stock(tmp_path: Path) -> AsyncIterator[Stock]:
         detail = f'[{{"code": "{code}"}}]' if code else ""
         await journal.record([step(each, outcome, at=NOW + 3, code=code, detail=detail, **times)])
     await journal.record([step(inquiry, State.REPLIED, at=NOW + 22, reply=b"<kaito/>", reply_status=200)])
-    yield Stock(path, journal, notices, fan_out, inquiry, refused, elsewhere)
+    yield Stock(path, request.param, journal, notices, fan_out, inquiry, refused, elsewhere)
     await journal.close()
 
 
 @pytest.fixture
-def reader(stock: Stock) -> Iterator[SqliteReader]:
+def reader(stock: Stock) -> Iterator[JournalReader]:
     """A reader beside the open journal."""
-    with closing(SqliteReader(stock.path)) as reader:
+    with closing(stock.reader()) as reader:
         yield reader
 
 
 @pytest.fixture
 def operator(stock: Stock) -> Iterator[JournalOperator]:
     """An operator beside the open journal."""
-    with closing(JournalOperator(SqliteSide(stock.path), SteppedClock(NOW + 100))) as operator:
+    with closing(JournalOperator(stock.side(), SteppedClock(NOW + 100))) as operator:
         yield operator
 
 
-def test_deliveries_come_newest_first_page_by_page(stock: Stock, reader: SqliteReader) -> None:
+def test_deliveries_come_newest_first_page_by_page(stock: Stock, reader: JournalReader) -> None:
     """Keyset pages meet every row once, refused messages and each delivery of a fan-out included."""
     rows, before = [], ""
     while page := reader.search(before=before, limit=3):
@@ -100,12 +116,12 @@ def test_deliveries_come_newest_first_page_by_page(stock: Stock, reader: SqliteR
         ({"municipality": "990027", "message_id": "urn:refused"}, 0),
     ],
 )
-def test_each_filter_narrows(stock: Stock, asked: dict[str, object], count: int, reader: SqliteReader) -> None:
+def test_each_filter_narrows(stock: Stock, asked: dict[str, object], count: int, reader: JournalReader) -> None:
     """Filters by municipality, operation, endpoint, state, time and message id."""
     assert len(reader.search(**asked)) == count
 
 
-def test_an_exchange_is_shown_with_its_timeline_and_four_times(stock: Stock, reader: SqliteReader) -> None:
+def test_an_exchange_is_shown_with_its_timeline_and_four_times(stock: Stock, reader: JournalReader) -> None:
     """Request in and out, response in and out, and every transition with its code."""
     shown = reader.show(stock.inquiry.exchange_id)
     assert shown is not None
@@ -125,7 +141,7 @@ def test_an_exchange_is_shown_with_its_timeline_and_four_times(stock: Stock, rea
     assert list(reader.iterate_events("unknown")) == []
 
 
-def test_parked_messages_are_grouped_by_cause(stock: Stock, reader: SqliteReader) -> None:
+def test_parked_messages_are_grouped_by_cause(stock: Stock, reader: JournalReader) -> None:
     """Causes, not counters: code and target with count and times."""
     groups = reader.parked()
     assert {(group["code"], group["target"], group["count"]) for group in groups} == {
@@ -150,7 +166,7 @@ async def test_an_operators_decision_is_seen_by_the_running_bus(stock: Stock, op
 
 
 async def test_an_operator_cancels_what_waits_and_nothing_else(
-    stock: Stock, reader: SqliteReader, operator: JournalOperator
+    stock: Stock, reader: JournalReader, operator: JournalOperator
 ) -> None:
     """Delivered, answered, refused, direct and unknown ones stay as they are."""
     ids = [stock.notices[0].delivery_id(0), stock.notices[3].delivery_id(0), stock.inquiry.delivery_id(0), "nonsense"]

@@ -119,8 +119,9 @@ class Cluster:
             self._process = None
 
     def remove(self) -> None:
-        """Stop the server and remove its folder."""
-        self.stop()
+        """End the server, whose data nobody wants any more, and remove its folder."""
+        if self._process is not None:
+            self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _backends(self) -> bool:

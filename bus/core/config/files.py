@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from bus.core.channel import TlsClient
 from bus.core.config.brokers import read_broker
+from bus.core.config.journals import read_journal
 from bus.core.config.reader import CONTRADICTION, MISSING, TWICE, UNKNOWN_NAME, WRONG_VALUE, Table, one_of
 from bus.core.config.tls import read_caller, read_client, read_server
 from bus.core.datarules import dantaikodo_ok
@@ -210,13 +211,8 @@ def read_site(root: Table, folder: Path) -> SiteFile:
     mounts, editions = _folders(root, "mounts", folder), _folders(root, "editions", folder)
     municipalities = read_municipalities(root)
     front = _front(root.table("front"), folder)
-    journal = root.table("journal")
-    journal_settings = JournalSettings(
-        engine=journal.choice("engine", ("sqlite",), "sqlite"),
-        path=_inside(folder, journal.text("path", "var/journal.sqlite")),
-    )
-    journal.finish()
     broker = read_broker(root.table("broker"), folder)
+    journal = read_journal(root.table("journal"), folder)
     delivery, outgoing = _delivery(root.table("delivery"), folder)
     reliable = _reliable(root.table("reliable"))
     attachments = _attachments(root.table("attachments"), folder)
@@ -230,7 +226,7 @@ def read_site(root: Table, folder: Path) -> SiteFile:
         mounts=mounts,
         municipalities=municipalities,
         front=front,
-        journal=journal_settings,
+        journal=journal,
         broker=broker,
         delivery=delivery,
         reliable=reliable,

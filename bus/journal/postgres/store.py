@@ -23,6 +23,8 @@ from bus.journal.postgres.ledger import TAKEN_OVER, PostgresLedger
 from bus.journal.postgres.migrate import migrate
 from bus.journal.postgres.schema import DAY_S, check_version, day_of, ensure_day
 
+UNFINISHED: Final = "CB4008"
+
 OWNER_CLASS: Final = 0x6368_6969
 """The first half of the owner's advisory lock; the second names the schema."""
 
@@ -89,6 +91,8 @@ class PostgresStore:
         self._last_pid = link.pid
         with link.connection.transaction():
             row: Any = link.execute("SELECT owner FROM turn FOR UPDATE").fetchone()
+            if link.execute("SELECT 1 FROM carry WHERE done = 0").fetchone() is not None:
+                raise JournalError(UNFINISHED, [Finding(UNFINISHED, path=self._place.shown)])
             if not self._owned:
                 link.execute("UPDATE turn SET owner = ?, batches = batches + 1", (self._owner,))
             elif row[0] != self._owner:

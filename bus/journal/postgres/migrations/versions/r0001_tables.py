@@ -118,6 +118,8 @@ CREATE TABLE exchange_key (
 """,
     "CREATE INDEX exchange_key_key ON exchange_key (key)",
     "CREATE TABLE day (day integer PRIMARY KEY)",
+    # An embedded journal that is being carried over, and how far; no bus opens the journal before it is done.
+    "CREATE TABLE carry (source text PRIMARY KEY, last bigint NOT NULL, done smallint NOT NULL)",
     """
 CREATE TABLE segment (
     kind smallint NOT NULL,

@@ -1,0 +1,64 @@
+"""``chiikibus journal``: carry an embedded journal over to the engine that the site folder names."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bus.app.stores import open_carrier
+from bus.cli.options import JsonOption, SiteOption
+from bus.cli.output import ExitCode, Output
+from bus.core.config import load_site
+from bus.core.errors import JournalError
+from bus.core.types import Finding
+
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="記録簿を移し替える。 / Carry the journal to another engine."
+)
+
+SourceOption = Annotated[
+    Path | None,
+    typer.Option("--from", help="移し替える記録簿（既定は journal.path）。 / The embedded journal; else journal.path."),
+]
+
+
+@app.callback()
+def journal() -> None:
+    """記録簿を移し替える。 / Carry the journal to another engine."""
+
+
+@app.command()
+def migrate(site: SiteOption, source: SourceOption = None, json: JsonOption = False) -> int:
+    """SQLite の記録簿を PostgreSQL へ移し、1 件ずつ照合する。 / Carry SQLite to PostgreSQL and compare every row.
+
+    バスを止めてから実行する。中断しても、もう一度実行すれば続きから移す。元の記録簿は読むだけ。
+    The bus has to be stopped. Broken off, it goes on where it was. The source is only read.
+    """
+    output = Output(json=json)
+    loaded = load_site(site)
+
+    def told(carried: int, total: int) -> None:
+        output.say(f"{carried} / {total}")
+
+    with closing(open_carrier(loaded, source, told)) as carrier:
+        carrier.carry()
+        compared = carrier.compare()
+        differences = sum(each.differences for each in compared)
+        if not differences:
+            carrier.done()
+    output.document({"ok": not differences, "tables": [asdict(each) for each in compared]})
+    for each in compared:
+        output.say(f"{each.table:16} {each.source:>12} {each.carried:>12}  差 differences: {each.differences}")
+    if differences:
+        findings = [
+            Finding("CB4010", path=each.table, expected=str(each.source), got=f"{each.differences} differences")
+            for each in compared
+            if each.differences
+        ]
+        raise JournalError("CB4010", findings)
+    output.say("すべて移しました / everything was carried over")
+    return ExitCode.DONE

@@ -1,0 +1,120 @@
+"""The read side on PostgreSQL: every search goes along an index, whatever it asks for, and newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from bus.core.states import State
+from bus.journal.message_key import message_key
+from bus.journal.postgres.database import Place
+from bus.journal.postgres.side import open_link
+from bus.journal.reader import COLUMNS, LEFT, Row, TableReader, flat
+from bus.journal.schema import CALLING, FAN_OUT, GATHERED, HELD, MOVING, WAITING
+
+_BY_DELIVERY: Final = f"delivery d JOIN exchange e ON e.n = d.n / {FAN_OUT}"
+_RARE: Final = {
+    State.ACCEPTED: f"d.open = {MOVING} AND d.state = 'ACCEPTED'",
+    State.PUBLISHED: f"d.open = {MOVING} AND d.state = 'PUBLISHED'",
+    State.DISPATCHING: f"d.open IN ({MOVING}, {CALLING}) AND d.state = 'DISPATCHING'",
+    State.RETRY_WAIT: f"d.open = {WAITING}",
+    State.PARKED: f"d.open = {HELD}",
+    State.EARLY: f"d.open = {GATHERED}",
+    State.EXPIRED: "d.ended = 1",
+    State.CANCELLED: "d.ended = 2",
+}
+"""States that few deliveries have, as the condition of the partial index that holds exactly them."""
+
+_MUNICIPALITIES: Final = (
+    "WITH RECURSIVE m (code) AS ((SELECT min(municipality) FROM exchange) UNION ALL"
+    " SELECT (SELECT min(e.municipality) FROM exchange e WHERE e.municipality > m.code) FROM m"
+    " WHERE m.code IS NOT NULL) SELECT code FROM m WHERE code IS NOT NULL"
+)
+"""Which municipalities there are, in as many steps along the index."""
+
+
+class PostgresReader(TableReader):
+    """Reads beside a running bus or after it. Errors: CB4003."""
+
+    def __init__(self, place: Place) -> None:
+        self._link = open_link(place, purpose="reader", named=True)
+        super().__init__(self._link)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._link.close()
+
+    def search(
+        self,
+        *,
+        municipality: str = "",
+        operation: str = "",
+        endpoint: str = "",
+        state: str = "",
+        message_id: str = "",
+        since: float = 0.0,
+        until: float = 0.0,
+        before: str = "",
+        limit: int = 50,
+    ) -> Sequence[Row]:
+        """As ``bus.core.ports.JournalReader.search``: an endpoint is looked for as sender and as target, each along
+        its own index."""
+        where: list[str] = []
+        values: list[Any] = []
+        for condition, value in (
+            ("e.municipality = ?", municipality),
+            ("e.operation = ?", operation),
+            ("e.received_at >= ?", since),
+            ("e.received_at < ?", until),
+        ):
+            if value:
+                where.append(condition)
+                values.append(value)
+        if message_id:
+            where.append("e.n = ANY(?::int8[]) AND e.message_id = ?")
+            values += [self._numbers(municipality, message_id), message_id]
+        if before:
+            n, index = self._place(before)
+            where.append("(e.n < ? OR (e.n = ? AND d.n < ?)) AND e.n <= ?")
+            values += [n, n, n * FAN_OUT + index, n]
+        wanted = State(state) if state else None
+        if wanted in _RARE:
+            where.append(_RARE[wanted])
+            if before:
+                where.append("d.n < ?")
+                values.append(n * FAN_OUT + index)
+        elif wanted is State.REJECTED:
+            where.append("e.refused = 1")
+        elif wanted is not None:
+            where.append("d.state = ?")
+            values.append(wanted.value)
+        source = _BY_DELIVERY if wanted in _RARE else LEFT
+        order = "d.n DESC" if wanted in _RARE else "e.n DESC, d.n DESC"
+        found = self._rows(source, where, values, order, limit) if not endpoint else {}
+        if endpoint:
+            found = self._rows(source, [*where, "e.sender = ?"], [*values, endpoint], order, limit)
+            found |= self._rows(_BY_DELIVERY, [*where, "d.target = ?"], [*values, endpoint], "d.n DESC", limit)
+        return [found[place] for place in sorted(found, reverse=True)[:limit]]
+
+    def _rows(
+        self, source: str, where: Sequence[str], values: Sequence[Any], order: str, limit: int
+    ) -> dict[tuple[int, int], Row]:
+        """Rows by their place in the order: the message's number, and the delivery's."""
+        condition = f"WHERE {' AND '.join(where)}" if where else ""
+        rows = self._link.execute(
+            f"SELECT {COLUMNS}, e.n AS place FROM {source} {condition} ORDER BY {order} LIMIT ?",  # noqa: S608 (own text)
+            [*values, limit],
+        ).fetchall()
+        found: dict[tuple[int, int], Row] = {}
+        for row in rows:
+            shown = flat(row)
+            found[shown.pop("place"), row["delivery"] or 0] = shown  # type: ignore[index]  # the place is a number
+        return found
+
+    def _numbers(self, municipality: str, message_id: str) -> list[int]:
+        codes = [municipality]
+        if not municipality:
+            codes = [row[0] for row in self._link.execute(_MUNICIPALITIES).fetchall()]
+        keys = [message_key(code, message_id) for code in codes]
+        rows = self._link.execute("SELECT n FROM exchange_key WHERE key = ANY(?::int8[])", (keys,))
+        return [row[0] for row in rows.fetchall()]
