@@ -54,32 +54,31 @@ def name_of(day: int) -> str:
 
 
 def ensure_day(link: Link, day: int) -> None:
-    """Make the partitions of a day where they are missing. Errors: ``psycopg.Error``."""
+    """Make the partitions of a day where they are missing. Errors: ``psycopg.Error``.
+
+    Each is made as a table of its own and then attached: ``CREATE TABLE ... PARTITION OF`` would lock out everybody
+    who reads the whole.
+    """
     if link.execute("SELECT 1 FROM day WHERE day = ?", (day,)).fetchone() is not None:
         return
     for table in (*BY_MESSAGE, *BY_DELIVERY):
         factor = 1 if table in BY_MESSAGE else FAN_OUT
-        link.connection.execute(_create(table, day, factor))
-        if table in _EXTERNAL:
-            link.connection.execute(
-                sql.SQL("ALTER TABLE {} ALTER COLUMN raw SET STORAGE EXTERNAL").format(_partition(table, day))
-            )
+        for statement in _partition(table, day, factor):
+            link.connection.execute(statement)
     link.execute("INSERT INTO day (day) VALUES (?) ON CONFLICT DO NOTHING", (day,))
 
 
-def _partition(table: str, day: int) -> sql.Identifier:
-    return sql.Identifier(f"{table}_{name_of(day)}")
-
-
-def _create(table: str, day: int, factor: int) -> sql.Composed:
+def _partition(table: str, day: int, factor: int) -> list[sql.Composed]:
+    whole, part = sql.Identifier(table), sql.Identifier(f"{table}_{name_of(day)}")
     options = sql.SQL(f" WITH (fillfactor = {_FILL[table]})") if table in _FILL else sql.SQL("")
-    return sql.SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF {} FOR VALUES FROM ({}) TO ({}){}").format(
-        _partition(table, day),
-        sql.Identifier(table),
-        sql.Literal(first_of(day) * factor),
-        sql.Literal(first_of(day + 1) * factor),
-        options,
+    made = [sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL){}").format(part, whole, options)]
+    if table in _EXTERNAL:
+        made.append(sql.SQL("ALTER TABLE {} ALTER COLUMN raw SET STORAGE EXTERNAL").format(part))
+    low, high = sql.Literal(first_of(day) * factor), sql.Literal(first_of(day + 1) * factor)
+    made.append(
+        sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(whole, part, low, high)
     )
+    return made
 
 
 def version(link: Link) -> str:
