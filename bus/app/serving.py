@@ -40,7 +40,8 @@ async def _until_stopped(loop: asyncio.AbstractEventLoop, site: Site, announce: 
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, again.set)
     app = App(site)
-    await app.start()
+    if not await _started(app, stop):
+        return
     reloads = asyncio.create_task(_reload_when_asked(app, site.folder, again))
     gc.collect()
     gc.freeze()  # what lives as long as the process need not be looked at again
@@ -55,6 +56,19 @@ async def _until_stopped(loop: asyncio.AbstractEventLoop, site: Site, announce: 
         await asyncio.gather(reloads, return_exceptions=True)
         await app.stop()
         log.line("bus.stopped", pid=os.getpid())
+
+
+async def _started(app: App, stop: asyncio.Event) -> bool:
+    """Whether the bus has started before it was told to stop: one that waits for another owner to end may wait long."""
+    starting, stopping = asyncio.create_task(app.start()), asyncio.create_task(stop.wait())
+    await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if starting.done():
+        await starting
+        return True
+    starting.cancel()
+    await asyncio.gather(starting, return_exceptions=True)
+    return False
 
 
 def ready_event(app: App) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bus.core.errors import ConfigurationError, EnvironmentFault
+from bus.core.log import line
 from bus.core.ports import Broker, Clock, Journal, JournalReader
 from bus.core.settings import Site
 from bus.core.types import Finding
@@ -44,7 +45,7 @@ def make_journal(site: Site, clock: Clock) -> SharedJournal:
         place = postgres_place(site)
         from bus.journal.postgres.journal import PostgresJournal
 
-        return PostgresJournal(place, clock=clock, standby=site.journal.standby)
+        return PostgresJournal(place, clock=clock, standby=site.journal.standby, log=line)
     from bus.journal.checkpoint import LOG_ROOM
     from bus.journal.sqlite import SqliteJournal
     from bus.journal.writer import LIGHT_BYTES

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -74,6 +75,14 @@ class Town:
         await until_async(lambda: _listens(self.port), within_s=WITHIN_S, what="the bus to listen")
         return process
 
+    def standby(self) -> Path:
+        """The site folder of a second bus that waits for the first one to end."""
+        folder = self.folder.with_name("standby")
+        shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns("var"))
+        change(folder / "site.toml", 'engine = "postgresql"', 'engine = "postgresql"\nstandby = true')
+        change(folder / "site.toml", f":{self.port}", f":{free_port()}")
+        return folder
+
     async def send(self, sender: int) -> None:
         """Notice after notice of one resident; what is not acknowledged is sent again under its id."""
         number = 0
@@ -116,8 +125,12 @@ async def town(tmp_path: Path, cluster: Cluster) -> AsyncIterator[Town]:
 
 
 @pytest.mark.timeout(300)
-async def test_server_and_bus_are_killed_and_nothing_acknowledged_is_lost(town: Town, cluster: Cluster) -> None:
+@pytest.mark.parametrize("processes", [1, 2])
+async def test_server_and_bus_are_killed_and_nothing_acknowledged_is_lost(
+    town: Town, cluster: Cluster, processes: int
+) -> None:
     """Both receivers get every acknowledged notice, each resident's in their order; the journal accounts for all."""
+    change(town.folder / "site.toml", "[front]\n", f"[front]\nprocesses = {processes}\n")
     bus = await town.start()
     senders = [asyncio.create_task(town.send(number)) for number in range(SENDERS)]
 
@@ -152,8 +165,18 @@ async def test_server_and_bus_are_killed_and_nothing_acknowledged_is_lost(town: 
                 sender, _, number = each.message_id.removeprefix("urn:synthetic:").partition("-")
                 first.setdefault(sender, []).append(int(number))
         assert all(numbers == sorted(numbers) for numbers in first.values())
+    standby = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bus.cli", "serve", "--site", str(town.standby()),
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+    assert standby.stderr is not None
+    assert b"journal.standby" in await asyncio.wait_for(standby.stderr.readline(), WITHIN_S)
     bus.terminate()
     await bus.wait()
+    while b"bus.ready" not in (said := await asyncio.wait_for(standby.stderr.readline(), WITHIN_S)):
+        assert said, "the standby ended"
+    standby.terminate()
+    await standby.communicate()
     reader = open_reader(load_site(town.folder))
     states = {str(row["state"]) for row in reader.search(limit=100_000)}
     assert states == {"DELIVERED"}

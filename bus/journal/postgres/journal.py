@@ -19,6 +19,7 @@ from bus.journal.postgres.database import READ_WAIT_S, Link, Place, connect, rea
 from bus.journal.postgres.ledger import tally_of
 from bus.journal.postgres.schema import check_version
 from bus.journal.postgres.store import PostgresStore
+from bus.journal.relay import Log, no_log
 from bus.journal.rows import known
 from bus.journal.stored import StoredJournal
 from bus.journal.writer import GroupWriter
@@ -112,8 +113,9 @@ class PostgresJournal(StoredJournal):
     CB4006 for a question while the server cannot be reached.
     """
 
-    def __init__(self, place: Place, *, clock: Clock, standby: bool = False) -> None:
-        """``standby``: ``open`` waits for another owner to end instead of refusing."""
+    def __init__(self, place: Place, *, clock: Clock, standby: bool = False, log: Log = no_log) -> None:
+        """``standby``: ``open`` waits for another owner to end instead of refusing, and says so once."""
+        self._log = log
         self._place = place
         self._store = PostgresStore(place, clock, uuid.uuid4().hex, standby=standby)
         self._writer = GroupWriter(self._store, 0)
@@ -124,6 +126,8 @@ class PostgresJournal(StoredJournal):
     async def open(self) -> None:
         """Own the journal, bring its schema up to date, start the writer. Errors: CB4003."""
         self._closing = False
+        loop = asyncio.get_running_loop()
+        self._store.waiting = lambda holder: loop.call_soon_threadsafe(self._stand_by, holder)
         try:
             await self._writer.start()
             await asyncio.to_thread(self._reading.open)
@@ -156,6 +160,9 @@ class PostgresJournal(StoredJournal):
             State.REJECTED.value: tally.rejected,
         }
         return counts | {"accepted_messages": tally.accepted, "rejected_messages": tally.rejected}
+
+    def _stand_by(self, holder: str) -> None:
+        self._log("journal.standby", got=holder)
 
     def _known(self, municipality: str, message_id: str, sender: str) -> Known | None:
         read = self._read()

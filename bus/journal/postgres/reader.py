@@ -8,6 +8,7 @@ from typing import Any, Final
 from bus.core.states import State
 from bus.journal.message_key import message_key
 from bus.journal.postgres.database import Place
+from bus.journal.postgres.schema import day_of, first_of
 from bus.journal.postgres.side import open_link
 from bus.journal.reader import COLUMNS, LEFT, Row, TableReader, flat
 from bus.journal.schema import CALLING, FAN_OUT, GATHERED, HELD, MOVING, WAITING
@@ -70,6 +71,10 @@ class PostgresReader(TableReader):
             if value:
                 where.append(condition)
                 values.append(value)
+        if since:
+            # A message gets its number on the day on which it is received, or later: older partitions are left out.
+            where.append("e.n >= ?")
+            values.append(first_of(day_of(since) - 1))
         if message_id:
             where.append("e.n = ANY(?::int8[]) AND e.message_id = ?")
             values += [self._numbers(municipality, message_id), message_id]

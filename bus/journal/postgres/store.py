@@ -63,6 +63,7 @@ class PostgresStore:
         self._failed_at = 0.0
         self._tomorrow = 0
         self.ending: Callable[[], bool] = lambda: False
+        self.waiting: Callable[[str], object] = lambda holder: None
 
     # -- opening ----------------------------------------------------------------------------------------------
 
@@ -103,11 +104,14 @@ class PostgresStore:
 
     def _take(self, link: Link) -> None:
         """Get the owner's lock. A session of our own that the server still believes in is ended."""
-        place, until = _number(self._place.schema), time.monotonic() + PATIENCE_S
+        place, until, told = _number(self._place.schema), time.monotonic() + PATIENCE_S, False
         while not link.execute("SELECT pg_try_advisory_lock(?, ?)", (OWNER_CLASS, place)).fetchone()[0]:
             row: Any = link.execute(_HOLDER, (OWNER_CLASS, place)).fetchone()
             if row is not None and row[0] == self._last_pid:
                 link.execute("SELECT pg_terminate_backend(?)", (self._last_pid,))
+            elif self._standby and row is not None and not told:
+                told = True
+                self.waiting(f"process {row[0]} of {row[1]}")
             elif not self._standby and (row is not None or time.monotonic() > until):
                 held = "another session" if row is None else f"process {row[0]} of {row[1]} ({row[2]})"
                 raise cannot_open(self._place, f"held by {held}")

@@ -42,6 +42,7 @@ CREATE TABLE exchange (
 ) PARTITION BY RANGE (n)
 """,
     "CREATE INDEX exchange_municipality ON exchange (municipality, n)",
+    "CREATE INDEX exchange_received ON exchange (municipality, received_at)",
     "CREATE INDEX exchange_operation ON exchange (operation, municipality, n)",
     "CREATE INDEX exchange_sender ON exchange (sender, municipality, n)",
     "CREATE INDEX exchange_refused ON exchange (n) WHERE refused = 1",
