@@ -94,6 +94,10 @@ def searches(exchanges: int, chance: random.Random) -> dict[str, Callable[[], di
         s = chance.randrange(exchanges)
         return {"message_id": f"urn:uuid:{s:032x}", "municipality": f"{990000 + s % 40:06d}"}
 
+    def endpoint() -> dict[str, Any]:
+        s = chance.randrange(exchanges)
+        return {"municipality": f"{990000 + s % 40:06d}", "endpoint": f"system{s % 22}"}
+
     now = SystemClock().now()
 
     def hours() -> dict[str, Any]:
@@ -105,7 +109,7 @@ def searches(exchanges: int, chance: random.Random) -> dict[str, Callable[[], di
         "municipality": lambda: {"municipality": municipality()},
         "operation": lambda: {"operation": f"unit{unit()}.op{chance.randrange(3)}"},
         "municipality and operation": lambda: {"municipality": municipality(), "operation": f"unit{unit()}.op0"},
-        "endpoint": lambda: {"municipality": municipality(), "endpoint": f"system{unit()}"},
+        "endpoint": endpoint,
         "parked": lambda: {"state": "PARKED"},
         "parked of a municipality": lambda: {"state": "PARKED", "municipality": municipality()},
         "waiting": lambda: {"state": "RETRY_WAIT"},

@@ -98,7 +98,10 @@ class PostgresReader(TableReader):
         found = self._rows(source, where, values, order, limit) if not endpoint else {}
         if endpoint:
             found = self._rows(source, [*where, "e.sender = ?"], [*values, endpoint], order, limit)
-            found |= self._rows(_BY_DELIVERY, [*where, "d.target = ?"], [*values, endpoint], "d.n DESC", limit)
+            # Ids repeat from municipality to municipality: where one is named, its own messages are gone through.
+            wide = not municipality or source == _BY_DELIVERY
+            taken, along = (_BY_DELIVERY, "d.n DESC") if wide else (LEFT, order)
+            found |= self._rows(taken, [*where, "d.target = ?"], [*values, endpoint], along, limit)
         return [found[place] for place in sorted(found, reverse=True)[:limit]]
 
     def _rows(
@@ -107,8 +110,8 @@ class PostgresReader(TableReader):
         """Rows by their place in the order: the message's number, and the delivery's."""
         condition = f"WHERE {' AND '.join(where)}" if where else ""
         rows = self._link.execute(
-            f"SELECT {COLUMNS}, e.n AS place FROM {source} {condition} ORDER BY {order} LIMIT ?",  # noqa: S608 (own text)
-            [*values, limit],
+            f"SELECT {COLUMNS}, e.n AS place FROM {source} {condition} ORDER BY {order} LIMIT {int(limit)}",  # noqa: S608 (own text)
+            values,
         ).fetchall()
         found: dict[tuple[int, int], Row] = {}
         for row in rows:
