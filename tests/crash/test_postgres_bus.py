@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,7 +65,7 @@ class Town:
     receivers: Mapping[str, FakeProvider]
     acknowledged: list[str] = field(default_factory=list)
     unavailable: int = 0
-    ended: bool = False
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def start(self) -> asyncio.subprocess.Process:
         """A bus that listens."""
@@ -87,7 +88,7 @@ class Town:
         """Notice after notice of one resident; what is not acknowledged is sent again under its id."""
         number = 0
         headers = {"Authorization": basic_header("juki", "secret-of-juki")}
-        while not self.ended:
+        while not self.over.is_set():
             number += 1
             message_id = f"urn:synthetic:{sender}-{number}"
             values = {**RESIDENT, "atenabango": f"{sender + 1:015d}", "rirekibango": str(number)}
@@ -101,7 +102,8 @@ class Town:
                     break
                 assert status in {0, 503}
                 self.unavailable += status == 503
-                await asyncio.sleep(0.05)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self.over.wait(), 0.05)
             self.acknowledged.append(message_id)
 
 
@@ -149,7 +151,7 @@ async def test_server_and_bus_are_killed_and_nothing_acknowledged_is_lost(
     await more(40)
     await asyncio.to_thread(cluster.restart)
     await more(40)
-    town.ended = True
+    town.over.set()
     await asyncio.gather(*senders)
     for name, receiver in town.receivers.items():
         await until_async(

@@ -56,7 +56,7 @@ class Load:
         self.journal = journal
         self.acknowledged: list[list[Acceptance]] = [[] for _ in range(SENDERS)]
         self.refused = 0
-        self.ended = False
+        self.over = asyncio.Event()
         self._tasks = [asyncio.ensure_future(self._send(number)) for number in range(SENDERS)]
 
     @property
@@ -65,7 +65,7 @@ class Load:
         return sum(map(len, self.acknowledged))
 
     async def _send(self, number: int) -> None:
-        while not self.ended:
+        while not self.over.is_set():
             message = acceptance(ordering_keys=(f"atena:{number}",))
             while True:
                 try:
@@ -74,12 +74,13 @@ class Load:
                 except JournalError as error:
                     assert (error.code, error.retry_after_s > 0) == ("CB4001", True)
                     self.refused += 1
-                    await asyncio.sleep(0.02)
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self.over.wait(), 0.02)
             self.acknowledged[number].append(message)
 
     async def end(self) -> None:
         """Let everybody finish what was begun."""
-        self.ended = True
+        self.over.set()
         await asyncio.gather(*self._tasks)
 
 
