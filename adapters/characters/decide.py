@@ -13,7 +13,7 @@ from pathlib import Path
 
 from adapters.characters.history import History
 from adapters.characters.mj import mj, unregistered
-from adapters.characters.register import CLASSES, Gaiji, GaijiRegister, load_register, read_row, save_register
+from adapters.characters.register import CLASSES, Gaiji, GaijiRegister, load_register, points, read_row, save_register
 from adapters.sdk.problems import Problems
 
 UNIDENTIFIED = CLASSES[3]
@@ -23,28 +23,26 @@ def checked(row: Gaiji, path: Path) -> Gaiji:
     """The row with MJ name and sequence completed from each other; ConfigurationError CB6008 with all problems.
 
     A sequence has to be a registered one; MJ name and sequence have to mean the same glyph; a glyph without Unicode
-    text cannot be carried and is refused. 同定不可能 has neither.
+    text is decided by its MJ name alone. 同定不可能 has neither.
     """
     problems = Problems()
     glyph = mj().by_mj(row.mj) if row.mj else None
     if row.mj and glyph is None:
         problems.add(path, "mj", expected="a name of the MJ list", got=row.mj)
     if glyph is not None and not row.sequence and row.class_ != UNIDENTIFIED:
-        if not glyph.carrier():
-            problems.add(path, "mj", expected="a glyph with a Unicode text", got=row.mj)
-        row = replace(row, sequence=glyph.carrier())
-    elif glyph is not None and row.sequence not in {glyph.plain, glyph.ivs, glyph.svs}:
-        problems.add(path, "ucs", expected=_points(glyph.carrier()), got=_points(row.sequence))
+        row = replace(row, sequence=glyph.carrier() or glyph.stand_in)
+    elif glyph is not None and row.sequence not in {glyph.plain, glyph.ivs, glyph.svs, glyph.stand_in}:
+        problems.add(path, "ucs", expected=points(glyph.carrier()), got=points(row.sequence))
     elif row.sequence and not row.mj and (found := mj().by_text(row.sequence)) is not None:
         row = replace(row, mj=found.mj)
     if unregistered(row.sequence):
-        problems.add(path, "ucs", expected="a registered ideographic variation sequence", got=_points(row.sequence))
+        problems.add(path, "ucs", expected="a registered ideographic variation sequence", got=points(row.sequence))
     if row.class_ == UNIDENTIFIED and row.sequence:
         problems.add(path, "class", expected="a class that identifies the character", got=row.class_)
     for name, value in (("evidence", row.evidence), ("decided_at", row.decided_at)):
         if not value:
             problems.add(path, name, expected="a value", got="")
-    ucs = _points(row.sequence)
+    ucs = points(row.sequence)
     cells = [row.code, ucs, row.mj, row.class_, row.evidence, row.decided_by, row.decided_at, row.valid_from]
     read_row(cells, problems, path)
     problems.raise_if_any()
@@ -86,7 +84,3 @@ def _alone(register: Path) -> Iterator[None]:
     with register.with_name(register.name + ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def _points(text: str) -> str:
-    return " ".join(f"U+{ord(char):04X}" for char in text)

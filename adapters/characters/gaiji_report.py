@@ -12,7 +12,7 @@ from lxml import etree
 
 from adapters.characters.mj import mj
 from adapters.characters.pictures import Pictures
-from adapters.characters.register import CLASSES, Gaiji
+from adapters.characters.register import CLASSES, Gaiji, points, shown
 
 OPEN = "未決定"
 SURVEY = (98_030, 217_313, 619_469, 231_724)
@@ -59,7 +59,8 @@ def to_csv(lines: Iterable[Line]) -> str:
         glyph = mj().by_mj(row.mj) if row.mj else None
         writer.writerow(
             (
-                line.municipality, line.system, line.code, line.class_, row.mj, _points(row.sequence), row.sequence,
+                line.municipality, line.system, line.code, line.class_, row.mj, points(row.sequence),
+                shown(row.sequence),
                 glyph.koseki if glyph else "", glyph.juki if glyph else "", row.evidence, row.decided_by,
                 row.decided_at, row.valid_from, line.records, line.place,
             )
@@ -110,7 +111,8 @@ def _line(table: etree._Element, line: Line, pictures: Pictures) -> None:
         table,
         "td",
         (
-            line.municipality, line.system, line.code, line.class_, "", row.mj, row.sequence, _points(row.sequence),
+            line.municipality, line.system, line.code, line.class_, "", row.mj, shown(row.sequence),
+            points(row.sequence),
             glyph.koseki if glyph else "", glyph.juki if glyph else "", row.evidence, row.decided_by, row.decided_at,
             row.valid_from, str(line.records or ""), line.place,
         ),
@@ -131,7 +133,3 @@ def _sub(parent: etree._Element, tag: str, text: str = "", **attributes: str) ->
     found = etree.SubElement(parent, tag, attributes)
     found.text = text or None
     return found
-
-
-def _points(text: str) -> str:
-    return " ".join(f"U+{ord(char):04X}" for char in text)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 from adapters.characters.resources import data
+from bus.core.nameless import by_stand_in, nameless
 
 CARRIERS = ("plain", "ivs", "svs")
 
@@ -45,7 +46,7 @@ class Glyph:
     gokan: str = ""
 
     def carrier(self, profile: str = "plain") -> str:
-        """The text that stands for exactly this glyph, ``""`` when there is none (19 glyphs, by name only).
+        """The text that stands for exactly this glyph, ``""`` when there is none (19 glyphs: ``stand_in``).
 
         ``plain`` prefers a character without selector, ``ivs`` the registered pair; ``svs`` is the standardised
         variant, where one exists.
@@ -53,6 +54,12 @@ class Glyph:
         if profile == "svs":
             return self.svs
         return (self.ivs or self.plain) if profile == "ivs" else (self.plain or self.ivs)
+
+    @property
+    def stand_in(self) -> str:
+        """What stands within the program for a glyph that has no carrier, ``""`` for all others."""
+        found = nameless().get(self.mj)
+        return "" if found is None else found.stand_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +131,7 @@ class MjTable:
             number, sequence = line.split("\t")
             found[sequence] = self._by_mj[number]
         found.update(self._index("plain"))
+        found.update({stand_in: self._by_mj[name.removeprefix("MJ")] for stand_in, name in by_stand_in().items()})
         return found
 
     @cached_property

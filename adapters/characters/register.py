@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from adapters.sdk.problems import Problems
+from bus.core.nameless import by_stand_in, nameless
 
 COLUMNS = ("code", "ucs", "mj", "class", "evidence", "decided_by", "decided_at", "valid_from")
 CLASSES = ("字形一致", "デザイン差", "類似文字", "同定不可能")
@@ -31,8 +32,9 @@ _MAX_CODE_POINT = 0x10FFFF
 class Gaiji:
     """One decision. ``code`` is the vendor's code in hexadecimal (``F040``, ``80A1``) or a private-use ``U+E000``.
 
-    ``sequence`` is the Unicode text that stands for it (one character, or base and selector); empty when the
-    character could not be identified, and then it is as unknown as an unregistered one.
+    ``sequence`` is the Unicode text that stands for it (one character, or base and selector; the stand-in of a glyph
+    that only has its MJ name); empty when the character could not be identified, and then it is as unknown as an
+    unregistered one.
     """
 
     code: str
@@ -96,13 +98,23 @@ class GaijiRegister:
         writer = csv.writer(out, lineterminator="\r\n")
         writer.writerow(COLUMNS)
         for row in self.rows:
-            ucs = " ".join(f"U+{ord(char):04X}" for char in row.sequence)
+            ucs = points(row.sequence)
             details = (row.mj, row.class_, row.evidence, row.decided_by, row.decided_at, row.valid_from)
             writer.writerow((row.code, ucs, *details))
         return out.getvalue()
 
 
 EMPTY = GaijiRegister()
+
+
+def shown(sequence: str) -> str:
+    """The text for people: nothing for a glyph that only its MJ name stands for (its stand-in leaves no program)."""
+    return "" if sequence in by_stand_in() else sequence
+
+
+def points(sequence: str) -> str:
+    """Code points for the column ``ucs``; empty for a glyph that its MJ name alone stands for."""
+    return "" if sequence in by_stand_in() else " ".join(f"U+{ord(char):04X}" for char in sequence)
 
 
 def save_register(register: GaijiRegister, path: Path) -> None:
@@ -167,6 +179,8 @@ def _row(path: Path, cells: list[str], line: int, problems: Problems) -> Gaiji |
     if not (_VENDOR_CODE.match(code) or _UCS_CODE.match(code)):
         problems.add(path, "code", line=line, expected="F040-F9FC, a host code or a private-use U+…", got=code)
     sequence = _sequence(path, ucs, line, problems)
+    if not ucs and class_ != "同定不可能" and mj in nameless():
+        sequence = nameless()[mj].stand_in
     if mj and not _MJ.match(mj):
         problems.add(path, "mj", line=line, expected="MJ and six digits", got=mj)
     if class_ not in CLASSES:

@@ -10,6 +10,7 @@ from adapters.characters.charset import charset
 from adapters.characters.degrade import degrade
 from adapters.characters.mj import Glyph, mj
 from adapters.characters.problem import CharacterError
+from adapters.characters.register import points
 from adapters.cli.output import table
 from bus.core.errors import ConfigurationError
 from bus.core.repertoire import Repertoire, repertoire, repertoire_names
@@ -25,6 +26,7 @@ def facts(query: str, target: Repertoire | None, tables: Path | None) -> list[di
 
 def _facts(glyph: Glyph, target: Repertoire | None, tables: Path | None) -> dict[str, Any]:
     text = glyph.carrier()
+    own = text or glyph.stand_in
     found: dict[str, Any] = {
         "mj": glyph.mj,
         "text": text,
@@ -43,7 +45,8 @@ def _facts(glyph: Glyph, target: Repertoire | None, tables: Path | None) -> dict
         "yomi": list(mj().readings(glyph.mj)),
         "nfc": points(unicodedata.normalize("NFC", text)) if unicodedata.normalize("NFC", text) != text else "",
         "codes": {name: code for name in CODES if (code := _code(name, text, tables))},
-        "repertoires": [name for name in repertoire_names() if text and repertoire(name).admits(text)],
+        "repertoires": [name for name in repertoire_names() if own and repertoire(name).admits(own)],
+        "name_only": not text,
         "family": [
             {"mj": one.mj, "text": one.carrier(), "carrier": points(one.carrier())} for one in mj().family(glyph)
         ],
@@ -109,8 +112,3 @@ def _show_degrade(answer: dict[str, Any]) -> None:
         table(("候補", "符号位置", "根拠", "順位", "扱い"), rows, title=f"{answer['into']} への縮退: {verdict}")
     else:
         print(f"{answer['into']}: 縮退候補なし / no candidate")
-
-
-def points(text: str) -> str:
-    """Code points as ``U+845B U+E0102``."""
-    return " ".join(f"U+{ord(char):04X}" for char in text)

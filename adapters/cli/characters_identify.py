@@ -16,8 +16,7 @@ from adapters.characters.identify.policy import load_policy
 from adapters.characters.identify.proposals import accept as accept_proposal
 from adapters.characters.identify.proposals import chosen, put, read
 from adapters.characters.pictures import Pictures
-from adapters.characters.register import CLASSES, load_register
-from adapters.cli.characters_explain import points
+from adapters.characters.register import CLASSES, load_register, points
 from adapters.cli.gaiji_site import (
     AdapterOption,
     ByOption,

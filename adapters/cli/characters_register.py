@@ -11,8 +11,7 @@ from adapters.characters.decide import decide as decide_row
 from adapters.characters.decide import withdraw as withdraw_row
 from adapters.characters.gaiji_report import OPEN, Line, to_csv, to_html
 from adapters.characters.pictures import Pictures
-from adapters.characters.register import CLASSES, Gaiji, GaijiRegister, load_register
-from adapters.cli.characters_explain import points
+from adapters.characters.register import CLASSES, Gaiji, GaijiRegister, load_register, points, shown
 from adapters.cli.gaiji_site import (
     AdapterOption,
     ByOption,
@@ -67,7 +66,7 @@ def list_command(site: SiteOption, adapter: AdapterOption, json: JsonOption = Fa
     else:
         table(
             ("コード", "文字", "符号位置", "MJ", "分類", "根拠", "決定者", "決定日", "適用日"),
-            [(r.code, r.sequence, points(r.sequence), r.mj, r.class_, r.evidence, r.decided_by, r.decided_at,
+            [(r.code, shown(r.sequence), points(r.sequence), r.mj, r.class_, r.evidence, r.decided_by, r.decided_at,
               r.valid_from) for r in rows],
         )  # fmt: skip
     return ExitCode.DONE
@@ -100,7 +99,8 @@ def decide(
     if json:
         document({"ok": True, "code": row.code, "mj": row.mj, "ucs": points(row.sequence)})
     else:
-        print(f"登録しました / registered: {row.code} → {row.sequence}（{points(row.sequence)} {row.mj}）{row.class_}")
+        text = f"{shown(row.sequence)}（{points(row.sequence)} {row.mj}）"
+        print(f"登録しました / registered: {row.code} → {text}{row.class_}")
     return ExitCode.DONE
 
 
@@ -165,7 +165,8 @@ def history(site: SiteOption, adapter: AdapterOption, json: JsonOption = False) 
         table(
             ("番号", "日時", "決定者", "種別", "範囲", "コード", "文字"),
             [(one["number"], one["at"], one["by"], one["action"], one["scope"],
-              (one["after"] or one["before"])["code"], (one["after"] or {}).get("sequence", "")) for one in entries],
+              (one["after"] or one["before"])["code"], shown((one["after"] or {}).get("sequence", "")))
+             for one in entries],
         )  # fmt: skip
         for one in broken:
             print(f"検証できません / does not hold: {one.line}行目 {one.reason}")

@@ -13,7 +13,7 @@ from adapters.host.guard import BusGuard
 from bus.core.basic import basic_header
 from bus.core.errors import ChiikibusError, error_entry
 from bus.core.types import Finding
-from bus.wire import envelope, fault, safe_xml
+from bus.wire import envelope, fault, glyphs, safe_xml
 from bus.wire.attachments.writer import MultipartMessage
 from bus.wire.envelope import Envelope
 
@@ -164,7 +164,9 @@ def _judge(status: int, headers: Mapping[str, str], raw: bytes, message_id: str)
     if not media.lower().startswith("text/xml"):
         return _plain(status, raw, wait_s)
     try:
-        read = envelope.read(safe_xml.parse(raw, media))
+        root = safe_xml.parse(raw, media)
+        read = envelope.read(root)
+        glyphs.admitted(root, read.body)
     except ChiikibusError as error:
         return Answer("CB1017", retryable=status >= 500, retry_after_s=wait_s, findings=error.findings)
     relates_to = read.addressing.relates_to

@@ -23,6 +23,7 @@ from bus.wire import envelope, fault, http, safe_xml, withheld
 from bus.wire.addressing import NO_ADDRESSING
 from bus.wire.addressing_fault import answer
 from bus.wire.contract import UnitContract
+from bus.wire.glyphs import admitted
 from bus.wire.limits import MAX_BYTES
 from schemas.model import Operation
 
@@ -161,6 +162,7 @@ class Face:
                 raise RightsError("CB2020")
             self.guard.check(root, read)
         turn.addressing = read.addressing
+        admitted(root, read.body)
         message_id = read.addressing.message_id or headers.get("Chiikibus-Message-Id", "")
         if not message_id:
             raise WireError("CB1011", [Finding("CB1011", path="wsa:MessageID", expected="1", got="0")])

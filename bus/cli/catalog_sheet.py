@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
@@ -22,16 +23,18 @@ body { font: 9pt/1.5 "Noto Sans CJK JP", "Noto Sans JP", "Hiragino Sans", "Yu Go
   max-width: 190mm; margin: 0 auto; padding: 4mm }
 h1 { font-size: 15pt; text-align: center; margin: 0 0 6mm }
 h2 { font-size: 11pt; border-bottom: 0.4mm solid #333; margin: 7mm 0 2mm; break-after: avoid }
-h3 { font-size: 10pt; margin: 4mm 0 1mm; break-after: avoid }
+h3 { font-size: 10pt; margin: 4mm 0 1mm; break-after: avoid } .key { break-after: avoid }
 table { border-collapse: collapse; width: 100%; margin: 0 0 3mm }
 thead { display: table-header-group }
 tr { break-inside: avoid }
 th, td { border: 0.2mm solid #777; padding: 0.6mm 1.2mm; text-align: left; vertical-align: top;
   overflow-wrap: break-word }
 th { background: #eee; font-weight: 600 }
-code { overflow-wrap: anywhere; font-family: "Noto Sans Mono", Consolas, monospace; font-size: 8pt }
+th { white-space: nowrap } td.short { white-space: nowrap } td.words { min-width: 22mm }
+code { font-family: "Noto Sans Mono", Consolas, monospace; font-size: 7.5pt }
 .digest { overflow-wrap: anywhere }
-.blank td { height: 18mm } .sign { break-inside: avoid } .sign td { height: 14mm }
+.blank td { height: 18mm } .agreed { break-inside: avoid } .sign { table-layout: fixed } .sign td { height: 14mm }
+.sign th:nth-child(1) { width: 24% } .sign th:nth-child(2) { width: 28% } .sign th:nth-child(4) { width: 20% }
 @media screen { body { background: #fff; box-shadow: 0 0 2mm #aaa } }
 """
 
@@ -52,6 +55,7 @@ def sheet(selection: Selection) -> bytes:
         _el("h2", "2　操作"),
         *(_operations(operations) if operations else [_el("p", "この組み合わせに操作はありません。")]),
         _el("h2", "3　項目"),
+        _el("p", f"出典の「再構成」の根拠: {'、'.join(_bases(unit, records)) or 'ありません'}。"),
         *(element for name in records for element in _record(unit, name)),
         _el("h2", "4　コード"),
         *(element for name in tables for element in _codes(unit.codes[name])),
@@ -105,14 +109,13 @@ def _operations(operations: Sequence[Operation]) -> list[etree._Element]:
     head = ("操作", "名称", "型", "要求", "回答", "順序鍵", "期限（秒）", "番号利用事務")
     rows = (
         (
-            _el("code", one.name), one.name_ja, PATTERNS[one.pattern], _el("code", one.input.rpartition("}")[2]),
-            _el("code", one.output.rpartition("}")[2]), "、".join(one.ordering) or "－", f"{one.deadline_s:g}",
+            _code(one.name), one.name_ja, PATTERNS[one.pattern], _code(one.input.rpartition("}")[2]),
+            _code(one.output.rpartition("}")[2]), _code("、".join(one.ordering) or "－"), f"{one.deadline_s:g}",
             "○" if one.number_use else "－",
         )
         for one in operations
     )  # fmt: skip
-    purposes = sorted({purpose for one in operations for purpose in one.purposes})
-    return [_table(head, rows), _el("p", f"利用目的（利用事務）の範囲: {'、'.join(purposes)}")]
+    return [_table(head, rows)]
 
 
 def _record(unit: Unit, name: str) -> list[etree._Element]:
@@ -121,16 +124,33 @@ def _record(unit: Unit, name: str) -> list[etree._Element]:
     rows = ((str(number), *_item(item)) for number, item in enumerate(record.items, 1))
     key = "・".join(record.item(one).name_ja for one in record.key)
     return [
-        _el("h3", f"{name}（{len(record.items)}項目）"),
-        *([_el("p", f"鍵: {key}")] if key else []),
+        _el("h3", f"{name}（{len(record.items)}項目{_carried(unit, name)}）"),
+        *([_el("p", f"鍵: {key}", attributes={"class": "key"})] if key else []),
         _table(head, rows),
     ]
 
 
+def _carried(unit: Unit, record: str) -> str:
+    """The operations that carry a record or ask with it, by their Japanese names."""
+    used = [one.name_ja for one in unit.operations.values() if record in (one.record, one.request_record)]
+    return f"：{'・'.join(used)}" if used else ""
+
+
+def _source(provenance: str) -> str:
+    """A mark of origin in short; what a reconstruction rests on stands above the tables."""
+    return "再構成" if provenance.startswith("reconstructed") else provenance
+
+
+def _bases(unit: Unit, records: Sequence[str]) -> list[str]:
+    marks = (item.provenance for name in records for item in unit.records[name].items)
+    found = (mark.removeprefix("reconstructed (").rstrip(")") for mark in marks if mark.startswith("reconstructed ("))
+    return list(dict.fromkeys(found))
+
+
 def _item(item: Item) -> tuple[etree._Element | str, ...]:
     return (
-        _el("code", item.name), item.name_ja, size_of(item), "○" if item.mandatory else "",
-        "・".join(one for one in (item.code, item.format) if one), item.sensitivity, item.provenance,
+        _code(item.name), item.name_ja, size_of(item), "○" if item.mandatory else "",
+        "・".join(one for one in (item.code, item.format) if one), item.sensitivity, _source(item.provenance),
     )  # fmt: skip
 
 
@@ -140,7 +160,7 @@ def _codes(codes: CodeTable) -> list[etree._Element]:
 
 
 def _rules(unit: Unit, records: Sequence[str]) -> etree._Element:
-    rows = [(rule.record, rule.text_ja, rule.provenance) for rule in unit.rules if rule.record in records]
+    rows = [(rule.record, rule.text_ja, _source(rule.provenance)) for rule in unit.rules if rule.record in records]
     return _table(("レコード", "内容", "出典"), rows) if rows else _el("p", "ありません。")
 
 
@@ -191,18 +211,39 @@ def _ending() -> list[etree._Element]:
     signs = _table(head, ((who, "", "", "　　　年　　月　　日") for who in SIGNERS))
     signs.set("class", "sign")
     agreed = "上の操作・項目・コード・開示の範囲で連携することに合意します。"
+    last = (_el("h2", "9　合意"), _el("p", agreed), signs)
     return [
         _el("h2", "8　特記事項（運用時間・頻度・接続先・件数など）"),
         blank,
-        _el("h2", "9　合意"),
-        _el("p", agreed),
-        signs,
+        _el("div", *last, attributes={"class": "agreed"}),
     ]
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[etree._Element | str]]) -> etree._Element:
-    lines = (_el("tr", *(_el("td", cell) for cell in row)) for row in rows)
+    lines = (_el("tr", *(_cell(cell) for cell in row)) for row in rows)
     return _el("table", _el("thead", _el("tr", *(_el("th", name) for name in head))), _el("tbody", *lines))
+
+
+def _cell(content: etree._Element | str) -> etree._Element:
+    """A cell; what is short is not broken, what is long has room."""
+    kind = "short" if isinstance(content, str) and len(content) <= 6 else "words" if isinstance(content, str) else ""
+    return _el("td", content, attributes={"class": kind} if kind else {})
+
+
+def _code(text: str) -> etree._Element:
+    """A name of the standard, which may be broken behind its underscores and slashes only."""
+    made = _el("code")
+    for part in re.findall(r"[^_/]+[_/]?|[_/]", text):
+        _add(made, part)
+        etree.SubElement(made, "wbr")
+    return made
+
+
+def _add(made: etree._Element, text: str) -> None:
+    if len(made):
+        made[-1].tail = (made[-1].tail or "") + text
+    else:
+        made.text = (made.text or "") + text
 
 
 def _el(name: str, *children: etree._Element | str, attributes: Mapping[str, str] | None = None) -> etree._Element:
@@ -210,10 +251,7 @@ def _el(name: str, *children: etree._Element | str, attributes: Mapping[str, str
     made = etree.Element(name, dict(attributes or {}))
     for child in children:
         if isinstance(child, str):
-            if len(made):
-                made[-1].tail = (made[-1].tail or "") + child
-            else:
-                made.text = (made.text or "") + child
+            _add(made, child)
         else:
             made.append(child)
     return made

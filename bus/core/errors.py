@@ -61,9 +61,9 @@ class ChiikibusError(Exception):
 
 
 class WireError(ChiikibusError):
-    """The received bytes are not an acceptable message."""
+    """The received bytes are not an acceptable message, or its glyphs and their names disagree (CB6018)."""
 
-    prefixes = ("CB1", "E0")
+    prefixes = ("CB1", "E0", "CB6018")
 
 
 class RightsError(ChiikibusError):
@@ -91,11 +91,11 @@ class JournalError(ChiikibusError):
 
 
 class DeliveryError(ChiikibusError):
-    """The target could not be reached, timed out, refused, answered badly or about others (CB3030); or TLS with it
-    failed (CB2046-CB2049).
+    """The target could not be reached, timed out, refused, answered badly or about others (CB3030), takes no glyphs by
+    name (CB6019); or TLS with it failed (CB2046-CB2049).
     """
 
-    prefixes = ("CB5", "CB1017", "CB2046", "CB2047", "CB2048", "CB2049", "CB3030")
+    prefixes = ("CB5", "CB1017", "CB2046", "CB2047", "CB2048", "CB2049", "CB3030", "CB6019")
 
 
 class BrokerError(ChiikibusError):

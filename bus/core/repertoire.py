@@ -16,6 +16,8 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+from bus.core.nameless import nameless
+
 _SELECTORS = "\ufe00-\ufe0f\U000e0100-\U000e01ef"
 _LOOK_ALIKES = "\u00a2\u00a3\u00ac\u2016\u2212\u301c"
 _MICROSOFT = "\uffe0\uffe1\uffe2\u2225\uff0d\uff5e"
@@ -164,6 +166,7 @@ def _by_mj(name: str, name_ja: str, note: str) -> Repertoire:
         if name == "mj" or koseki:
             texts.add(own if plain == "=" else plain)
             texts.add(own + pair if len(pair) == 1 else pair)
+    texts.update(one.stand_in for one in nameless().values() if name == "mj" or one.koseki)
     for line in columns["hentaigana"]:
         _, text, koseki, *_ = line.split("\t")
         if name == "mj" or koseki:
@@ -183,7 +186,9 @@ def _makers() -> Mapping[str, Callable[[], Repertoire]]:
         "juki": _juki,
         "juki+ms": lambda: _as_microsoft(repertoire("juki")),
         "koseki": lambda: _by_mj("koseki", "戸籍統一文字", "戸籍統一文字番号のある字、JIS X 0213 の非漢字"),
-        "mj": lambda: _by_mj("mj", "文字情報基盤（MJ）", "MJ 文字図形 63,989 列と変体仮名、JIS X 0213 の非漢字"),
+        "mj": lambda: _by_mj(
+            "mj", "文字情報基盤（MJ）", "MJ 文字図形 63,989 列、MJ 名だけの19字、変体仮名、X 0213 の非漢字"
+        ),
         "bango": lambda: Repertoire(
             "bango", "番号制度（JIS X 0213:2012）", *_jisx0213(), note="字の集まりは2004年版と同じ"
         ),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bus.core.channel import TlsClient, TlsMaterial, TlsServer
+from bus.core.numbering import Numbering
 from bus.core.types import Endpoint, EndpointSecurity, Inbound, Outbound, Right, Route
 
 __all__ = [
@@ -254,6 +255,7 @@ class Site:
     run_folder: Path
     reliable: ReliableSettings = field(default_factory=ReliableSettings)
     guard: GuardSettings = field(default_factory=GuardSettings)
+    numbering: Numbering = field(default_factory=Numbering)
     log_level: str = "info"
     tables_hash: str = ""
     attachments: AttachmentSettings = AttachmentSettings()

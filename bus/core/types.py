@@ -120,6 +120,7 @@ class Endpoint:
     ``edition`` is the one it speaks, ``edition_until`` the last day of that (empty: no end).
     ``reliable`` endpoints get queued deliveries in a sequence; from ``reliable_required`` ones nothing else is taken.
     ``repertoire`` is the set of characters that all it sends has to be of, ``None`` where nothing is agreed.
+    ``glyphs`` says that it reads the names of glyphs that no Unicode text stands for.
     ``caller`` says how it proves who it is, ``tls`` how an ``https`` address is called; ``dial`` names address and TLS
     together: calls to the same share connections.
     """
@@ -143,6 +144,7 @@ class Endpoint:
     caller: Caller = ANYBODY_WITH_THE_SECRET
     tls: TlsClient | None = None
     repertoire: Repertoire | None = field(default=None, repr=False)
+    glyphs: bool = False
     key: str = field(init=False, repr=False, compare=False)
     dial: str = field(init=False, repr=False, compare=False)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import field
-from functools import partial
 from typing import Final
 
 from lxml import etree
@@ -12,18 +11,19 @@ from lxml import etree
 from bus.core.errors import ChiikibusError, DeliveryError, WireError, error_entry
 from bus.core.ports import Consignment, HttpReply
 from bus.core.states import State
-from bus.core.types import Exchange, Finding, Package
+from bus.core.types import Endpoint, Exchange, Finding, Package
 from bus.core.values import value
 from bus.pipeline import attachments
 from bus.pipeline.disclosure import about, may_pass, reduced, seen_by_caller
 from bus.pipeline.editions import change_between
+from bus.pipeline.glyphs import judge as inspect
+from bus.pipeline.glyphs import must_read
 from bus.pipeline.guard import IN_ANSWER
 from bus.pipeline.house import House
 from bus.pipeline.late import LATE, has_answer
 from bus.pipeline.parse import LARGE
-from bus.pipeline.repertoire import both
 from bus.pipeline.security import inspect_reply
-from bus.pipeline.tables import ANSWER_SUFFIX
+from bus.pipeline.tables import ANSWER_SUFFIX, Contract
 from bus.wire import envelope, fault_form, safe_xml
 from bus.wire.addressing import NONE
 from bus.wire.contract import Values
@@ -81,16 +81,26 @@ async def judge(house: House, exchange: Exchange, reply: HttpReply) -> Answer:
     if read.body.tag != way.output:
         raise _bad("Body", way.output, str(read.body.tag)[:128])
     contract = way.other.standard.contracts[operation.unit]
-    inspect = contract.validate if target.repertoire is None else partial(both, contract, target.repertoire)
-    values = None
-    if len(reply.body) < LARGE:
-        values = contract.values(read.body)
-        findings = inspect(read.body, values)
-    else:
-        findings = await asyncio.to_thread(inspect, read.body)
+    values = contract.values(read.body) if len(reply.body) < LARGE else None
+    await _inspected(contract, target, read, reply.body, values)
+    if (numbers := house.tables.numbers) is not None and (wrong := numbers.findings(read.body)):
+        raise DeliveryError("CB1017", wrong)
+    return _as_seen(house, exchange, reply, read, values)
+
+
+async def _inspected(
+    contract: Contract, target: Endpoint, read: envelope.Envelope, raw: bytes, values: Values | None
+) -> None:
+    """The body keeps the contract and what was agreed with the target. Errors: CB1017 with what is wrong."""
+    try:
+        if values is not None:
+            findings = inspect(contract, target, read, raw, values)
+        else:
+            findings = await asyncio.to_thread(inspect, contract, target, read, raw)
+    except WireError as error:
+        raise DeliveryError("CB1017", error.findings) from None
     if findings:
         raise DeliveryError("CB1017", findings)
-    return _as_seen(house, exchange, reply, read, values)
 
 
 def _passes(house: House, exchange: Exchange, values: Values) -> bool:
@@ -110,8 +120,10 @@ def _as_seen(
 ) -> Answer:
     """The answer without what its caller may not see, in the caller's edition.
 
-    Errors: CB3030 it is about somebody who was not asked for, CB2052, CB2055, CB1017.
+    Errors: CB3030 it is about somebody who was not asked for, CB6019 it names glyphs that the caller does not read,
+    CB2052, CB2055, CB1017.
     """
+    must_read(exchange.sender, reply.body)
     if values is not None and reply.package is None and _passes(house, exchange, values):
         return Answer(State.REPLIED, 200, reply.content_type, reply.body)
     operation = exchange.operation

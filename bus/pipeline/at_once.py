@@ -14,6 +14,7 @@ from bus.core.ports import Consignment, HttpReply
 from bus.core.states import State
 from bus.core.types import Addressing, Context, Exchange, Finding, Message, Mode
 from bus.pipeline import attachments, late
+from bus.pipeline.glyphs import judge
 from bus.pipeline.guard import IN_ANSWER
 from bus.pipeline.house import House
 from bus.pipeline.journal import accept
@@ -60,7 +61,7 @@ async def settle(house: House, consignment: Consignment, operation: Operation, r
         if guard is not None:
             guard.inspect(reply.body, read.body, package, IN_ANSWER)
         contract = house.tables.standard(provider).contracts[operation.unit]
-        findings = () if read.is_fault else contract.validate(read.body)
+        findings = () if read.is_fault else judge(contract, provider, read, reply.body)
         if findings:
             return State.PARKED, "CB1017", findings, None
         late.authorise(house, exchange)

@@ -18,12 +18,14 @@ from bus.core.errors import RightsError, WireError
 from bus.core.ports import Consignment
 from bus.core.types import Endpoint, Exchange, Finding, Reduced, Route
 from bus.pipeline.editions import Change, change_of
+from bus.pipeline.glyphs import must_read
 from bus.pipeline.rows import limit_records, name_of
 from bus.pipeline.tables import ANSWER_SUFFIX, Tables
 from bus.pipeline.veil import HOGO, KAIJI, KENGEN, Shield, Veil, Views, flag_of, raised
 from bus.wire import envelope, safe_xml
 from bus.wire.attachments.media import is_multipart
 from bus.wire.envelope import own_security, without_security
+from bus.wire.glyphs import carries, closed, opened
 from bus.wire.withheld import announce
 
 WITHHELD: Final = "CB2050"
@@ -50,6 +52,7 @@ def outgoing_body(
     """
     change = change_of(tables, consignment)
     target = tables.endpoints.get((consignment.municipality, consignment.target))
+    must_read(target, raw)
     after = veil_of_delivery(tables, consignment, tables.seen_by(target))
     veil = after if change is None else veil_of_delivery(tables, consignment, change.old.views)
     if veil is None and change is None:
@@ -148,10 +151,11 @@ def reduced(
     change, so that a flag which the new edition does not know has protected first, and ``after`` behind it.
     Errors: CB2052, CB3028, CB3029; those of ``Change``.
     """
+    root = payload.getroottree().getroot()
+    named = carries(raw) and opened(root, payload)
     gone, taken = take(payload, veil) if veil is not None else (0, {})
     if not taken and not gone and change is None:
         return raw, None
-    root = payload.getroottree().getroot()
     if own_security(root) is not None:
         _signature(receiver)
         without_security(root)
@@ -161,6 +165,8 @@ def reduced(
         gone += also
         taken = {why: taken.get(why, NOTHING) | more.get(why, NOTHING) for why in (*taken, *more)}
         change.check(payload)
+    if named:
+        closed(payload.getroottree().getroot(), payload)
     if not taken and not gone:
         return envelope.serialise(payload), None
     if taken:

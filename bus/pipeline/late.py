@@ -16,6 +16,7 @@ from bus.core.types import Addressing, Endpoint, Exchange, Finding, Known, Mode
 from bus.pipeline import relay
 from bus.pipeline.deduplicate import MAX_CALLS
 from bus.pipeline.disclosure import about, reduced, seen_by_caller, told
+from bus.pipeline.glyphs import must_read
 from bus.pipeline.house import House
 from bus.wire import envelope, safe_xml
 from bus.wire.addressing import NO_ADDRESSING, is_addressed
@@ -88,6 +89,8 @@ def route(house: House, exchange: Exchange) -> None:
     if subject is not None and not exchange.envelope.is_fault and (raw := house.journal.body(known.exchange_id)):
         asked = subject.asked(envelope.read(safe_xml.parse(raw, _content_type(raw))).body)
         about(house.tables, operation.key, exchange.sender, requester, asked, exchange.envelope.body)
+    if known.mode is Mode.DIRECT and exchange.message is not None:
+        must_read(requester, exchange.message.raw)
     prepared = house.tables.route_for(requester, operation.key)
     if prepared is None:
         got = f"{requester.key} {operation.key}"

@@ -15,6 +15,7 @@ from bus.core.config.editions import pinned_editions
 from bus.core.settings import FrontSettings, ReliableSettings, Site
 from bus.core.types import Endpoint, Finding, Right, Route
 from bus.pipeline.guard import Guard, guards
+from bus.pipeline.numbering import NumberCheck, number_check
 from bus.pipeline.rows import Subject
 from bus.pipeline.veil import Views, views
 from bus.pipeline.way import Way, find
@@ -127,7 +128,8 @@ class Tables:
     (municipality, unit), ``addresses`` by (municipality, URL), ``gates`` by endpoint key for those endpoints whose
     messages are signed, encrypted or carry a UsernameToken; ``with_attachments`` holds the (municipality, unit) of
     every route that carries them. ``home`` is the site's own edition, ``others`` are those that endpoints
-    are pinned to, by version. ``ways`` remembers what was found out for messages.
+    are pinned to, by version. ``ways`` remembers what was found out for messages,
+    ``numbers`` checks the municipality's own numbers where the site says how.
     """
 
     home: Standard
@@ -146,6 +148,7 @@ class Tables:
     gates: Mapping[str, Gate] = field(default_factory=lambda: MappingProxyType({}))
     revocation: RevocationOf | None = None
     others: Mapping[str, Standard] = field(default_factory=lambda: MappingProxyType({}))
+    numbers: NumberCheck | None = None
     ways: dict[tuple[str, str], Way] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def way(self, sender: Endpoint, operation: Operation) -> Way:
@@ -218,6 +221,7 @@ def build_tables(site: Site, edition: Edition, contracts: Mapping[str, Contract]
             (route.municipality, operations[route.operation].unit) for route in site.routes if route.attachments
         ),
         revocation=revocation_of(site.front),
+        numbers=number_check(site.numbering, (edition, *(one.edition for one in others.values()))),
     )
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 
 from bus.core.errors import WireError
 from bus.core.types import Exchange
 from bus.pipeline import attachments
 from bus.pipeline.disclosure import may_pass
+from bus.pipeline.glyphs import judge
 from bus.pipeline.guard import IN_REQUEST
 from bus.pipeline.house import House
 from bus.pipeline.parse import LARGE
-from bus.pipeline.repertoire import both
 
 
 async def validate(house: House, exchange: Exchange) -> None:
@@ -41,11 +40,14 @@ async def validate(house: House, exchange: Exchange) -> None:
     if way.own.stopped:
         may_pass(way.own.stopped, exchange.body)
     contract = way.own.standard.contracts[exchange.unit]
-    judge = contract.validate if sender.repertoire is None else partial(both, contract, sender.repertoire)
+    read, raw = exchange.envelope, exchange.opened or exchange.request.body
     if len(exchange.request.body) < LARGE:
-        findings = judge(exchange.body)
+        findings = judge(contract, exchange.sender, read, raw)
     else:
-        findings = await asyncio.to_thread(judge, exchange.body)
+        findings = await asyncio.to_thread(judge, contract, exchange.sender, read, raw)
+    numbers = house.tables.numbers
+    if not findings and numbers is not None:
+        findings = numbers.findings(exchange.body)
     if findings:
         raise WireError(findings[0].code, findings)
     if way.questions is not None and not exchange.relates_to:

@@ -19,6 +19,7 @@ from bus.core.types import Addressing, Context, Finding
 from bus.core.values import value
 from bus.wire import addressing as wsa
 from bus.wire import context as cb
+from bus.wire import glyphs
 from bus.wire.limits import MAX_HEADER_BLOCKS
 from bus.wire.reliable.names import PREFIX as RELIABLE
 from bus.wire.safe_xml import line_of
@@ -182,6 +183,8 @@ def build(
 ) -> bytes:
     """A SOAP 1.1 message in UTF-8 around ``body``; an element that has a parent is copied, not moved.
 
+    Glyphs that are there by their stand-ins are named in a block of the Header.
+
     With ``addressing``, ``parameters`` are echoed reference parameters, and ``detail`` is a fault's header block.
     """
     nsmap = {"soap": SOAP}
@@ -198,7 +201,12 @@ def build(
                 wsa.write_parameters(header, parameters)
         if context is not None:
             cb.write(header, context)
-    etree.SubElement(root, BODY).append(body if body.getparent() is None else deepcopy(body))
+    own = body if body.getparent() is None else deepcopy(body)
+    etree.SubElement(root, BODY).append(own)
+    raw = etree.tostring(root, encoding="utf-8", xml_declaration=True)
+    if glyphs.STAND_IN_BYTES not in raw:
+        return raw
+    glyphs.closed(root, own)
     return etree.tostring(root, encoding="utf-8", xml_declaration=True)
 
 

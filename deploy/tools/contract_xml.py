@@ -86,6 +86,7 @@ class Schemas:
         note = self._note("連携コンテキスト（SOAPヘッダー）", "Context header block; may be left out by plain clients")
         root.append(xs.element(note, xs.complexType(block), name="Context"))
         root.append(self._withheld())
+        root.append(self._glyphs())
         root.append(self._fault())
         return root
 
@@ -96,6 +97,16 @@ class Schemas:
         item = xs.element(xs.complexType(xs.simpleContent(named)), name="komoku", maxOccurs="unbounded")
         note = self._note("非開示（SOAPヘッダー）", "Header block of the bus: items that are withheld, by reason")
         return xs.element(note, xs.complexType(xs.sequence(item)), name="Hikaiji")
+
+    def _glyphs(self) -> etree._Element:
+        """``Mojizukei``: MJ names of glyphs without Unicode text, in the order of U+FFFC (``bus.wire.glyphs``)."""
+        xs = self.xs
+        extended = xs.extension(xs.attribute(name="komoku", type="xs:NMTOKEN", use="required"), base="xs:string")
+        glyph = xs.element(xs.complexType(xs.simpleContent(extended)), name="moji", maxOccurs="unbounded")
+        note = self._note(
+            "文字図形（SOAPヘッダー）", "MJ names of the glyphs for which U+FFFC stands in the Body, in order"
+        )
+        return xs.element(note, xs.complexType(xs.sequence(glyph)), name="Mojizukei")
 
     def unit(self, unit: Unit) -> etree._Element:
         """``<unit>.xsd``: code types, record types and the payload elements of every operation."""

@@ -23,7 +23,8 @@ HERE = Path(__file__).resolve().parent.parent.parent / "schemas" / "characters"
 PACKAGE = "@mandel59/mojidata@1.8.1"
 SHA256 = "d51b41cc0164211090757eb2f5e74cd343a1cae82061b14082c4f436891b87b4"
 MJ_SOURCE = "MJ文字情報一覧表 006.02, MJ文字情報一覧表 変体仮名編 002.01, MJ縮退マップ 1.2.0"
-LICENCES = {"mj.json.xz": "mj", "mj_readings.json.xz": "mj", "mj_degrade.json.xz": "mj", "juki.json.xz": "mj"}
+LICENCES = {"mj.json.xz": "mj", "mj_readings.json.xz": "mj", "mj_degrade.json.xz": "mj", "juki.json.xz": "mj",
+            "by_name_only.csv": "mj"}  # fmt: skip
 TABLES = (
     "JIS包摂規準UCS統合規則",
     "法務省告示582号別表第四_一",
@@ -170,6 +171,26 @@ def juki(database: sqlite3.Connection) -> None:
     write("juki.json.xz", {"juki": sorted(carried), "text": [carried[code] for code in sorted(carried)]})
 
 
+def by_name_only(database: sqlite3.Connection) -> None:
+    """by_name_only.csv: the glyphs without sequence. A stand-in that was assigned once stays; new ones come behind."""
+    path = HERE / "by_name_only.csv"
+    known: dict[str, str] = {}
+    if path.exists():
+        with path.open(encoding="utf-8", newline="") as stream:
+            known = {row["mj"]: row["stand_in"] for row in csv.DictReader(stream)}
+    following = max((int(code, 16) for code in known.values()), default=0x10FEFF) + 1
+    lines = ["mj,stand_in,ucs,koseki,kakusu"]
+    for row in glyphs(database):
+        if row["実装したUCS"] or row["実装したMoji_JohoコレクションIVS"]:
+            continue
+        name, ucs = row["MJ文字図形名"], shown(row["対応するUCS"])
+        if name not in known:
+            known[name], following = f"{following:06X}", following + 1
+        point = f"U+{ord(ucs):04X}" if ucs else ""
+        lines.append(f"{name},{known[name]},{point},{shown(row['戸籍統一文字番号'])},{shown(row['総画数'])}")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
 def ivd(database: sqlite3.Connection) -> None:
     """ivd.json.xz: every registered pair of the IVD: selector to its bases."""
     bases = defaultdict(set)
@@ -209,7 +230,7 @@ def main() -> None:
             packed.extract("package/dist/moji.db", folder, filter="data")
             database = sqlite3.connect(Path(folder) / "package/dist/moji.db")
             database.row_factory = sqlite3.Row
-            for step in (mj, readings, degrade, juki, ivd):
+            for step in (mj, by_name_only, readings, degrade, juki, ivd):
                 step(database)
             database.close()
     manifest()

@@ -91,7 +91,7 @@ def test_a_register_that_was_edited_by_hand_shows(tmp_path: Path) -> None:
         (replace(ROW, mj="MJ999999"), "mj"),
         (replace(ROW, sequence="\u845b"), "ucs"),
         (replace(ROW, mj="", sequence="\u845b\U000e01ef"), "ucs"),
-        (replace(ROW, mj="MJ003719"), "mj"),
+        (replace(ROW, mj="MJ003719", sequence="\u845b"), "ucs"),
         (replace(ROW, sequence="\u845b\U000e0102", class_=CLASSES[3]), "class"),
         (replace(ROW, evidence=""), "evidence"),
         (replace(ROW, decided_by=""), "decided_by"),

@@ -12,10 +12,12 @@ from random import Random
 import pytest
 
 from adapters.characters.mj import mj, unstable, was_normalised
+from adapters.characters.register import COLUMNS
 from adapters.host import process
 from adapters.transports.file_drop import write_file
 from bus.app import build
 from bus.core.config import load_site
+from bus.core.nameless import nameless
 from schemas.catalog import load_edition
 from schemas.model import RecordType, Unit
 from tests.support.network import free_port
@@ -167,3 +169,39 @@ async def test_every_mj_sequence_arrives_as_the_bytes_that_were_sent(tmp_path: P
     got = b"".join(arrived()).decode("utf-8")
     assert was_normalised("".join(sorted(unstable())), got) == ()
     assert len(was_normalised("".join(sorted(unstable())), unicodedata.normalize("NFC", got))) > 80
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+async def test_the_nineteen_glyphs_without_unicode_arrive_as_the_bytes_that_were_sent(tmp_path: Path) -> None:
+    """The sender's own code becomes the MJ name on the wire, and that the receiver's code: the same bytes here."""
+    unit = load_edition().units[UNIT]
+    record = unit.records[RECORD]
+    folder = tmp_path / "site"
+    prepare(folder, record)
+    names = sorted(nameless())
+    assert len(names) == 19
+    codes = {name: chr(0xE000 + at) for at, name in enumerate(names)}
+    rows = [f"U+{ord(codes[name]):04X},,{name},字形一致,照合票,文字同定担当,2026-01-01," for name in names]
+    register = "\n".join([",".join(COLUMNS), *rows, ""])
+    (folder / "gaiji.csv").write_text(register, encoding="utf-8")
+    adapters = (folder / "adapters.toml").read_text(encoding="utf-8")
+    adapters = adapters.replace('definition = "', 'gaiji = "gaiji.csv"\ndefinition = "')
+    (folder / "adapters.toml").write_text(adapters, encoding="utf-8")
+    for layout in folder.glob("vendor*/layout/all.toml"):
+        text = layout.read_text(encoding="utf-8")
+        layout.write_text(text.replace('encoding = "utf-8"\n', 'encoding = "utf-8"\ngaiji = true\n'), encoding="utf-8")
+    texts = [f"外{codes[name]}字\u3042" for name in names] + ["".join(codes.values()), "字のみ"]
+    sent = lines(unit, record, texts)
+    data = "\n".join([",".join(item.name for item in record.items), *sent, ""]).encode("utf-8")
+
+    def arrived() -> list[bytes]:
+        rows: list[bytes] = []
+        for path in sorted((folder / "var" / "received").glob("ALL_*.CSV")):
+            rows += path.read_bytes().split(b"\n")[1:-1]
+        return rows
+
+    async with running(folder):
+        write_file(folder / "var" / "sent", "ALL_0001.CSV", data)
+        await until_async(lambda: len(arrived()) >= len(sent), within_s=60, what="all records")
+    assert sorted(arrived()) == sorted(line.encode("utf-8") for line in sent)

@@ -89,6 +89,7 @@ def load_site(folder: Path, edition: Edition | None = None, *, need_secrets: boo
         delivery=site.delivery,
         reliable=site.reliable,
         guard=site.guard,
+        numbering=site.numbering,
         run_folder=site.run_folder,
         log_level=site.log_level,
         tables_hash=_tables_hash(documents, folder),

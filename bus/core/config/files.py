@@ -10,9 +10,11 @@ from typing import Generic, TypeVar
 from bus.core.channel import TlsClient
 from bus.core.config.brokers import read_broker
 from bus.core.config.journals import read_journal
+from bus.core.config.numbers import read_numbering
 from bus.core.config.reader import CONTRADICTION, MISSING, TWICE, UNKNOWN_NAME, WRONG_VALUE, Table, one_of
 from bus.core.config.tls import read_caller, read_client, read_server
 from bus.core.datarules import dantaikodo_ok
+from bus.core.numbering import Numbering
 from bus.core.numbers import RESIDENT_CODE_CHECKS
 from bus.core.repertoire import Repertoire, read_list, repertoire, repertoire_names
 from bus.core.settings import (
@@ -64,6 +66,7 @@ class SiteFile:
     log_level: str
     attachments: AttachmentSettings
     guard: GuardSettings
+    numbering: Numbering
     outgoing: TlsClient | None = None
     editions: dict[str, Path] = field(default_factory=dict)
 
@@ -217,6 +220,7 @@ def read_site(root: Table, folder: Path) -> SiteFile:
     reliable = _reliable(root.table("reliable"))
     attachments = _attachments(root.table("attachments"), folder)
     guard = _guard(root.table("guard"))
+    numbering = read_numbering(root.table("numbers"))
     root.finish()
     return SiteFile(
         table=root,
@@ -234,6 +238,7 @@ def read_site(root: Table, folder: Path) -> SiteFile:
         log_level=level,
         attachments=attachments,
         guard=guard,
+        numbering=numbering,
         outgoing=outgoing,
         editions=editions,
     )
@@ -323,6 +328,7 @@ def read_endpoints(
             caller=read_caller(table.table("caller"), folder) if table.has("caller") else base.caller,
             tls=_calling(table, folder, address, outgoing),
             repertoire=_repertoire(table, folder),
+            glyphs=table.flag("mojizukei", default=bool(adapter)),
         )
         table.finish()
         if any(entry.value.key == endpoint.key for entry in found):
