@@ -81,22 +81,23 @@ async def judge(house: House, exchange: Exchange, reply: HttpReply) -> Answer:
     if read.body.tag != way.output:
         raise _bad("Body", way.output, str(read.body.tag)[:128])
     contract = way.other.standard.contracts[operation.unit]
-    values = contract.values(read.body) if len(reply.body) < LARGE else None
-    await _inspected(contract, target, read, reply.body, values)
-    if (numbers := house.tables.numbers) is not None and (wrong := numbers.findings(read.body)):
+    values = None
+    if len(reply.body) < LARGE:
+        values = contract.values(read.body)
+        _inspected(contract, target, read, reply.body, values)
+    else:
+        await asyncio.to_thread(_inspected, contract, target, read, reply.body, None)
+    if (numbers := tables.numbers) is not None and (wrong := numbers.findings(read.body)):
         raise DeliveryError("CB1017", wrong)
     return _as_seen(house, exchange, reply, read, values)
 
 
-async def _inspected(
+def _inspected(
     contract: Contract, target: Endpoint, read: envelope.Envelope, raw: bytes, values: Values | None
 ) -> None:
     """The body keeps the contract and what was agreed with the target. Errors: CB1017 with what is wrong."""
     try:
-        if values is not None:
-            findings = inspect(contract, target, read, raw, values)
-        else:
-            findings = await asyncio.to_thread(inspect, contract, target, read, raw)
+        findings = inspect(contract, target, read, raw, values)
     except WireError as error:
         raise DeliveryError("CB1017", error.findings) from None
     if findings:

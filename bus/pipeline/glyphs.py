@@ -26,7 +26,7 @@ def judge(
     """
     if STAND_IN_BYTES in raw:
         return (Finding(REFUSED, path="Body", expected="a character, or U+FFFC with its moji", got="U+10FFxx"),)
-    block = next((one for one in read.headers if one.tag == MOJIZUKEI), None)
+    block = next((one for one in read.headers if one.tag == MOJIZUKEI), None) if read.headers else None
     if block is None:
         return (
             contract.validate(read.body, values)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import Final
 
 from lxml import etree
 
@@ -19,7 +20,7 @@ from bus.core.types import Finding
 from bus.wire.attachments.binary import read_places
 from bus.wire.explain import Explainer
 from bus.wire.rules import Predicate, compile_rule
-from schemas.model import Edition, Item, RecordType, Rule, Unit
+from schemas.model import Edition, RecordType, Rule, Unit
 
 XS = "http://www.w3.org/2001/XMLSchema"
 
@@ -113,10 +114,14 @@ class UnitContract:
         if plan is None or next(payload.iter(etree.Comment, etree.ProcessingInstruction), None) is not None:
             return None
         carried_tag = plan[1]
-        own = {child.tag: child.text or "" for child in payload}
-        if own.pop(carried_tag, None) is None:
-            return Values(own, [], whole=False)
-        records = [{item.tag: item.text or "" for item in record} for record in payload.iterchildren(carried_tag)]
+        own: dict[str, str] = {}
+        records = []
+        for child in payload:
+            tag = child.tag
+            if tag == carried_tag:
+                records.append({item.tag: item.text or "" for item in child})
+            else:
+                own[tag] = child.text or ""
         return Values(own, records, whole=not own)
 
     def validate(self, payload: etree._Element, values: Values | None = None) -> tuple[Finding, ...]:
@@ -147,27 +152,33 @@ class UnitContract:
         return own is None or own.agrees(values.own)
 
 
+_Asked = tuple[int, Callable[[str], bool] | None, dict[str, tuple[Predicate, ...]]]
+
+NO_LIMIT: Final = 1 << 60
+"""Characters of an item whose length its XSD type tells exactly."""
+
+
 class _RecordCheck:
     """What one record type asks beyond the XSD, precomputed by element name: most rules are never looked at.
 
-    ``_checks`` are those of single items, ``_by_value`` the rules that apply when an item has a value, ``_whenever``
-    those that apply when it is there.
+    ``_items`` holds, for each item of which anything is asked, the most characters it may have, its own check, and the
+    rules that apply when it has a value; ``_whenever`` are the rules that apply when it is there.
     """
 
-    __slots__ = ("_always", "_by_value", "_checks", "_whenever")
+    __slots__ = ("_always", "_items", "_whenever")
 
     def __init__(self, record: RecordType, unit: Unit) -> None:
         prefix = f"{{{unit.namespace}}}"
         known = checks()
-        self._checks: dict[str, Callable[[str], bool]] = {}
-        self._by_value: dict[str, dict[str, tuple[Predicate, ...]]] = {}
+        self._items: dict[str, _Asked] = {}
         self._whenever: dict[str, tuple[Predicate, ...]] = {}
         self._always: tuple[Predicate, ...] = ()
         for item in record.items:
             form = unit.formats.get(item.format)
-            check = _item_check(item, known.get(form.check) if form is not None else None)
-            if check is not None:
-                self._checks[prefix + item.name] = check
+            check = known.get(form.check) if form is not None else None
+            limit = item.digits if item.type == "N" else NO_LIMIT
+            if check is not None or limit != NO_LIMIT:
+                self._items[prefix + item.name] = (limit, check, {})
         for rule in unit.rules:
             if rule.record == record.name:
                 self._plan(rule, prefix)
@@ -182,7 +193,7 @@ class _RecordCheck:
             if condition.op == "present":
                 self._whenever[tag] = (*self._whenever.get(tag, ()), rest)
                 return
-            rules = self._by_value.setdefault(tag, {})
+            _, _, rules = self._items.setdefault(tag, (NO_LIMIT, None, {}))
             for value in condition.values:
                 rules[value] = (*rules.get(value, ()), rest)
             return
@@ -190,28 +201,23 @@ class _RecordCheck:
 
     def agrees(self, values: dict[str, str]) -> bool:
         """Whether exact lengths, check digits, characters and rules hold for values by element name."""
-        present, checks, by_value, whenever = values.keys(), self._checks, self._by_value, self._whenever
-        for tag in checks.keys() & present:
-            if not checks[tag](values[tag]):
+        items = self._items
+        for tag, text in values.items():
+            asked = items.get(tag)
+            if asked is None:
+                continue
+            limit, check, by_value = asked
+            if len(text) > limit and length(text) > limit:
                 return False
-        for tag in by_value.keys() & present:
-            for rule in by_value[tag].get(values[tag], ()):
-                if not rule(values):
-                    return False
-        for tag in whenever.keys() & present:
-            for rule in whenever[tag]:
-                if not rule(values):
-                    return False
+            if check is not None and not check(text):
+                return False
+            if by_value:
+                for rule in by_value.get(text, ()):
+                    if not rule(values):
+                        return False
+        for tag, rules in self._whenever.items():
+            if tag in values and not all(rule(values) for rule in rules):
+                return False
         if bad_character("\x1f".join(values.values())) >= 0:
             return False
         return all(rule(values) for rule in self._always)
-
-
-def _item_check(item: Item, rule: Callable[[str], bool] | None) -> Callable[[str], bool] | None:
-    """The check of one item: exact length for N, then the rule of its format."""
-    if item.type != "N":
-        return rule
-    limit = item.digits
-    if rule is None:
-        return lambda text: len(text) <= limit or length(text) <= limit
-    return lambda text: length(text) <= limit and rule(text)
