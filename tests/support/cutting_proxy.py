@@ -32,6 +32,8 @@ class CuttingProxy:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for _ in range(3):  # turns of the loop in which aborted transports close their sockets
+            await asyncio.sleep(0)
 
     def cut(self) -> None:
         """End every connection at once, without a word."""
