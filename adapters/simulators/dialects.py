@@ -150,7 +150,7 @@ def _address(items: Mapping[str, Item], item: Item) -> tuple[Item, ...]:
     return ()
 
 
-def _together(vendor: str, items: Mapping[str, Item], item: Item, name: str) -> Rule | None:  # noqa: PLR0911 (one each)
+def _together(vendor: str, items: Mapping[str, Item], item: Item, name: str) -> Rule | None:  # noqa: PLR0911 (one way, one line)
     """The rule of an item that the vendor writes with others, or in several columns."""
     name_of_person = item.format == "shimei"
     kana = item.name.endswith("furigana")

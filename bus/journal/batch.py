@@ -188,7 +188,7 @@ class BatchLedger:
     # -- transitions ------------------------------------------------------------------------------------------
 
     def _record(self, calls: Iterable[tuple[int, tuple[Transition, ...]]], outcomes: list[Outcome]) -> None:
-        pending: dict[int, list[object]] = {}
+        pending: dict[int, list[Any]] = {}
         turned: set[int] = set()
         events: list[object] = []
         replies: list[object] = []
@@ -262,7 +262,7 @@ class BatchLedger:
         return place
 
     @staticmethod
-    def _note(t: Transition, place: Place, pending: dict[int, list[object]], turned: set[int]) -> None:
+    def _note(t: Transition, place: Place, pending: dict[int, list[Any]], turned: set[int]) -> None:
         """Merge a transition into the row that its delivery will have after the batch."""
         old_class = CALLING if place.direct else OPEN_CLASS.get(place.state)
         new_class = OPEN_CLASS.get(t.state)
@@ -280,7 +280,7 @@ class BatchLedger:
             ]  # fmt: skip
         else:
             row[1], row[3], row[4], row[5] = t.state._value_, t.code, t.detail, t.at
-            row[2] = max(row[2], t.attempt)  # type: ignore[call-overload]  # a row holds SQL values of several types
+            row[2] = max(row[2], t.attempt)
             row[6] = t.request_out or row[6]
             row[7] = t.response_in or row[7]
             row[8] = response_out or row[8]

@@ -13,7 +13,8 @@ from lxml import etree
 
 from adapters.simulators.soap_face import SoapFace
 from adapters.transports.rest import HttpSite, RestClient, bearer
-from adapters.transports.vendor_soap import SoapContract, VendorSoap, at, put, text_at, values_of
+from adapters.transports.soap_paths import at, put, text_at, values_of
+from adapters.transports.vendor_soap import SoapContract, VendorSoap
 from bus.core.errors import AdapterError, ConfigurationError
 from bus.wire.spyne_shim import importing
 

@@ -12,6 +12,7 @@ from adapters.host.flows.base import AnsweringFlow, Reply, Request
 from adapters.host.flows.inquiries import Inquiries
 from adapters.host.flows.soap_access import Meaning, arguments, caller
 from adapters.sdk.types import VendorRecord
+from adapters.transports.soap_paths import at
 from bus.core.errors import AdapterError
 
 if TYPE_CHECKING:
@@ -43,8 +44,6 @@ class BusToSoapQuery(AnsweringFlow):
         return Reply(self._inquiries.reply([] if self._meaning.none(body) else self._records(body)))
 
     def _records(self, body: etree._Element) -> list[VendorRecord]:
-        from adapters.transports.vendor_soap import at  # noqa: PLC0415 (zeep: half a second)
-
         found = []
         for number, element in enumerate(at(body, self.spec.text("items_at")), 1):
             raw = etree.tostring(element, with_tail=False, encoding="UTF-8")

@@ -12,6 +12,7 @@ from lxml import etree
 from adapters.host.flows.base import WiredFlow
 from adapters.host.flows.inquiries import FOUND, NONE, Inquiries
 from adapters.host.flows.soap_desk import join_desk
+from adapters.transports.soap_paths import at, put, values_of
 from bus.core import log
 from bus.core.errors import AdapterError
 from bus.wire import safe_xml
@@ -37,8 +38,6 @@ class SoapQueryToBus(WiredFlow):
 
     async def answer(self, body: etree._Element) -> bytes:
         """Put a question to the bus; its error goes back as a fault with its code."""
-        from adapters.transports.vendor_soap import at, put, values_of  # noqa: PLC0415 (zeep: half a second)
-
         (element,) = at(body, self.spec.text("record_at"))[:1] or [body]
         raw = etree.tostring(element, with_tail=False, encoding="UTF-8")
         outcome = await self._inquiries.ask(self._inquiries.asked().decode(raw, self.id, 1))

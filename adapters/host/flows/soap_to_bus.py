@@ -23,6 +23,7 @@ from adapters.host.store import carried, turns
 from adapters.host.store.files import HELD, Setback
 from adapters.host.store.turns import Outcome
 from adapters.host.translate import Translator
+from adapters.transports.soap_paths import at, put, text_at
 from bus.core import log
 from bus.core.errors import AdapterError
 from bus.core.types import Finding
@@ -56,8 +57,6 @@ class SoapToBus(WiredFlow):
         Errors: CB6065 no record, CB6068 a key used for other content, those of the mapping and of the standard; then
         nothing of the call is kept.
         """
-        from adapters.transports.vendor_soap import at, text_at  # noqa: PLC0415 (zeep: half a second)
-
         records = [
             etree.tostring(one, with_tail=False, encoding="UTF-8") for one in at(body, self.spec.text("record_at"))
         ]
@@ -94,8 +93,6 @@ class SoapToBus(WiredFlow):
         return self._notices.outcome(Good(number, values), source)
 
     def _told(self, key: str) -> dict[str, Any]:
-        from adapters.transports.vendor_soap import put  # noqa: PLC0415 (zeep: half a second)
-
         values: dict[str, Any] = {}
         said: Mapping[str, Any] = self.spec.keys.get("answer", {})
         for path, text in said.items():

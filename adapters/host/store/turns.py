@@ -131,7 +131,7 @@ def _first_before(database: sqlite3.Connection, lanes: Sequence[str], place: int
     if not lanes:
         return None
     row = database.execute(
-        f"SELECT place FROM turns WHERE lane IN ({marks}) AND (? IS NULL OR place < ?)"  # noqa: S608 (question marks)
+        f"SELECT place FROM turns WHERE lane IN ({marks}) AND (? IS NULL OR place < ?)"  # noqa: S608 (adds question marks only)
         " ORDER BY held = 0, place LIMIT 1",
         (*lanes, place, place),
     ).fetchone()
