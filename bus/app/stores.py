@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bus.journal.postgres.database import Place
     from bus.journal.sequence_desk import SequenceDesk, SequenceOperator
     from bus.journal.side import Side
+    from bus.journal.upkeep.desk import RetentionDesk
 
 JOURNALS = ("sqlite", "postgresql")
 BROKERS = ("memory", "rabbitmq")
@@ -83,6 +84,16 @@ def open_operator(site: Site, clock: Clock, actor: str) -> JournalOperator:
     from bus.journal.operator import JournalOperator
 
     return JournalOperator(_side(site), clock, actor=actor)
+
+
+def open_retention(site: Site, clock: Clock, actor: str) -> RetentionDesk:
+    """What removes what is old, and says what is there. Errors: CB7071 the site has no rules; CB9005, CB4003."""
+    if site.journal.retention is None:
+        finding = Finding("CB7071", path="site.toml: journal.retention", expected="payload_days = 90")
+        raise ConfigurationError("CB7071", [finding])
+    from bus.journal.upkeep.desk import RetentionDesk
+
+    return RetentionDesk(_side(site), site.journal.retention, clock, actor)
 
 
 def open_sequences(site: Site) -> SequenceDesk:

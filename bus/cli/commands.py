@@ -34,7 +34,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
             "bus.cli.sequences", "高信頼メッセージングのシーケンスを見る・終わらせる", "see and end reliable sequences"
         ),
         "broker": Command("bus.cli.broker", "RabbitMQ の状態を見る・作り直す・片付ける", "see, rebuild, tidy RabbitMQ"),
-        "journal": Command("bus.cli.journal", "記録簿を別の種類へ移し替える", "carry the journal to another engine"),
+        "journal": Command("bus.cli.journal", "記録簿を移し替える・保つ", "carry and keep the journal"),
         "routes": Command("bus.cli.routes", "どの規則で誰に届くかを説明する", "explain which rule sends what where"),
         "catalog": Command(
             "bus.cli.catalog", "連携の項目一覧を見る・書き出す・版を比べる", "see, export and compare the interfaces"

@@ -1,4 +1,4 @@
-"""``chiikibus journal``: carry an embedded journal over to the engine that the site folder names."""
+"""``chiikibus journal``: carry an embedded journal to another engine; keep no longer than the site wants."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from bus.app.stores import open_carrier
+from bus.cli import journal_retention
 from bus.cli.options import JsonOption, SiteOption
 from bus.cli.output import ExitCode, Output
 from bus.core.config import load_site
@@ -17,8 +18,9 @@ from bus.core.errors import JournalError
 from bus.core.types import Finding
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="記録簿を移し替える。 / Carry the journal to another engine."
+    add_completion=False, no_args_is_help=True, help="記録簿を移し替える・保つ。 / Carry and keep the journal."
 )
+app.add_typer(journal_retention.app, name="retention")
 
 SourceOption = Annotated[
     Path | None,
@@ -28,7 +30,7 @@ SourceOption = Annotated[
 
 @app.callback()
 def journal() -> None:
-    """記録簿を移し替える。 / Carry the journal to another engine."""
+    """記録簿を移し替える・保つ。 / Carry and keep the journal."""
 
 
 @app.command()

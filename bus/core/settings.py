@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bus.core.channel import TlsClient, TlsMaterial, TlsServer
+from bus.core.keeping import RetentionSettings
 from bus.core.numbering import Numbering
 from bus.core.types import Endpoint, EndpointSecurity, Inbound, Outbound, Right, Route
 
@@ -116,7 +117,7 @@ class JournalSettings:
 
     PostgreSQL: ``dsn`` names server, database and user in libpq's form without a password, which stands in
     ``password_file`` (or comes from libpq's own places); ``schema`` holds the tables. With ``standby`` a bus waits
-    until the one that owns the journal has ended.
+    until the one that owns the journal has ended. Without ``retention`` nothing is ever removed.
     """
 
     engine: str = "sqlite"
@@ -125,6 +126,7 @@ class JournalSettings:
     schema: str = "chiikibus"
     password_file: Path | None = None
     standby: bool = False
+    retention: RetentionSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from bus.core.errors import JournalError
 from bus.core.states import State
 from bus.core.types import Finding
 from bus.journal.seen import TABLE as SEEN
+from bus.journal.upkeep.tables import RETENTION
 
 FAN_OUT: Final = 4096
 """No message has more targets than this; the number is part of the stored keys and never changes."""
@@ -203,7 +204,15 @@ CREATE VIEW exchange_key AS SELECT exchange_id, n FROM exchange;
 """Numbers by exchange id under one name in every engine; in PostgreSQL it is a table, since partitions have no index
 in common."""
 
-MIGRATIONS: Final[tuple[str, ...]] = (VERSION_1, SEGMENTS, SEEN, SEQUENCES, SEQUENCE_EVENTS, EXCHANGE_KEYS)
+MIGRATIONS: Final[tuple[str, ...]] = (
+    VERSION_1,
+    SEGMENTS,
+    SEEN,
+    SEQUENCES,
+    SEQUENCE_EVENTS,
+    EXCHANGE_KEYS,
+    RETENTION,
+)
 """``MIGRATIONS[i]`` brings a journal from version ``i`` to ``i + 1``; a released entry is never edited."""
 
 BUSY_TIMEOUT_MS: Final = 5000

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
 from bus.journal.database import Database
+from bus.journal.message_key import message_key
 from bus.journal.schema import BUSY_TIMEOUT_MS, check_version, connect, open_for_reading
+from bus.journal.tally import add_removed
 from bus.journal.writer import storing_failed
+
+Removed = tuple[int, str, str, str]
+"""A message whose rows go: number, exchange id, municipality, message id."""
 
 
 class Side(Protocol):
@@ -28,6 +33,22 @@ class Side(Protocol):
 
     def cancelled(self, number: int) -> None:
         """Inside a transaction: so many deliveries were cancelled in it."""
+        ...
+
+    def erase_for_good(self) -> None:
+        """From now on what is removed is overwritten, where the engine can do that."""
+        ...
+
+    def uncount(self, numbers: Sequence[int]) -> None:
+        """Inside a transaction, before their rows go: these messages stay counted."""
+        ...
+
+    def forget(self, messages: Sequence[Removed]) -> None:
+        """Inside a transaction: their message ids are not known any more."""
+        ...
+
+    def reclaim(self, now: float) -> int:
+        """Give back what is empty after a removal; how many days' worth."""
         ...
 
     def close(self) -> None:
@@ -67,6 +88,26 @@ class SqliteSide:
 
     def cancelled(self, number: int) -> None:
         """The owner counts for itself when it sees that somebody else wrote."""
+
+    def erase_for_good(self) -> None:
+        """Freed pages are filled with zeros."""
+        self._connection.execute("PRAGMA secure_delete=ON")
+
+    def uncount(self, numbers: Sequence[int]) -> None:
+        """A count after a sudden end adds what was removed."""
+        add_removed(self._connection, numbers)
+
+    def forget(self, messages: Sequence[Removed]) -> None:
+        """Their keys go."""
+        self._connection.executemany(
+            "DELETE FROM message_key WHERE key = ? AND n = ?",
+            [(message_key(municipality, message_id), n) for n, _, municipality, message_id in messages],
+        )
+
+    def reclaim(self, now: float) -> int:
+        """Free pages are used again; the file keeps its size."""
+        del now
+        return 0
 
     def close(self) -> None:
         """Close the connection."""

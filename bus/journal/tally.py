@@ -8,13 +8,15 @@ once again. An operator's command may cancel beside the writer: cancelled is wha
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from typing import Final
 
 from bus.core.states import State
-from bus.journal.schema import MOVING, OPEN_CLASS
+from bus.journal.schema import FAN_OUT, MOVING, OPEN_CLASS
 
 _PREFIX: Final = "tally."
+_GONE: Final = "removed."
 _BY_CLASS: Final = "SELECT open, count(*) FROM delivery WHERE open IS NOT NULL GROUP BY open"
 _MOVING: Final = "SELECT state, count(*) FROM delivery WHERE open = ? GROUP BY state"
 _ALL: Final = "SELECT state, count(*) FROM delivery GROUP BY state"
@@ -86,13 +88,44 @@ def take(connection: sqlite3.Connection) -> Tally:
         connection.execute("DELETE FROM progress WHERE name LIKE ?", (f"{_PREFIX}%",))
     if set(kept) == {field.name for field in fields(Tally)}:
         return Tally(**kept)
+    return counted(connection)
+
+
+def counted(connection: sqlite3.Connection) -> Tally:
+    """The numbers by a count of all rows, and of those that retention removed."""
     by_state = dict(connection.execute(_ALL).fetchall())
     refused = {bool(yes): int(number) for yes, number in connection.execute(_REFUSED).fetchall()}
-    return Tally(
+    there = Tally(
         refused.get(False, 0),
         refused.get(True, 0),
         sum(by_state.values()),
         *(int(by_state.get(state, 0)) for state in (State.DELIVERED, State.REPLIED, State.EXPIRED, State.CANCELLED)),
+    )
+    rows = connection.execute("SELECT name, value FROM progress WHERE name LIKE ?", (f"{_GONE}%",)).fetchall()
+    gone = {str(name).removeprefix(_GONE): int(value) for name, value in rows}
+    return Tally(*(getattr(there, field.name) + gone.get(field.name, 0) for field in fields(Tally)))
+
+
+def add_removed(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
+    """Inside a transaction, before the rows of these messages go: keep them counted."""
+    marks = ",".join("?" * len(numbers))
+    gone: dict[str, int] = {}
+    for refused, number in connection.execute(
+        f"SELECT refused > 0, count(*) FROM exchange WHERE n IN ({marks}) GROUP BY 1",  # noqa: S608 (marks)
+        tuple(numbers),
+    ):
+        gone["rejected" if refused else "accepted"] = number
+    for state, number in connection.execute(
+        f"SELECT d.state, count(*) FROM exchange e JOIN delivery d ON d.n BETWEEN e.n * {FAN_OUT}"  # noqa: S608 (marks)
+        f" AND e.n * {FAN_OUT} + {FAN_OUT - 1} WHERE e.n IN ({marks}) GROUP BY d.state",
+        tuple(numbers),
+    ):
+        gone[str(state).lower()] = number
+        gone["deliveries"] = gone.get("deliveries", 0) + number
+    connection.executemany(
+        "INSERT INTO progress (name, value) VALUES (?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+        [(f"{_GONE}{name}", number) for name, number in gone.items()],
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bus.core.errors import JournalError
+from bus.core.keeping import Periods, RetentionSettings
 from bus.core.sequences import Arrival, Role, SequenceKey, SequenceRecord
 from bus.core.states import State
 from bus.core.types import Attachment, Package
@@ -17,7 +18,9 @@ from bus.journal.postgres import carry
 from bus.journal.postgres.carry import Carrier
 from bus.journal.postgres.database import Place
 from bus.journal.postgres.journal import PostgresJournal
+from bus.journal.side import SqliteSide
 from bus.journal.sqlite import SqliteJournal
+from bus.journal.upkeep.retention import Retention
 from tests.support.deliveries import MUNICIPALITY, NOW, SteppedClock, acceptance, call, refusal, step
 from tests.support.postgres import SHARED, journal_place
 
@@ -45,6 +48,9 @@ async def fill(path: Path) -> dict[str, int]:
         await journal.record([step(one, State.DISPATCHING, attempt=1)])
         outcome = (State.DELIVERED, State.PARKED, State.RETRY_WAIT, State.EXPIRED)[number % 4]
         await journal.record([step(one, outcome, code="CB5001", next_attempt_at=NOW)])
+    gone = call(received_at=NOW)
+    await journal.accept(gone)
+    await journal.record([step(gone, State.REPLIED, reply=b"<kaito/>", reply_status=200)])
     asked = call(received_at=NOW + 3 * DAY, package=package)
     await journal.accept(asked)
     await journal.record([step(asked, State.REPLIED, reply=b"<kaito/>", reply_status=200, reply_package=package)])
@@ -59,6 +65,8 @@ async def fill(path: Path) -> dict[str, int]:
     await journal.remember("nonce", 1e10, NOW)
     counts = journal.counts()
     await journal.close()
+    with closing(SqliteSide(path)) as side:
+        Retention(side, RetentionSettings(Periods(3, 5)), SteppedClock(NOW + 5.1 * DAY), actor="test").run()
     return counts
 
 

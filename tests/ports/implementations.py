@@ -13,6 +13,8 @@ from bus.broker.amqp.broker import RabbitMqBroker
 from bus.broker.memory import MemoryBroker
 from bus.core.ports import Broker, Capability, Clock, Journal
 from bus.journal.postgres.journal import PostgresJournal
+from bus.journal.postgres.side import PostgresSide
+from bus.journal.side import Side, SqliteSide
 from bus.journal.sqlite import SqliteJournal
 from tests.support.postgres import journal_place
 from tests.support.rabbit_server import settings_for
@@ -32,6 +34,7 @@ class JournalImplementation:
 
     name: str
     make: Callable[[Path, Clock], Journal]
+    side: Callable[[Path], Side]
     lacks: Mapping[str, str] = field(default_factory=dict)
     marks: tuple[pytest.MarkDecorator, ...] = ()
 
@@ -61,9 +64,19 @@ def _postgresql(folder: Path, clock: Clock) -> Journal:
     return PostgresJournal(journal_place(folder), clock=clock)
 
 
+def _sqlite(folder: Path, clock: Clock) -> Journal:
+    """In the folder."""
+    return SqliteJournal(folder / "journal.sqlite", clock=clock)
+
+
 JOURNALS: Final = (
-    JournalImplementation("sqlite", lambda folder, clock: SqliteJournal(folder / "journal.sqlite", clock=clock)),
-    JournalImplementation("postgresql", _postgresql, marks=(pytest.mark.slow, pytest.mark.system)),
+    JournalImplementation("sqlite", _sqlite, lambda folder: SqliteSide(folder / "journal.sqlite")),
+    JournalImplementation(
+        "postgresql",
+        _postgresql,
+        lambda folder: PostgresSide(journal_place(folder)),
+        marks=(pytest.mark.slow, pytest.mark.system),
+    ),
 )
 BROKERS: Final = (
     BrokerImplementation(

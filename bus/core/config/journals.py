@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
+from bus.core.config.keepings import read_retention
 from bus.core.config.reader import MISSING, WRONG_VALUE, Table
 from bus.core.settings import JournalSettings
 
@@ -45,6 +46,7 @@ def read_journal(table: Table, folder: Path) -> JournalSettings:
         schema=table.text("schema", "chiikibus"),
         password_file=place if place.is_file() else None,
         standby=table.flag("standby", default=False),
+        retention=read_retention(table),
     )
     if not _SCHEMA.match(settings.schema):
         table.report(WRONG_VALUE, "schema", expected="1 .. 40 of a-z 0-9 _", got=settings.schema)

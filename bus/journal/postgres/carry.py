@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +29,7 @@ from bus.journal.postgres.writers import KEYS, CopyWriter
 from bus.journal.schema import FAN_OUT
 from bus.journal.schema import connect as connect_sqlite
 from bus.journal.schema import migrate as migrate_sqlite
+from bus.journal.tally import counted
 
 NOT_EMPTY: Final = "CB4009"
 DIFFERENT: Final = "CB4010"
@@ -51,6 +52,8 @@ WHOLE: Final[Mapping[str, str]] = {
     "arrival": "sequence,number,exchange_id,message_id,sha256,early,reply_number,status,answer",
     "departure": "sequence,number,delivery,delivery_id,acknowledged",
     "sequence_event": "sequence,n,at,state,code,reason,actor",
+    "audit": "n,at,actor,action,municipality,subject,reason,detail",
+    "removal": "r,at,actor,kind,number,bytes,first_at,last_at,ids",
 }
 """Small tables, carried in one piece; the columns of all of them."""
 
@@ -67,6 +70,8 @@ TABLES: Final[Mapping[str, tuple[str, str]]] = {
     "arrival": (WHOLE["arrival"], "sequence, number"),
     "departure": (WHOLE["departure"], "sequence, number"),
     "sequence_event": (WHOLE["sequence_event"], "sequence, n"),
+    "audit": (WHOLE["audit"], "n"),
+    "removal": (WHOLE["removal"], "r"),
 }
 """Every table with its columns and the order in which both sides are compared."""
 
@@ -82,6 +87,8 @@ _TYPES: Final[Mapping[str, Mapping[str, str]]] = {
     "arrival": {"sequence": "int8", "number": "int8", "early": "int2", "reply_number": "int8", "answer": "bytea"},
     "departure": {"sequence": "int8", "number": "int8", "acknowledged": "int2"},
     "sequence_event": {"sequence": "int8", "n": "int4"},
+    "removal": {"r": "int8", "number": "int8", "bytes": "int8", "first_at": "float8", "last_at": "float8",
+                "ids": "bytea"},
 }  # fmt: skip
 
 
@@ -218,13 +225,10 @@ class Carrier:
             "SELECT setval(pg_get_serial_sequence('sequence', 's'),"
             " (SELECT coalesce(max(s), 0) + 1 FROM sequence), false)"
         )
-        self._link.execute(
-            "UPDATE turn SET (accepted, rejected) = (SELECT count(*) FILTER (WHERE refused = 0),"
-            " count(*) FILTER (WHERE refused = 1) FROM exchange),"
-            " (deliveries, delivered, replied, expired, cancelled) = (SELECT count(*),"
-            " count(*) FILTER (WHERE state = 'DELIVERED'), count(*) FILTER (WHERE state = 'REPLIED'),"
-            " count(*) FILTER (WHERE state = 'EXPIRED'), count(*) FILTER (WHERE state = 'CANCELLED') FROM delivery)"
-        )
+        tally = counted(self._source)
+        names = [field.name for field in fields(tally)]
+        assigned = ", ".join(f"{name} = ?" for name in names)
+        self._link.execute(f"UPDATE turn SET {assigned}", astuple(tally))  # noqa: S608 (own names)
 
     def _copy(
         self,

@@ -12,7 +12,7 @@ from bus.core.types import Finding
 from bus.journal.postgres.database import Link, Place, cannot_open
 from bus.journal.schema import FAN_OUT
 
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 """The newest step of ``migrations``."""
 
 DAY_BITS: Final = 36
@@ -25,6 +25,9 @@ EPOCH: Final = datetime.date(1970, 1, 1)
 BY_MESSAGE: Final = ("exchange", "body")
 BY_DELIVERY: Final = ("delivery", "reply", "event")
 """Partitioned tables, by what their key counts."""
+
+EMPTY_BYTES: Final = 32 * 1024
+"""A partition without a row has no more: the first pages of its table, its TOAST table and its index."""
 
 _FILL: Final = {"delivery": 70}
 """A delivery changes two or three times: room beside it keeps the changes on its page."""
@@ -79,6 +82,40 @@ def _partition(table: str, day: int, factor: int) -> list[sql.Composed]:
         sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(whole, part, low, high)
     )
     return made
+
+
+def drop_day(link: Link, day: int) -> bool:
+    """Drop the partitions of a day without messages; whether there was none. Errors: ``psycopg.Error``."""
+    if not _empty(link, "exchange", day) or not _empty(link, "delivery", day):
+        return False
+    for table in (*BY_MESSAGE, *BY_DELIVERY):
+        link.connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(_of_day(table, day)))
+    link.execute("DELETE FROM day WHERE day = ?", (day,))
+    return True
+
+
+def empty_payloads(link: Link, day: int) -> bool:
+    """Give back the room of payloads of which no row is left; whether there was any. Errors: ``psycopg.Error``."""
+    gone = False
+    for table in sorted(_EXTERNAL):
+        part = _of_day(table, day)
+        size: Any = link.connection.execute(
+            sql.SQL("SELECT pg_total_relation_size({}::regclass)").format(part.as_string(link.connection))
+        ).fetchone()
+        if size[0] > EMPTY_BYTES and _empty(link, table, day):
+            link.connection.execute(sql.SQL("TRUNCATE {}").format(part))
+            gone = True
+    return gone
+
+
+def _of_day(table: str, day: int) -> sql.Identifier:
+    return sql.Identifier(f"{table}_{name_of(day)}")
+
+
+def _empty(link: Link, table: str, day: int) -> bool:
+    """Whether a partition has no row."""
+    row = link.connection.execute(sql.SQL("SELECT 1 FROM {} LIMIT 1").format(_of_day(table, day))).fetchone()
+    return row is None
 
 
 def version(link: Link) -> str:

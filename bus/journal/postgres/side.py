@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import psycopg
 
@@ -11,7 +11,8 @@ from bus.core.errors import JournalError
 from bus.journal.database import Database
 from bus.journal.postgres.database import Link, Place, cannot_open, connect, reason
 from bus.journal.postgres.ledger import TURN
-from bus.journal.postgres.schema import check_version
+from bus.journal.postgres.schema import check_version, day_of, drop_day, empty_payloads
+from bus.journal.side import Removed
 from bus.journal.writer import storing_failed
 
 
@@ -62,6 +63,30 @@ class PostgresSide:
     def cancelled(self, number: int) -> None:
         """Counted with the transaction."""
         self._cancelled += number
+
+    def erase_for_good(self) -> None:
+        """PostgreSQL gives dropped files back to the system; what a page held goes with the vacuum."""
+
+    def uncount(self, numbers: Sequence[int]) -> None:
+        """The counters stand in the turn's row, whatever rows there are."""
+
+    def forget(self, messages: Sequence[Removed]) -> None:
+        """Their keys go."""
+        self._link.executemany("DELETE FROM exchange_key WHERE exchange_id = ?", [(each[1],) for each in messages])
+
+    def reclaim(self, now: float) -> int:
+        """Drop the partitions of days of which nothing is left, empty those of which only rows are left."""
+        days = self._link.execute("SELECT day FROM day WHERE day < ? ORDER BY day", (day_of(now) - 1,)).fetchall()
+        return sum(self._reclaim(row[0]) for row in days)
+
+    def _reclaim(self, day: int) -> int:
+        """Whoever reads the whole table is waited for only a moment; the next run tries again."""
+        try:
+            with self.transaction():
+                self._link.execute("SET LOCAL lock_timeout = '500ms'")
+                return int(drop_day(self._link, day) or empty_payloads(self._link, day))
+        except JournalError:
+            return 0
 
     def close(self) -> None:
         """Close the connection."""

@@ -1,0 +1,1 @@
+"""What is done to a journal beside the running bus: removing what is old, and keeping the books of that."""
