@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,12 @@ from bus.broker.amqp import publisher
 from bus.broker.amqp.broker import RabbitMqBroker
 from bus.broker.amqp.inspection import emptied, inspect, prune
 from bus.broker.amqp.link import Link
+from bus.broker.amqp.mending import renewed
 from bus.broker.amqp.topology import dead_name, exchange_name, lane_queue
 from bus.core.errors import BrokerError
 from bus.core.ports import Lease, Subscription
 from bus.core.settings import BrokerSettings
+from tests.support.cutting_proxy import CuttingProxy
 from tests.support.deliveries import MUNICIPALITY, acceptance, consignment
 from tests.support.polling import until_async
 from tests.support.rabbit_server import rabbitmq_at, settings_for
@@ -148,6 +152,103 @@ async def test_the_loss_of_everything_in_rabbitmq_is_made_good(tmp_path: Path) -
         subscription = broker.subscribe(TAX)
         assert ids(await taken(subscription, 30)) == [each.delivery_id for each in sent]
         await broker.close()
+
+
+async def test_a_queue_too_young_for_a_kill_is_made_anew_by_the_bus(tmp_path: Path) -> None:
+    """kill -9 right after the declaration: a queue has no leader afterwards; all arrive, in order, without an operator.
+
+    What was waiting in this process when the queue went (taken, not acknowledged) is neither lost nor given twice.
+    """
+    events: list[tuple[str, dict[str, Any]]] = []
+    with rabbitmq_at(tmp_path) as server:
+        settings = settings_for(server, timeout_s=5.0, lanes=2)
+        broker = RabbitMqBroker(settings, body, endpoints=[TAX], log=lambda name, **more: events.append((name, more)))
+        await broker.open()
+        sent = [consignment(acceptance(), ordering_keys=(f"k{number % 9}",)) for number in range(90)]
+        await broker.publish(sent[:60])
+        subscription = broker.subscribe(TAX)
+        before = await taken(subscription, 20)
+        await subscription.acknowledge(before[:5])
+        await asyncio.to_thread(server.kill)
+        await asyncio.to_thread(server.start)
+        link = await Link.open(settings, None, "test")
+        names = [lane_queue(settings, TAX, lane).name for lane in range(2)]
+        obey = [await link.has_leader(name) for name in names]
+        await link.close()
+        async with asyncio.timeout(60):
+            await _published(broker, sent[60:])
+        after = await taken(subscription, 70)
+        assert sorted(ids([*before, *after])) == sorted(each.delivery_id for each in sent)
+        for key in range(9):
+            wanted = [each.delivery_id for each in sent[key::9]]
+            assert [each for each in ids([*before, *after]) if each in wanted] == wanted
+        await subscription.acknowledge([*before[5:], *after])
+        renewed = [fields["count"] for event, fields in events if event == "broker_queues_renewed"]
+        assert sum(renewed) == obey.count(False), "as many as had no leader, and each once"
+        await broker.close()
+
+
+async def test_a_queue_whose_process_has_ended_is_made_anew_and_no_other(rabbitmq: Any) -> None:
+    """One lane's queue in RabbitMQ ends for good; it is replaced, the healthy lane beside it stays as it is."""
+    settings = settings_for(rabbitmq, lanes=2)
+    broker = RabbitMqBroker(settings, body, endpoints=[TAX])
+    await broker.open()
+    sent = [consignment(acceptance(), ordering_keys=(f"k{number}",)) for number in range(20)]
+    await broker.publish(sent)
+    broken, healthy = (lane_queue(settings, TAX, lane).name for lane in (1, 0))
+    stop = f"ra:force_delete_server(quorum_queues, {{'%2F_{broken}', node()}})."
+    await asyncio.to_thread(rabbitmq.control, "eval", stop)
+    assert await renewed(replace(settings, replicas=3), None, [broken, healthy]) == []
+    assert await renewed(replace(settings, nodes=settings.nodes * 2), None, [broken, healthy]) == []
+    assert await renewed(settings, None, [broken, healthy]) == [broken]
+    await broker.rebuild()
+    assert sorted(ids(await taken(broker.subscribe(TAX), 20))) == sorted(each.delivery_id for each in sent)
+    await broker.close()
+
+
+async def test_a_queue_of_a_cluster_without_its_majority_is_never_deleted(tmp_path: Path) -> None:
+    """Three nodes behind one configured address, two of them down: the queue may live there, so it is left as it is."""
+    with ExitStack() as stack:
+        first = stack.enter_context(rabbitmq_at(tmp_path / "1"))
+        others = [stack.enter_context(rabbitmq_at(tmp_path / str(number), cluster=first)) for number in (2, 3)]
+        for other in others:
+            await asyncio.to_thread(other.join, first)
+        settings = settings_for(first, timeout_s=5.0)
+        broker = RabbitMqBroker(settings, body, endpoints=[TAX])
+        await broker.open()
+        await broker.publish([consignment(acceptance())])
+        await broker.close()
+        for other in others:
+            await asyncio.to_thread(other.kill)
+        name = lane_queue(settings, TAX, 0).name
+        with suppress(BrokerError):
+            assert await renewed(settings, None, [name]) == []
+        await asyncio.gather(*(asyncio.to_thread(other.start) for other in others))
+
+        async def kept() -> bool:
+            with suppress(BrokerError):
+                return await look(settings, name) == (1, 0)
+            return False
+
+        await until_async(kept, within_s=60, what="the queue with what it had")
+
+
+async def test_an_end_at_any_byte_of_connecting_is_a_coded_error(rabbitmq: Any) -> None:
+    """The client library ends some of its waits with a bare ``Exception``; nobody would connect again after that."""
+    proxy = await CuttingProxy(rabbitmq.port).start()
+    settings = settings_for(rabbitmq, nodes=(("127.0.0.1", proxy.port),), timeout_s=5.0)
+    outcomes: Counter[str] = Counter()
+    for bytes_heard in range(1, 700):
+        proxy.answered = bytes_heard
+        try:
+            link = await Link.open(settings, None, "test")
+        except BrokerError as error:
+            outcomes[error.code] += 1
+        else:
+            outcomes["connected"] += 1
+            await link.close()
+    assert set(outcomes) == {"connected", "CB5010"}, "some ends come in time, and some too late"
+    await proxy.stop()
 
 
 async def _published(broker: RabbitMqBroker, consignments: list[Any]) -> None:

@@ -7,7 +7,10 @@ import contextlib
 
 
 class CuttingProxy:
-    """Listens on a port of its own before a server. ``refusing`` ends new connections, ``deaf`` loses answers."""
+    """Listens on a port of its own before a server. ``refusing`` ends new connections, ``deaf`` loses answers.
+
+    With ``answered`` a connection ends, with an orderly end of the stream, after so many bytes of the server.
+    """
 
     def __init__(self, port: int) -> None:
         self._target = port
@@ -16,6 +19,7 @@ class CuttingProxy:
         self._tasks: set[asyncio.Task[None]] = set()
         self.refusing = False
         self.deaf = False
+        self.answered: int | None = None
         self.port = 0
 
     async def start(self) -> CuttingProxy:
@@ -62,8 +66,15 @@ class CuttingProxy:
             forth.transport.abort()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool) -> None:
+        left = self.answered if answers else None
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):
+                if left is not None and len(data) >= left:
+                    writer.write(data[:left])
+                    writer.close()
+                    return
+                if left is not None:
+                    left -= len(data)
                 if not (answers and self.deaf):
                     writer.write(data)
                     await writer.drain()

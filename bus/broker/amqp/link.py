@@ -26,12 +26,29 @@ UNREACHABLE: Final = "CB5010"
 REFUSED: Final = "CB5011"
 UNCONFIRMED: Final = "CB5012"
 DIFFERENT: Final = "CB5013"
+LEADERLESS: Final = "CB5018"
+
+MEANT: Final[Mapping[str, tuple[str, ...]]] = {
+    UNCONFIRMED: ("TimeoutError",),
+    LEADERLESS: ("TimeoutError", "ConnectionInternalError"),
+}
+"""What these two codes stand for, besides a nack; what else fails meanwhile is CB5010. To what a queue without a leader
+is asked for, RabbitMQ answers nothing, and after ten seconds with a defect of its own (541)."""
+
+LEADER_S: Final = 5.0
+"""How long a queue may take to be emptied; one that has a leader needs milliseconds."""
+
+DELETE_S: Final = 15.0
+"""How long a queue may take to go; RabbitMQ waits five seconds for a leader before it does without."""
+
+PROBE_MS: Final = 60_000
+"""After this time RabbitMQ itself removes a queue that was made for a trial and left."""
 
 CLOSE_S: Final = 2.0
 """How long a connection may take to say good-bye; a blocked or half-open one would take for ever."""
 
-FAILURES: Final = (*exceptions.CONNECTION_EXCEPTIONS, TimeoutError)
-"""What the client library raises when something outside of this program goes wrong."""
+FAILURES: Final = (*exceptions.CONNECTION_EXCEPTIONS, TimeoutError, EOFError)
+"""What the client library raises when something outside of this program goes wrong; and a bare ``Exception``."""
 
 Received = Callable[["Reception", int, bytes], None]
 """Takes one message: the reception, the delivery tag, the body."""
@@ -160,10 +177,38 @@ class Link:
             await queue.get(no_ack=True, timeout=timeout)
 
     async def purge(self, name: str) -> int:
-        """Empty a queue of what is ready; how many messages that were. Errors: CB5010."""
-        async with self._guard(UNREACHABLE, name) as channel:
-            queue = await channel.get_queue(name, ensure=False)
-            return (await queue.purge(timeout=self._settings.timeout_s)).message_count or 0
+        """Empty a queue of what is ready; how many messages that were. Errors: CB5010, CB5018."""
+        async with self._guard(LEADERLESS, name) as channel:
+            return await _purged(channel, name, min(LEADER_S, self._settings.timeout_s))
+
+    async def has_leader(self, name: str) -> bool:
+        """Whether a queue obeys, or is not there. It is emptied, over a channel of its own. Errors: CB5010, CB5011."""
+        try:
+            with mapped(LEADERLESS, name, but=exceptions.ChannelNotFoundEntity):
+                await _purged(await self._opened(confirms=False), name, LEADER_S)
+        except exceptions.ChannelNotFoundEntity:
+            return True
+        except BrokerError as error:
+            if error.code != LEADERLESS:
+                raise
+            return False
+        return True
+
+    async def makes_leaders(self, name: str) -> bool:
+        """Whether a new quorum queue of this name obeys at once; it is gone afterwards. Errors: CB5010, CB5011."""
+        arguments: dict[str, Any] = {"x-queue-type": "quorum", "x-expires": PROBE_MS}
+        with mapped(UNREACHABLE, name):
+            channel = await self._opened(confirms=False)
+            await channel.declare_queue(name, durable=True, arguments=arguments, timeout=self._settings.timeout_s)
+        obeys = await self.has_leader(name)
+        await self.delete(name)
+        return obeys
+
+    async def delete(self, name: str) -> None:
+        """Delete a queue with what is in it, over a channel of its own. Errors: CB5010, CB5011."""
+        with mapped(UNREACHABLE, name):
+            channel = await self._opened(confirms=False)
+            await channel.queue_delete(name, timeout=max(DELETE_S, self._settings.timeout_s))
 
     async def remove(self, name: str, exchange: str) -> None:
         """Unbind and delete a queue. Errors: CB5010, CB5011."""
@@ -287,7 +332,7 @@ def mapped(code: str, place: str, *, but: type[BaseException] | None = None) -> 
     """Failures of the client library inside are ``BrokerError``; ``but`` names one that passes.
 
     The library also cancels its futures when a connection ends: unless this task itself was cancelled, that is a
-    failure.
+    failure. What waits while a connection is still being opened ends with a bare ``Exception``.
     """
     try:
         yield
@@ -300,6 +345,10 @@ def mapped(code: str, place: str, *, but: type[BaseException] | None = None) -> 
         if but is not None and isinstance(error, but):
             raise
         raise coded(error, code, place) from error
+    except Exception as error:
+        if type(error) is not Exception:
+            raise
+        raise coded(error, code, place) from error
 
 
 def coded(error: BaseException, code: str, place: str) -> BrokerError:
@@ -309,7 +358,7 @@ def coded(error: BaseException, code: str, place: str) -> BrokerError:
         code = REFUSED
     elif isinstance(error, exceptions.ChannelPreconditionFailed):
         code = DIFFERENT
-    elif code == UNCONFIRMED and not isinstance(error, exceptions.DeliveryError | TimeoutError):
+    elif name not in MEANT.get(code, (name,)) and not isinstance(error, exceptions.DeliveryError):
         code = UNREACHABLE
     return BrokerError(code, [Finding(code, path=place, got=name)])
 
@@ -322,6 +371,11 @@ async def _quietly(work: Coroutine[Any, Any, None]) -> None:
     """What is lost with the channel comes again with the next one."""
     with contextlib.suppress(BrokerError), mapped(UNREACHABLE, "channel"):
         await work
+
+
+async def _purged(channel: AbstractChannel, name: str, within_s: float) -> int:
+    queue = await channel.get_queue(name, ensure=False)
+    return (await queue.purge(timeout=within_s)).message_count or 0
 
 
 async def _closed(channel: AbstractChannel | None) -> None:

@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from bus.broker.amqp.book import Book
 from bus.broker.amqp.cargo import packed
-from bus.broker.amqp.link import UNREACHABLE, Link
+from bus.broker.amqp.link import LEADERLESS, UNREACHABLE, Link
+from bus.broker.amqp.mending import renewed
 from bus.broker.amqp.topology import (
     dead_arguments,
     dead_name,
@@ -229,6 +230,8 @@ class Publisher:
                 if not failures:
                     self._log("broker_unreachable", code=error.code, error=_got(error))
                 self._failure = error
+                if error.code == LEADERLESS:
+                    await self._mend()
                 pause = PAUSES_S[min(failures, len(PAUSES_S) - 1)]
                 failures += 1
                 await asyncio.sleep(pause * (0.5 + self._jitter()))
@@ -240,8 +243,21 @@ class Publisher:
             self._log("broker_lost", code=self._failure.code if self._failure else UNREACHABLE)
             await link.close()
 
+    async def _mend(self) -> None:
+        """Have queues without a leader made anew by the next connection; without success it finds them once more."""
+        names = [
+            lane_queue(self._settings, book.endpoint, lane).name for book in self._books() for lane in range(book.lanes)
+        ]
+        with contextlib.suppress(BrokerError):
+            gone = await renewed(self._settings, self._context(), names)
+            if gone:
+                self._log("broker_queues_renewed", code=LEADERLESS, count=len(gone))
+
     async def _connected(self) -> Link:
-        """A new connection with everything unsettled published anew behind it. Errors: CB5010, CB5011, CB5013."""
+        """A new connection with everything unsettled published anew behind it.
+
+        Errors: CB5010, CB5011, CB5013, CB5018.
+        """
         link = await Link.open(self._settings, self._context(), "publisher")
         try:
             await declare(link, self._settings)
