@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -39,6 +40,7 @@ LABELS: Mapping[str, str] = MappingProxyType(
         "duplicates": "重複 duplicates",
         "replaced": "差替え replaced",
         "gaps": "履歴番号の欠け gaps",
+        "questions": "ファイルによる照会 questions",
         "counters": "計数 counters",
         "worklist": "外字の同定待ち worklist",
         "files": "読んだファイル files",
@@ -111,6 +113,12 @@ def _show(spec: AdapterSpec, found: Row) -> None:
     _list("ファイル files", headings, files)
     gaps = [(one["record"], one["key"], one["first"], one["last"]) for one in found.get("gap_list", ())]
     _list("履歴番号の欠け gaps", ("レコード", "キー", "から first", "まで last"), gaps)
+    questions = [
+        (one["name"], one["record_no"], one["state"], _time(one["asked_at"]), _time(one["expires_at"]))
+        for one in found.get("question_list", ())
+    ]
+    columns = ("ファイル", "レコード", "状態 state", "照会 asked", "期限 until")
+    _list("回答を待つ照会 questions", columns, questions)
     characters = [(o["character"], o["count"], o["state"], o["place"]) for o in found.get("worklist_list", ())]
     _list("外字の同定 characters", ("文字", "件数", "状態 state", "最初の位置 first place"), characters)
     for name, label in (
@@ -122,6 +130,11 @@ def _show(spec: AdapterSpec, found: Row) -> None:
             print(f"{label}: レコード record {one['record_no']}　{code_text(one['code'])}")
             for finding in findings_from(one["detail"]):
                 print(f"  - {finding_text(finding)}")
+
+
+def _time(seconds: float) -> str:
+    """Local time; nothing for a question whose time does not run yet."""
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S") if seconds else "-"
 
 
 def _list(title: str, headings: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:

@@ -46,9 +46,13 @@ class Composer:
         now = standard_datetime(self.clock.now())
         return records.receipt(operation.output, context_header.NAMESPACE, message_id, number, now)
 
-    def request(self, operation: Operation, payload: etree._Element, message_id: str, purpose: str) -> bytes:
-        """A request with full addressing and context."""
-        addressing = Addressing(message_id=message_id, action=operation.action, to=self._address(operation))
+    def request(
+        self, operation: Operation, payload: etree._Element, message_id: str, purpose: str, *, reply_to: str = ""
+    ) -> bytes:
+        """A request with full addressing and context; ``reply_to`` is where its answer is to come to, later."""
+        addressing = Addressing(
+            message_id=message_id, action=operation.action, to=self._address(operation), reply_to=reply_to
+        )
         return self._build(operation, payload, purpose, addressing)
 
     def late_reply(

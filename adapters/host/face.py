@@ -12,6 +12,7 @@ from aiohttp import web
 from adapters.host.attached import Enclosures, Posted
 from adapters.host.flows.base import Answering, Reply, Request
 from adapters.host.guard import BusGuard
+from adapters.host.late_desk import LateDesk
 from adapters.host.store import Store, inbox
 from adapters.host.store.inbox import Answered
 from bus.core import log
@@ -56,7 +57,8 @@ class Face:
 
     ``operations`` are those of the edition by payload element; ``flows`` answer them by key. Nothing is answered
     positively before the inbox entry and the flow's own rows are on disk, in one transaction. ``with_files`` are the
-    operations whose flows take attachments, which ``enclosures`` receives; a flow moves away what it keeps.
+    operations whose flows take attachments, which ``enclosures`` receives; a flow moves away what it keeps. ``late``
+    takes the answers to what this adapter asked.
     """
 
     endpoint: Endpoint
@@ -70,6 +72,7 @@ class Face:
     enclosures: Enclosures
     with_files: frozenset[str] = frozenset()
     guard: BusGuard | None = None
+    late: LateDesk | None = None
     _working: dict[str, str] = field(default_factory=dict, init=False)
     _draining: bool = field(default=False, init=False)
 
@@ -177,11 +180,12 @@ class Face:
         self._working[message_id] = digest
         try:
             request = self._request(read, message_id, headers, posted)
-            posted.follow(read.body, self.contracts[request.operation.unit].places)
-            validate = self.contracts[request.operation.unit].validate
-            findings = await asyncio.to_thread(validate, read.body) if large else validate(read.body)
-            if findings:
-                raise WireError(findings[0].code, findings)
+            if not read.is_fault:
+                posted.follow(read.body, self.contracts[request.operation.unit].places)
+                validate = self.contracts[request.operation.unit].validate
+                findings = await asyncio.to_thread(validate, read.body) if large else validate(read.body)
+                if findings:
+                    raise WireError(findings[0].code, findings)
             answered = await self._answer(request, digest)
         finally:
             del self._working[message_id]
@@ -189,11 +193,13 @@ class Face:
         return _response(answered)
 
     def _request(self, read: envelope.Envelope, message_id: str, headers: Mapping[str, str], posted: Posted) -> Request:
-        operation = self.operations.get(str(read.body.tag))
-        if operation is None or operation.key not in self.flows:
+        operation, late = self.operations.get(str(read.body.tag)), False
+        if self.late is not None and operation is None and read.addressing.relates_to:
+            operation, late = self.late.operation(read.body, read.addressing.relates_to), True
+        if operation is None or not (late or operation.key in self.flows):
             tag = str(read.body.tag)
             raise WireError("CB1013", [Finding("CB1013", path="Body", got=tag.rpartition("}")[2][:64])])
-        if posted.package is not None and operation.key not in self.with_files:
+        if posted.package is not None and (late or operation.key not in self.with_files):
             raise WireError("CB1050", [Finding("CB1050", path=operation.key, expected="a message without attachments")])
         return Request(
             message_id=message_id,
@@ -205,10 +211,12 @@ class Face:
             sender=headers.get("Chiikibus-Sender", ""),
             files=posted.files,
             withheld=bool(withheld.read(read.headers)),
+            late=late,
         )
 
     async def _answer(self, request: Request, digest: str) -> Answered:
-        reply = await self.flows[request.operation.key].answer(request)
+        flow = self.late if self.late is not None and request.late else self.flows[request.operation.key]
+        reply = await flow.answer(request)
         answered = Answered(200, self._bytes(request, reply)) if reply.payload is not None else Answered(202, b"")
         now = self.clock.now()
         key = request.operation.key

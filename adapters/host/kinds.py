@@ -51,7 +51,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         ),
         "request-file-to-bus": Kind(
             ("folder", "pattern", "operation", "reply_folder", "reply_name", *_REQUEST),
-            ("end_mark", "result_field", "code_field", "echo", "deadline_s", "concurrency"),
+            ("end_mark", "result_field", "code_field", "echo", "deadline_s", "concurrency", "answer_within_s"),
             ("folder", "reply_folder"),
         ),
         "rest-to-bus": Kind(
@@ -143,6 +143,7 @@ KEY_TYPES: Mapping[str, type] = MappingProxyType(
         "connections": int,
         "batch_s": float,
         "deadline_s": float,
+        "answer_within_s": float,
         "poll_s": float,
         "settle_s": float,
         "stall_s": float,

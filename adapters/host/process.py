@@ -42,10 +42,11 @@ from adapters.host.flows.rest_to_bus import RestToBus
 from adapters.host.flows.soap_query_to_bus import SoapQueryToBus
 from adapters.host.flows.soap_to_bus import SoapToBus
 from adapters.host.guard import guard_of
+from adapters.host.late_desk import LateDesk
 from adapters.host.protection import calling_context, face_context
 from adapters.host.sender import Sender
 from adapters.host.site_watch import SiteWatch
-from adapters.host.store import Store, inbox, outbox
+from adapters.host.store import Store, asked, inbox, outbox
 from adapters.host.store.outbox import Waiting
 from adapters.host.store.schema import lock
 from adapters.host.translate import Translators
@@ -188,7 +189,7 @@ class Host:
         files = frozenset(key for key, one in answering.items() if isinstance(one, AnsweringFlow) and one.takes_files)
         self._face = Face(
             endpoint, operations, compiled, answering, self.store, clock, ids, lambda: self._running, enclosures, files,
-            guard,
+            guard, self._late_desk(),
         )  # fmt: skip
         app = self._face.application(self._environment.web)
         self.web = HttpSite(app, spec.host, spec.port, drain_s=DRAIN_S, tls=face_context(spec))
@@ -226,6 +227,10 @@ class Host:
             if isinstance(flow, FileToBulk):
                 families.setdefault(flow.family, []).append(flow)
         return [BulkDesk(family, flows, self._environment, composer) for family, flows in families.items()]
+
+    def _late_desk(self) -> LateDesk:
+        asking = {flow.id: flow for flow in self.flows if isinstance(flow, RequestFileToBus)}
+        return LateDesk(self.store, self.edition, asking)
 
     def _letter_refused(self, letter: Waiting) -> None:
         if letter.source:
@@ -285,6 +290,7 @@ class Host:
         before = self._environment.clock.now() - INBOX_KEPT_S
         await self.store.write(inbox.forget, before)
         await self.store.write(outbox.forget, before)
+        await self.store.write(asked.forget, before)
 
 
 async def _refreshed(flow: FileToBus | FileToBulk, source: str) -> None:

@@ -82,7 +82,9 @@ def test_a_store_of_the_version_before_gets_what_it_lacks(tmp_path: Path) -> Non
     """An adapter that was running before the gaps keeps its store."""
     path = tmp_path / "old.sqlite"
     database = open_store(path)
-    database.executescript("DROP TABLE gaps; DROP TABLE turns; PRAGMA user_version=2;")
+    database.executescript(
+        "DROP TABLE gaps; DROP TABLE turns; DROP TABLE questions; DROP TABLE question_files; PRAGMA user_version=2;"
+    )
     database.close()
     database = open_store(path)
     assert missing(database) == []

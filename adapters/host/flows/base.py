@@ -34,7 +34,8 @@ from schemas.model import Edition, Operation
 class Request:
     """A message from the bus, parsed and valid. ``files`` go when it is answered, but those moved elsewhere before.
 
-    ``withheld`` says that the bus took items out of it that this endpoint may not see.
+    ``withheld`` says that the bus took items out of it that this endpoint may not see, ``late`` that it is the answer
+    to a question of this adapter.
     """
 
     message_id: str
@@ -46,6 +47,7 @@ class Request:
     sender: str = ""
     files: tuple[ReceivedFile, ...] = ()
     withheld: bool = False
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

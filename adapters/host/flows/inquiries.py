@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,17 +12,15 @@ from adapters.host.bus_client import Answer
 from adapters.host.compose import Composer
 from adapters.host.definition import FlowSpec
 from adapters.host.flows.base import Environment, Request
-from adapters.host.lanes import backoff
 from adapters.host.translate import Translator
 from adapters.sdk.types import BadRecord, VendorRecord
 from bus.core.errors import AdapterError, ChiikibusError
 from bus.core.types import Finding
-from bus.wire import records
+from bus.wire import envelope, fault, records
 from schemas.model import Operation
 
 FOUND = "00"
 NONE = "01"
-AWAY = "CB5001"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,26 +88,25 @@ class Inquiries:
             found.append(one)
         return found
 
-    async def ask(self, record: VendorRecord, *, patient: bool = False) -> Outcome:
-        """Put a vendor's inquiry to the bus and wait for the answer; ``patient`` waits for a bus that is away."""
+    def question(self, record: VendorRecord) -> etree._Element:
+        """A vendor's inquiry as the standard's request, checked by the contract; a coded error where it cannot be."""
+        payload = self.composer.payload(self.operation, values=self.asked().to_standard(record).values)
+        self.environment.check(self.operation, payload)
+        return payload
+
+    async def ask(self, record: VendorRecord) -> Outcome:
+        """Put a vendor's inquiry to the bus and wait for the answer."""
         try:
-            values = self.asked().to_standard(record).values
-            payload = self.composer.payload(self.operation, values=values)
-            self.environment.check(self.operation, payload)
+            payload = self.question(record)
         except ChiikibusError as error:
             return Outcome(code=error.code, findings=error.findings)
-        answer = await self._post(payload)
-        attempt = 0
-        while patient and answer.code == AWAY and answer.envelope is None:
-            attempt += 1
-            await asyncio.sleep(backoff(attempt))
-            answer = await self._post(payload)
-        return self._outcome(answer)
-
-    async def _post(self, payload: etree._Element) -> Answer:
         # a new id each time: an inquiry has no effect, and the answer is to be that of now
         message_id = self.environment.ids.message()
         body = self.composer.request(self.operation, payload, message_id, self.spec.text("purpose"))
+        return self.outcome(await self.post(body, message_id))
+
+    async def post(self, body: bytes, message_id: str) -> Answer:
+        """Put a question to the bus once."""
         deadline_s = self.spec.number("deadline_s", self.operation.deadline_s)
         unit, action = self.operation.unit, self.operation.action
         return await self.environment.bus.post(unit, action, body, deadline_s, message_id=message_id)
@@ -120,16 +116,21 @@ class Inquiries:
         self.told().encode(items)
         return items
 
-    def _outcome(self, answer: Answer) -> Outcome:
+    def outcome(self, answer: Answer) -> Outcome:
+        """What the bus's answer on the connection comes to for the vendor."""
         if not answer.taken:
             return Outcome(code=answer.code, findings=answer.findings)
-        if answer.envelope is None or str(answer.envelope.body.tag) != self.operation.output:
+        return Outcome(code="CB1017") if answer.envelope is None else self.told_by(answer.envelope.body)
+
+    def told_by(self, payload: etree._Element) -> Outcome:
+        """What the payload of an answer comes to: the vendor's items, or the code of a fault."""
+        if payload.tag == envelope.FAULT:
+            remote = fault.read_fault(payload)
+            return Outcome(code=remote.code or "CB5004", findings=tuple(remote.findings))
+        if str(payload.tag) != self.operation.output:
             return Outcome(code="CB1017")
         try:
-            rows = [
-                self._vendor_row(records.from_element(one))
-                for one in records.carried_elements(answer.envelope.body, self.operation)
-            ]
+            carried = records.carried_elements(payload, self.operation)
+            return Outcome([self._vendor_row(records.from_element(one)) for one in carried])
         except AdapterError as error:
             return Outcome(code=error.code, findings=error.findings)
-        return Outcome(rows)

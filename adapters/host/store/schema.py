@@ -10,7 +10,7 @@ from pathlib import Path
 from bus.core.errors import AdapterError, EnvironmentFault
 from bus.core.types import Finding
 
-VERSION = 4
+VERSION = 5
 
 TABLES = """
 CREATE TABLE inbox (             -- messages received from the bus, with the answer given
@@ -117,6 +117,22 @@ CREATE INDEX turns_held ON turns (held);
 """
 """New in version 4."""
 
+QUESTIONS = """
+CREATE TABLE question_files (    -- vendors' request files: asking -> waiting -> written (without end mark) -> published
+    number INTEGER PRIMARY KEY AUTOINCREMENT, flow TEXT NOT NULL, name TEXT NOT NULL, sha256 TEXT NOT NULL,
+    source TEXT NOT NULL, state TEXT NOT NULL, taken_at REAL NOT NULL, finished_at REAL NOT NULL DEFAULT 0
+);
+CREATE INDEX question_files_state ON question_files (flow, state, number);
+CREATE TABLE questions (         -- their questions: open -> (later ->) answered | expired -> told; overdue: laid aside
+    file INTEGER NOT NULL, record_no INTEGER NOT NULL, message_id TEXT NOT NULL UNIQUE, flow TEXT NOT NULL,
+    operation TEXT NOT NULL, body BLOB, echo TEXT NOT NULL, state TEXT NOT NULL, rows BLOB, code TEXT NOT NULL,
+    detail TEXT NOT NULL, asked_at REAL NOT NULL, expires_at REAL NOT NULL DEFAULT 0,
+    finished_at REAL NOT NULL DEFAULT 0, PRIMARY KEY (file, record_no)
+);
+CREATE INDEX questions_state ON questions (flow, state, expires_at);
+"""
+"""New in version 5."""
+
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """A connection with the store's safety settings; nothing is acknowledged before it is on disk."""
@@ -154,7 +170,7 @@ def open_store(path: Path) -> sqlite3.Connection:
 def _bring_up_to_date(database: sqlite3.Connection, path: Path) -> None:
     """Make the tables of a new store, add what an older one lacks; CB6012 for a version that is not known."""
     version = int(database.execute("PRAGMA user_version").fetchone()[0])
-    steps = (TABLES, TRANSPORTS, GAPS, TURNS)
+    steps = (TABLES, TRANSPORTS, GAPS, TURNS, QUESTIONS)
     if version < VERSION:
         missing = "".join(steps[version:])
         database.executescript(f"BEGIN IMMEDIATE;{missing}PRAGMA user_version={VERSION};COMMIT;")

@@ -57,15 +57,27 @@ def _counted(database: sqlite3.Connection, file: dict[str, Any]) -> dict[str, An
 
 def _transports(database: sqlite3.Connection) -> dict[str, dict[str, int]]:
     """Per transport: files by state, and how many files its records became; nothing for a store that is older."""
-    known = database.execute("SELECT COUNT(*) FROM sqlite_master WHERE name = 'carried'").fetchone()[0]
     found: dict[str, dict[str, int]] = {}
-    if known:
+    if _has(database, "carried"):
         for name, state, count in database.execute(
             "SELECT transport, state, COUNT(*) FROM carried WHERE mark NOT LIKE 'sha256:%' GROUP BY transport, state"
             " UNION ALL SELECT transport, 'files', number FROM cursors ORDER BY 1, 2"
         ):
             found.setdefault(name, {})[state] = count
     return found
+
+
+QUESTIONS = (
+    "SELECT q.flow, f.name, q.record_no, q.state, q.asked_at, q.expires_at FROM questions q JOIN question_files f"
+    " ON f.number = q.file WHERE q.state IN ('open', 'later', 'overdue') ORDER BY q.file, q.record_no"
+)
+"""What of the vendors' questions is not answered yet, without anything of their content."""
+
+
+def _has(database: sqlite3.Connection, table: str) -> bool:
+    """Whether the store is new enough to have a table."""
+    found = database.execute("SELECT COUNT(*) FROM sqlite_master WHERE name = ?", (table,)).fetchone()[0]
+    return bool(found)
 
 
 def _count(database: sqlite3.Connection, *, detail: bool) -> dict[str, Any]:
@@ -78,6 +90,8 @@ def _count(database: sqlite3.Connection, *, detail: bool) -> dict[str, Any]:
     outbox = _by(database, "SELECT state, COUNT(*) FROM outbox GROUP BY state")
     records = _by(database, "SELECT state, SUM(records) FROM outbox GROUP BY state")
     received = _by(database, "SELECT state, COUNT(*) FROM received GROUP BY state")
+    known = _has(database, "questions")
+    questions = _by(database, "SELECT state, COUNT(*) FROM questions GROUP BY state") if known else {}
     status: dict[str, Any] = {
         "inbox": database.execute("SELECT COUNT(*) FROM inbox").fetchone()[0],
         "outbox": outbox,
@@ -92,6 +106,7 @@ def _count(database: sqlite3.Connection, *, detail: bool) -> dict[str, Any]:
         "duplicates": total("duplicate"),
         "replaced": total("replaced"),
         "gaps": database.execute("SELECT COUNT(*) FROM gaps").fetchone()[0],
+        "questions": questions,
         "counters": counters,
         "worklist": _by(database, "SELECT state, COUNT(*) FROM worklist GROUP BY state"),
         "files": _by(database, "SELECT state, COUNT(*) FROM files GROUP BY state"),
@@ -102,13 +117,18 @@ def _count(database: sqlite3.Connection, *, detail: bool) -> dict[str, Any]:
             "SELECT unit, ikkatsuid, direction, shubetsu, state, parts, records, held, result, code FROM bulk"
             " ORDER BY created_at, ikkatsuid",
         ),
-        "idle": not (outbox.get("waiting") or outbox.get("staged") or received.get("new") or received.get("batched")),
+        "idle": not (
+            any(outbox.get(state) for state in ("waiting", "staged"))
+            or any(received.get(state) for state in ("new", "batched"))
+            or any(questions.get(state) for state in ("open", "later", "overdue"))
+        ),
     }
     if detail:
         status["file_list"] = [_counted(database, one) for one in _rows(database, FILES)]
         status["worklist_list"] = _rows(
             database, "SELECT character, place, count, state FROM worklist ORDER BY first_at"
         )
+        status["question_list"] = _rows(database, QUESTIONS) if known else []
         status["gap_list"] = history.gaps(database)
         status["held_list"] = _rows(
             database, "SELECT flow, source, record_no, code, detail FROM held WHERE state = 'held' ORDER BY id"
