@@ -86,3 +86,34 @@ def test_signed_messages_are_measured_both_ways_without_a_wrong_answer() -> None
     assert {row["keys"] for row in rows} == {"ECDSA", "RSA"}
     assert all(row["rate"] > 0 and row["wrong"] == 0 for row in rows)
     assert document.read_bytes() == before
+
+
+def test_this_checkout_is_measured_against_an_earlier_commit() -> None:
+    """Both checkouts carry verified answers, the ratio is told, and the earlier checkout is taken away again."""
+    need("nginx", "wrk")
+    run = subprocess.run(
+        [sys.executable, ROOT / "deploy/bench/against.py", "HEAD", "--runs", "1", "--seconds", "1"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    told = json.loads(run.stdout.splitlines()[-1])
+    assert told["wrong"] == 0
+    assert told["ratio_rate"] == pytest.approx(told["this_rate"][0] / told["earlier_rate"][0], rel=0.01)
+    kept = subprocess.run(["git", "worktree", "list"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "chiikibus-against-" not in kept.stdout
+
+
+def test_an_unknown_revision_is_refused() -> None:
+    """A commit that does not exist ends with code 2 and measures nothing."""
+    need("nginx", "wrk")
+    run = subprocess.run(
+        [sys.executable, ROOT / "deploy/bench/against.py", "no-such-revision"],
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 2
