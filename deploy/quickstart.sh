@@ -6,15 +6,19 @@
 #
 # Without --once it stays up after the story with its addresses printed; Ctrl-C ends it. --json prints one last line.
 # --chaos kills bus and adapters at random moments of the story. --free-ports lets the system choose the ports.
-# --engine distributed: the same story with RabbitMQ as the conveyor (installed where that is possible).
+# --engine distributed: the same story with the journal on PostgreSQL and RabbitMQ as the conveyor (installed where
+# that is possible; both with ports and folders of their own).
 # Exit code: 0 everything agrees, 1 something was lost or differs, 2 wrong usage, 3 the machine lacks something.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib/environment.sh"
 cd "$ROOT"
 
-ensure_python_environment >&2 || exit
-export PATH="$VENV/bin:$PATH"
 case " $* " in
-*" --engine distributed "* | *" --engine=distributed "*) ensure_system_packages rabbitmq-server >&2 || exit ;;
+*" --engine distributed "* | *" --engine=distributed "*)
+    ensure_python_environment --postgresql >&2 || exit
+    ensure_system_packages postgresql rabbitmq-server >&2 || exit
+    ;;
+*) ensure_python_environment >&2 || exit ;;
 esac
+export PATH="$VENV/bin:$PATH"
 exec "$PYTHON" "$ROOT/deploy/examples/tax-juki/story.py" "$@"

@@ -1,6 +1,6 @@
 # Environment of chiikibus: the Python environment and the system packages. Sourced, never run.
 #
-# Functions: say, complain, ensure_python_environment [--dev], ensure_system_packages PACKAGE..., ensure_node_packages.
+# Functions: say, complain, ensure_python_environment [--dev | --postgresql], ensure_system_packages PACKAGE..., ensure_node_packages.
 # Exit code 3 (environment) stands for something this machine lacks and this script may not install.
 # After ensure_python_environment the variable PYTHON names the interpreter of .venv.
 # CHIIKIBUS_PYTHON chooses another base interpreter.
@@ -143,10 +143,13 @@ _pip() {
         --constraint "$LOCK" "$@" </dev/null
 }
 
-# Makes .venv with the pinned closure of requirements.lock; with --dev also the tools of development and test.
+# Makes .venv with the pinned closure of requirements.lock; with --dev also the tools of development and test, with
+# --postgresql the parts for a journal there.
 ensure_python_environment() {
     local kind=run target="$ROOT" file
-    [ "${1:-}" = --dev ] && kind=dev && target="$ROOT[dev]"
+    case "${1:-}" in
+    --dev | --postgresql) kind=${1#--} target="$ROOT[${1#--}]" ;;
+    esac
     if ! _venv_works; then
         _ensure_base_python || return
         say "Python 環境を作ります / making .venv with $("$BASE_PYTHON" -V)"

@@ -34,6 +34,16 @@ def test_the_story_ends_with_nothing_lost_doubled_or_different() -> None:
     assert (line["parked"], line["lost"], line["duplicates"], line["switch_differences"]) == (0, 0, 0, 0)
 
 
+@pytest.mark.system
+def test_the_story_ends_the_same_on_postgresql_and_rabbitmq() -> None:
+    """The distributed engines, both started by the example itself: the same account, all zeros."""
+    needed = ("--engine", "distributed", "--residents", "400", "--changes", "250", "--inquiries", "50")
+    line = run("story.py", "--once", "--json", "--free-ports", *needed)
+    assert line["notices_delivered"] == line["notices_sent"] >= 250
+    assert line["inquiries_answered"] == line["inquiries"] == 50
+    assert (line["parked"], line["lost"], line["duplicates"], line["switch_differences"]) == (0, 0, 0, 0)
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_killing_bus_and_adapters_at_random_moments_loses_nothing(seed: int) -> None:
     """kill -9 of the bus, an adapter or both during the story: still nothing lost and no difference."""

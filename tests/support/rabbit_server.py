@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import secrets
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
 from bus.core.settings import BrokerSettings
-from tests.support.repository import ROOT
+from tests.support.loading import deployed
 
-
-def _load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("private_rabbitmq", ROOT / "deploy/lib/private_rabbitmq.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-private_rabbitmq = _load()
+private_rabbitmq = deployed("lib/private_rabbitmq.py")
 PrivateRabbitMq = private_rabbitmq.PrivateRabbitMq
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bus.journal.reader import SqliteReader
+from bus.app.stores import open_reader
+from bus.core.config import load_site
 
 PAGE = 1000
 KEYS = (
@@ -24,10 +25,10 @@ KEYS = (
 )
 
 
-def notices_by_state(journal: Path, operation: str) -> Counter[str]:
-    """Deliveries of one operation by state, read from the journal."""
+def notices_by_state(site: Path, operation: str) -> Counter[str]:
+    """Deliveries of one operation by state, read from the journal of this site folder, on whatever engine it is."""
     states: Counter[str] = Counter()
-    reader = SqliteReader(journal)
+    reader = open_reader(load_site(site))
     before = ""
     while True:
         page = reader.search(operation=operation, before=before, limit=PAGE)

@@ -150,7 +150,7 @@ class Story:
             self._settle("b-tax")
         found = self._ledgers()
         self.account.switch_differences = len(found.differences)
-        states = notices_by_state(self.hall.site / "var" / "journal.sqlite", "juki.ido_tsuchi")
+        states = notices_by_state(self.hall.site, "juki.ido_tsuchi")
         self.account.count(
             states,
             [self.hall.adapter_status("a-juki"), self.hall.adapter_status("a-tax"), self.hall.adapter_status("b-tax")],
@@ -216,7 +216,7 @@ def main() -> int:
         "--engine",
         choices=("embedded", "distributed"),
         default="embedded",
-        help="distributed: RabbitMQ as the conveyor",
+        help="distributed: PostgreSQL and RabbitMQ",
     )
     options = parser.parse_args()
     console = Console(stderr=True, highlight=False, soft_wrap=True)

@@ -75,25 +75,42 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def rabbitmq_at(folder: Path) -> Any:
-    """A running RabbitMQ with its files below this folder. ``TownHallError`` where it is missing or does not start."""
-    spec = importlib.util.spec_from_file_location("private_rabbitmq", HERE.parents[1] / "lib" / "private_rabbitmq.py")
+def library(name: str) -> Any:
+    """A module of ``deploy/lib``. ``TownHallError`` where it is missing."""
+    spec = importlib.util.spec_from_file_location(name, HERE.parents[1] / "lib" / f"{name}.py")
     if spec is None or spec.loader is None:
-        raise TownHallError("deploy/lib/private_rabbitmq.py")
+        raise TownHallError(f"deploy/lib/{name}.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
+    return module
+
+
+def rabbitmq_at(folder: Path) -> Any:
+    """A running RabbitMQ with its files below this folder. ``TownHallError`` where it is missing or does not start."""
+    module = library("private_rabbitmq")
     try:
         return module.PrivateRabbitMq(folder).start()
     except (module.RabbitMqMissing, module.RabbitMqFailed) as error:
         raise TownHallError(str(error)) from error
 
 
+def postgresql_with(password: str) -> Any:
+    """A running PostgreSQL that asks for this password. ``TownHallError`` where it is missing or does not start."""
+    module = library("private_postgres")
+    try:
+        server = module.PrivatePostgres(password=password)
+        server.start()
+    except (module.PostgresMissing, module.PostgresFailed) as error:
+        raise TownHallError(str(error)) from error
+    return server
+
+
 @dataclass(slots=True)
 class TownHall:
     """All processes of the example below one working folder. ``fixed_ports`` keeps the ports of the site folder.
 
-    With ``engine`` "distributed" the bus's conveyor is a RabbitMQ of the example's own.
+    With ``engine`` "distributed" the journal is on a PostgreSQL and the conveyor a RabbitMQ, both the example's own.
     """
 
     work: Path
@@ -102,6 +119,7 @@ class TownHall:
     ports: dict[str, int] = field(default_factory=dict)
     _children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _broker: Any = None
+    _database: Any = None
 
     @property
     def site(self) -> Path:
@@ -121,24 +139,34 @@ class TownHall:
             raise TownHallError(f"ポートが使用中です / ports in use: {busy}（--free-ports）")
         self._rewrite(dict(zip(known, chosen, strict=True)))
         for name in ("b-tax-rest", "b-tax-face"):
-            path = self.site / "secrets" / f"{name}.token"
-            path.parent.mkdir(mode=0o700, exist_ok=True)
-            path.write_text(secrets.token_urlsafe(32), encoding="utf-8")
-            path.chmod(0o600)
+            self._secret(f"{name}.token", secrets.token_urlsafe(32))
         if self.engine == "distributed":
             self._distribute()
         self.chiikibus("secrets", "create", "--site", str(self.site))
         self.chiikibus("check", "--site", str(self.site))
 
     def _distribute(self) -> None:
-        """Start a RabbitMQ and name it in the site folder: nothing else changes."""
+        """Start a RabbitMQ and a PostgreSQL, and name them in the site folder: nothing else changes."""
         self._broker = rabbitmq_at(self.work / "rabbitmq")
-        path = self.site / "secrets" / "broker.key"
-        path.touch(mode=0o600)
-        path.write_text(self._broker.password, encoding="utf-8")
+        self._secret("broker.key", self._broker.password)
+        self._secret("journal.key", secrets.token_urlsafe(16))
+        self._database = postgresql_with((self.site / "secrets" / "journal.key").read_text("utf-8"))
         place = self.site / "site.toml"
+        text = place.read_text("utf-8")
         broker = f'engine = "rabbitmq"\nnodes = ["127.0.0.1:{self._broker.port}"]\nlanes = 2'
-        place.write_text(place.read_text("utf-8").replace('engine = "memory"', broker), encoding="utf-8")
+        dsn = self._database.dsn(tcp=True)
+        journal = f'engine = "postgresql"\ndsn = "{dsn}"\npassword_file = "secrets/journal.key"'
+        for old, new in (('engine = "memory"', broker), ('engine = "sqlite"', journal)):
+            if old not in text:
+                raise TownHallError(f"site.toml: {old}")
+            text = text.replace(old, new)
+        place.write_text(text, encoding="utf-8")
+
+    def _secret(self, name: str, value: str) -> None:
+        path = self.site / "secrets" / name
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(value, encoding="utf-8")
 
     def _rewrite(self, ports: dict[int, int]) -> None:
         for path in self.site.glob("*.toml"):
@@ -255,3 +283,5 @@ class TownHall:
         self._children.clear()
         if self._broker is not None:
             self._broker.stop()
+        if self._database is not None:
+            self._database.remove()
