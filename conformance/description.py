@@ -43,7 +43,6 @@ class Operation:
     output_namespace: str = ""
     input_headers: tuple[str, ...] = ()
     output_headers: tuple[str, ...] = ()
-    fault_elements: tuple[str, ...] = ()
     encoded: bool = False
 
 
@@ -174,13 +173,9 @@ class Description:
         port = self._port_operations.get((port_type, element.get("name", ""))) if port_type is not None else None
         inputs, in_space, in_headers = self._direction(element, port, "input")
         outputs, out_space, out_headers = self._direction(element, port, "output")
-        faults = []
-        for fault in children(port, wsdl("fault")) if port is not None else ():
-            parts = self.message_parts(qname(fault, fault.get("message", ""))) or []
-            faults += [qname(part, part.get("element", "")) for part in parts if part.get("element")]
         return Operation(
             element.get("name", ""), binding.get("name", ""), style, (own[0].get("soapAction") or "") if own else "",
-            element, port, inputs, outputs, in_space, out_space, in_headers, out_headers, tuple(faults),
+            element, port, inputs, outputs, in_space, out_space, in_headers, out_headers,
             any(one.get("use") == "encoded" for one in element.iter(bind("body"))),
         )  # fmt: skip
 

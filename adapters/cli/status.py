@@ -49,10 +49,6 @@ LABELS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-RECORD_LISTS: Mapping[str, str] = MappingProxyType(
-    {"held_list": "保留 held", "behind_list": "順番待ち behind", "refused_list": "拒否 refused"}
-)
-
 
 def status(
     site: SiteOption,

@@ -140,6 +140,14 @@ def prepare(folder: Path, record: RecordType) -> None:
     write_definition(folder / "vendor-in", "shutaino", TAKING, record)
 
 
+def arrived(folder: Path) -> list[bytes]:
+    """The records of all files that the receiver was given, without their headers."""
+    rows: list[bytes] = []
+    for path in sorted((folder / "var" / "received").glob("ALL_*.CSV")):
+        rows += path.read_bytes().split(b"\n")[1:-1]
+    return rows
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 async def test_every_mj_sequence_arrives_as_the_bytes_that_were_sent(tmp_path: Path) -> None:
@@ -156,17 +164,11 @@ async def test_every_mj_sequence_arrives_as_the_bytes_that_were_sent(tmp_path: P
     data = "\n".join([header, *sent, ""]).encode("utf-8")
     assert unstable() <= set("".join(texts))
 
-    def arrived() -> list[bytes]:
-        rows: list[bytes] = []
-        for path in sorted((folder / "var" / "received").glob("ALL_*.CSV")):
-            rows += path.read_bytes().split(b"\n")[1:-1]
-        return rows
-
     async with running(folder):
         write_file(folder / "var" / "sent", "ALL_0001.CSV", data)
-        await until_async(lambda: len(arrived()) >= len(sent), within_s=120, what="all records")
-    assert sorted(arrived()) == sorted(line.encode("utf-8") for line in sent)
-    got = b"".join(arrived()).decode("utf-8")
+        await until_async(lambda: len(arrived(folder)) >= len(sent), within_s=120, what="all records")
+    assert sorted(arrived(folder)) == sorted(line.encode("utf-8") for line in sent)
+    got = b"".join(arrived(folder)).decode("utf-8")
     assert was_normalised("".join(sorted(unstable())), got) == ()
     assert len(was_normalised("".join(sorted(unstable())), unicodedata.normalize("NFC", got))) > 80
 
@@ -195,13 +197,7 @@ async def test_the_nineteen_glyphs_without_unicode_arrive_as_the_bytes_that_were
     sent = lines(unit, record, texts)
     data = "\n".join([",".join(item.name for item in record.items), *sent, ""]).encode("utf-8")
 
-    def arrived() -> list[bytes]:
-        rows: list[bytes] = []
-        for path in sorted((folder / "var" / "received").glob("ALL_*.CSV")):
-            rows += path.read_bytes().split(b"\n")[1:-1]
-        return rows
-
     async with running(folder):
         write_file(folder / "var" / "sent", "ALL_0001.CSV", data)
-        await until_async(lambda: len(arrived()) >= len(sent), within_s=60, what="all records")
-    assert sorted(arrived()) == sorted(line.encode("utf-8") for line in sent)
+        await until_async(lambda: len(arrived(folder)) >= len(sent), within_s=60, what="all records")
+    assert sorted(arrived(folder)) == sorted(line.encode("utf-8") for line in sent)

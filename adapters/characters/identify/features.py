@@ -8,7 +8,7 @@ kanji). Everything is single precision; the order of the glyphs in a batch chang
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cache
 
 import numpy as np
@@ -91,8 +91,3 @@ def features(glyphs: Iterable[Ink], chunk: int = 256) -> Floats:
     if squares:
         rows.append(described(np.stack(squares)))
     return np.concatenate(rows) if rows else np.zeros((0, SIZE), np.float32)
-
-
-def has_ink(glyphs: Sequence[Ink]) -> NDArray[np.bool_]:
-    """Which glyphs have any ink."""
-    return np.array([bool(one.size) for one in glyphs], dtype=np.bool_)
