@@ -12,7 +12,9 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
+from adapters.characters.pairs import PairTexts
 from adapters.characters.problem import CharacterError
 
 _SWAP = sys.byteorder == "little"
@@ -331,6 +333,12 @@ class HostCoding:
                 if not self._long:
                     raise
         return b"".join([table[unit] for unit in self._unit.findall(text)])
+
+    @cached_property
+    def pairs(self) -> PairTexts | None:
+        """Its double bytes for many texts at once, without shift codes; ``None`` where that cannot be told apart."""
+        made = PairTexts(self._wide_decode, self._wide_encode, self._joined) if self.wide else None
+        return made if made and made.possible and "\x1f" not in self._wide_encode else None
 
     def joins(self, char: str) -> bool:
         """Whether a character may belong to the one before it: a selector or a combining mark of the set."""

@@ -68,6 +68,10 @@ class HostCharset:
         """The two bytes of a full-width space."""
         return _bytes_of(self.coding.wide, "\u3000")
 
+    def watches(self, text: str) -> bool:
+        """Whether something of a text goes through the register, or is a control character where there is one."""
+        return self._watched and self.watch.search(text) is not None
+
     def read(self, raw: bytes) -> str | None:
         """The fast way: the text if nothing about it needs a look, else ``None``."""
         text = self._read(raw)

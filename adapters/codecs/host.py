@@ -1,13 +1,13 @@
 """Fixed-length records of hosts, each field in its own form: single bytes, mixed with shifts, wide, or a host's number.
 
-Used for ``kind = "fixed"`` where the encoding is a host's or a field holds a number in a host's form. Adjacent
-single-byte fields are decoded at once and cut by position; everything out of the ordinary goes field by field.
+Used for ``kind = "fixed"`` where the encoding is a host's or a field holds a number in a host's form. Ordinary records
+go through plans that take fields of one form together (``host_fast``); everything else goes field by field.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import BinaryIO
 
@@ -15,7 +15,8 @@ from adapters.characters.charset import Charset
 from adapters.characters.problem import CharacterError
 from adapters.codecs.chunks import Chunk, described, lines, slices
 from adapters.codecs.field_text import byte_losses, foreign, type_finding, unreadable, unwritable
-from adapters.codecs.host_fields import NumberField, TextField, make_fields
+from adapters.codecs.host_fast import Field, Reader, Writer, quick_reader, quick_writer
+from adapters.codecs.host_fields import TextField, make_fields
 from adapters.codecs.host_numbers import NumberError
 from adapters.codecs.reading import FileReading, framed
 from adapters.sdk.errors import adapter_error, finding
@@ -24,17 +25,6 @@ from adapters.sdk.types import BadRecord, Loss, Origin, Span, VendorRecord
 from bus.core.types import Finding
 
 _NO_ORIGIN = Origin()
-Field = TextField | NumberField
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """Adjacent single-byte fields: decoded together, cut by byte position."""
-
-    start: int
-    end: int
-    text: TextField
-    members: tuple[tuple[str, int, int], ...]
 
 
 class HostCodec:
@@ -50,38 +40,18 @@ class HostCodec:
         self._size = layout.record_bytes
         self._space = self._fields[0].space
         self._blank = dict.fromkeys((one.name for one in layout.items), "")
-        self._runs, others = self._plan()
-        self._quick = tuple(
-            (one.name, one.start, one.start + one.size, one.quickly()) for one in others if one.name in self._items
-        )
-        self._fillers = tuple(
-            (one.start, one.start + one.size, one.nothing) for one in self._fields if one.field.filler
-        )
-        self._typed = tuple(one.field for one in self._fields if isinstance(one, TextField) and one.field.type == "9")
+        self._marked = {layout.type_field: layout.data_mark} if layout.type_field and layout.data_mark else {}
+        self._mark_bytes = self._fields[0].write(layout.data_mark) if self._marked else b""
 
-    def _plan(self) -> tuple[tuple[_Run, ...], tuple[Field, ...]]:
-        """Runs of plain single-byte fields, and all others one by one."""
-        runs: list[_Run] = []
-        others: list[Field] = []
-        members: list[TextField] = []
+    @cached_property
+    def _read(self) -> Reader:
+        """The quick way of reading, made when it is first asked."""
+        return quick_reader(self._fields, self._blank, self._marked)
 
-        def close() -> None:
-            if members:
-                start = members[0].start
-                places = tuple((one.name, one.start - start, one.start - start + one.size) for one in members)
-                runs.append(_Run(start, members[-1].start + members[-1].size, members[0], places))
-                members.clear()
-
-        for one in self._fields:
-            if isinstance(one, TextField) and one.plain and one.name in self._items:
-                if members and one.charset is not members[0].charset:
-                    close()
-                members.append(one)
-                continue
-            close()
-            others.append(one)
-        close()
-        return tuple(runs), tuple(others)
+    @cached_property
+    def _write(self) -> Writer | None:
+        """The quick way of writing, made when it is first asked."""
+        return quick_writer(self._fields, self._blank, self._marked)
 
     # reading
 
@@ -102,6 +72,8 @@ class HostCodec:
     def mark(self, raw: bytes) -> str:
         """The type field's content."""
         first = self._fields[0]
+        if self._mark_bytes and raw.startswith(self._mark_bytes):
+            return self.layout.data_mark
         try:
             return first.read(raw[: first.size])[0]
         except (CharacterError, NumberError):
@@ -117,7 +89,7 @@ class HostCodec:
         """One record; raises AdapterError CB6014, CB6002, CB6003, CB6020, CB6070 or E0002."""
         origin = origin or Origin(byte_length=len(raw))
         whole, losses = self._filled(raw, self._fields, origin)
-        values = self._quickly(whole)
+        values = self._read(whole)
         if values is None:
             found, lost = self._carefully(whole, self._fields, origin)
             values, losses = {name: found[name] for name in self._blank}, (*losses, *lost)
@@ -135,32 +107,6 @@ class HostCodec:
                 loss = Loss("vendor", "", "a short record is written with its full length", place=origin.place())
                 return (raw + rest).ljust(self._size, self._space), (loss,)
         raise adapter_error((finding("CB6014", origin, expected=expected, got=f"{len(raw)} bytes"),))
-
-    def _quickly(self, raw: bytes) -> dict[str, str] | None:
-        """The values of an ordinary record; ``None`` when anything needs the careful way."""
-        values = self._blank.copy()
-        for start, end, nothing in self._fillers:
-            if raw[start:end] != nothing:
-                return None
-        for run in self._runs:
-            text = run.text.quick(raw[run.start : run.end])
-            if text is None:
-                return None
-            for name, start, end in run.members:
-                values[name] = text[start:end].rstrip(" ")
-        try:
-            for name, start, end, quickly in self._quick:
-                text = quickly(raw[start:end])
-                if text is None:
-                    return None
-                values[name] = text
-        except (CharacterError, NumberError):
-            return None
-        for field in self._typed:
-            value = values.get(field.name, "")
-            if value and not (value.isascii() and value.isdigit()):
-                return None
-        return values
 
     def _carefully(
         self, raw: bytes, fields: tuple[Field, ...], origin: Origin
@@ -208,6 +154,8 @@ class HostCodec:
 
     def encode_record(self, values: Mapping[str, str]) -> bytes:
         """One record; raises AdapterError CB6005, CB6007, CB6014, CB6016 or E0002."""
+        if self._write is not None and (written := self._write(values)) is not None:
+            return written
         marked = {**values, self.layout.type_field: self.layout.data_mark} if self.layout.type_field else values
         unknown = [name for name in values if name not in self._items and name != self.layout.type_field]
         return self._encode(marked, self._fields, unknown)

@@ -30,7 +30,7 @@ def to_standard_path(
         else:
             _other(rule, "vendor", path, constants)
     path.blank = constants
-    return path
+    return path.settled()
 
 
 def _empty(mandatory: frozenset[str]) -> FastPath:
@@ -113,7 +113,7 @@ def to_vendor_path(rules: Sequence[Rule], layout: Layout) -> FastPath:
         else:
             _other(rule, "standard", path, blank)
     path.blank = blank
-    return path
+    return path.settled()
 
 
 def _item_out(rule: ItemRule, path: FastPath) -> None:

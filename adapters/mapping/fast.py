@@ -61,10 +61,10 @@ class Several:
     there: Translate
     back: Translate | None
     accepts: tuple[Accept, ...]
-    known: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
+    known: dict[tuple[str, ...], dict[str, str]] = field(default_factory=dict)
 
-    def learn(self, values: tuple[str, ...]) -> tuple[str, ...] | None:
-        """Convert, try the way back, check; ``None`` when anything is not as it should be."""
+    def learn(self, values: tuple[str, ...]) -> dict[str, str] | None:
+        """Convert, try the way back, check: the targets that are there; ``None`` when anything is amiss."""
         try:
             found = self.there(values)
             if self.back is not None and self.back(found) != values:
@@ -76,8 +76,9 @@ class Several:
                 return None
         if len(self.known) >= REMEMBER:
             self.known.clear()
-        self.known[values] = found
-        return found
+        present = {target: result for target, result in zip(self.targets, found, strict=True) if result}
+        self.known[values] = present
+        return present
 
 
 @dataclass(slots=True)
@@ -120,6 +121,14 @@ class FastPath:
     agree: Sequence[Computed]
     blank: Mapping[str, str]
     mandatory: frozenset[str]
+    _alone: Sequence[tuple[str, str, dict[str, str], Single]] = ()
+    _together: Sequence[tuple[tuple[str, ...], dict[tuple[str, ...], dict[str, str]], Several]] = ()
+
+    def settled(self) -> FastPath:
+        """The same with its plans laid out, once all its rules are there."""
+        self._alone = tuple((one.source, one.target, one.known, one) for one in self.singles)
+        self._together = tuple((one.sources, one.known, one) for one in self.several)
+        return self
 
     def run(self, values: Mapping[str, str]) -> dict[str, str] | None:
         """The target values of an ordinary record, ``None`` for any other."""
@@ -155,22 +164,22 @@ class FastPath:
                 if not accept(value):
                     return False
                 out[target] = value
-        for single in self.singles:
-            value = get(single.source, "")
-            result = single.known.get(value)
+        for source, target, known, single in self._alone:
+            value = get(source, "")
+            result = known.get(value)
             if result is None and (result := single.learn(value)) is None:
                 return False
             if result:
-                out[single.target] = result
+                out[target] = result
         return True
 
     def _several(self, get: Callable[..., str], out: dict[str, str]) -> bool:
-        for rule in self.several:
-            sources = tuple([get(name, "") for name in rule.sources])
-            found = rule.known.get(sources)
+        for names, known, rule in self._together:
+            sources = tuple([get(name, "") for name in names])
+            found = known.get(sources)
             if found is None and (found := rule.learn(sources)) is None:
                 return False
-            out.update({target: result for target, result in zip(rule.targets, found, strict=True) if result})
+            out.update(found)
         return True
 
     def _computed(self, values: Mapping[str, str], out: dict[str, str]) -> bool:
