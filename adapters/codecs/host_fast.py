@@ -14,7 +14,6 @@ from operator import itemgetter
 from struct import Struct
 
 from adapters.characters.charset import Charset
-from adapters.characters.coding import is_control
 from adapters.characters.host_charset import HostCharset
 from adapters.characters.pairs import BREAK, PairTexts
 from adapters.characters.problem import CharacterError
@@ -128,14 +127,14 @@ def _kind(one: Field) -> str:
 
 
 def _byte_texts(charset: Charset) -> str:
-    """The character of each byte about which nothing needs a look, U+FFFE for every other."""
+    """The half-width character of each byte about which nothing needs a look, U+FFFE for every other."""
     found = []
     for byte in range(256):
         try:
             text, lost = charset.decode_carefully(bytes([byte]))
         except CharacterError:
             text, lost = "", ()
-        found.append(text if len(text) == 1 and not lost and not is_control(text) else "\ufffe")
+        found.append(text if len(text) == 1 and not lost and HALF_WIDTH.match(text) else "\ufffe")
     return "".join(found)
 
 

@@ -3,9 +3,9 @@
 
     python deploy/bench/mapping.py [--record UNIT.RECORD] [--records N] [--rounds N] [--json]
 
-The records are those of vendor A as shipped (``adapters/vendors/a/interfaces``), filled by the universal suite's
-generator: two items in three present, awkward values among them, all synthetic. The peer reads the same records from
-a CSV with ``csv.DictReader`` and builds the same XML with lxml, without checks, codes, dates and characters.
+The records are those of vendor A as shipped (``adapters/vendors/a/interfaces``, JEF with packed numbers), filled by
+the suite's generator: two items in three present, awkward values among them, all synthetic. The peer reads the same
+records from a CSV with ``csv.DictReader`` and builds the same XML with lxml, without checks, codes and characters.
 Times are of the processor, each step's best round; what comes out is compared with what went in: exit code 1 when it
 differs.
 """

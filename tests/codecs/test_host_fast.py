@@ -251,6 +251,16 @@ def test_ordinary_host_records_take_the_quick_way(encoding: str) -> None:
     assert one._read(raw) == blank
 
 
+def test_a_character_that_is_not_half_width_is_refused_in_a_field_of_single_bytes() -> None:
+    """The byte 5F of EBCDIK is the not sign: E0002, quickly or not."""
+    one = made("jef", gaiji=False)
+    raw = bytearray(one.encode_record({"番号": "A1", "月": "1", "差": "1", "時": "1"}))
+    raw[1] = 0x5F
+    with pytest.raises(AdapterError) as caught:
+        one.decode_record(bytes(raw))
+    assert [(found.code, found.path) for found in caught.value.findings] == [("E0002", "番号")]
+
+
 def test_a_number_too_long_and_a_number_missing_do_not_make_up_for_each_other() -> None:
     """Numbers are put together as one text; each has to fit by itself."""
     one = made("jef", gaiji=False)
