@@ -58,6 +58,23 @@ def test_every_date_item_takes_the_days_that_the_law_knows(unit: str) -> None:
     assert seen
 
 
+def test_every_day_of_birth_and_of_death_may_be_uncertain() -> None:
+    """Beside each such date of each record stand its flag and its wording, and the rule between the two."""
+    missing, seen = [], 0
+    for unit in EDITION.units.values():
+        held = {(rule.record, name) for rule in unit.rules for one in rule.when for name in one.items}
+        for record in unit.records.values():
+            names = {item.name for item in record.items}
+            for item in (one for one in record.items if one.type == "DATE"):
+                if item.name_ja.endswith(("生年月日", "死亡年月日")) and not item.name_ja.endswith("発生年月日"):
+                    seen += 1
+                    wanted = {f"{item.name}_fushofuragu", f"{item.name}_fushohyoki"}
+                    if not wanted <= names or (record.name, f"{item.name}_fushohyoki") not in held:
+                        missing.append(f"{unit.key}.{record.name} {item.name}")
+    assert missing == []
+    assert seen >= 26
+
+
 def test_the_fourteen_wordings_are_fourteen() -> None:
     """The legal list; each is a row with its own code."""
     assert len(set(WORDINGS)) == 14
@@ -82,4 +99,4 @@ def test_every_uncertain_date_takes_the_fourteen_wordings_in_every_era() -> None
                 assert uncertain_date(text, EDITION.codes["fushobi"], EDITION.codes["gengo"]), text
             for text in ("不明", "令和5年1月1日", "年月日不祥"):
                 assert refused(owner, operation, record, {**values, item.name: text}, item), (item.name, text)
-    assert items >= 24
+    assert items >= 33
