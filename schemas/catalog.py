@@ -240,11 +240,13 @@ class _Reader:
             self.add(path, _line(source, "key = "), f"the key is not that of its folder or mount, {key}")
         codes = {**common, **self.codes(place / "codes")}
         records: dict[str, RecordType] = {}
+        names = data.get("names", {})
         for file in sorted(place.glob("items/*.csv")):
             found_items = tuple(self.items(file, codes, formats))
             keys = self.key(path, source, file.stem, found_items, data.get("keys", {}))
-            records[file.stem] = RecordType(key, file.stem, found_items, keys)
+            records[file.stem] = RecordType(key, file.stem, found_items, keys, str(names.get(file.stem, "")))
         self.known(path, _line(source, "[keys]"), "record", data.get("keys", {}), records)
+        self.known(path, _line(source, "[names]"), "record", names, records)
         rules = tuple(self.rules(place / "rules.csv", records)) if (place / "rules.csv").is_file() else ()
         found = [self.operation(path, source, entry, head, records, codes) for entry in data.get("operation", [])]
         operations = {operation.name: operation for operation in found if operation is not None}

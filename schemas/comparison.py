@@ -101,9 +101,9 @@ def _record(place: str, old: RecordType, new: RecordType, units: Unit, others: U
                 yield from _codes(where, other.name_ja, units.codes[one.code], others.codes[other.code])
     common = [name for name in before if name in after]
     if common != [name for name in after if name in before]:
-        yield Change(CHANGED, place, new.name, "order", "", "", False, False)
+        yield Change(CHANGED, place, new.name_ja or new.name, "order", "", "", False, False)
     if old.key != new.key:
-        yield Change(CHANGED, place, new.name, "key", _shown(old.key), _shown(new.key), False, False)
+        yield Change(CHANGED, place, new.name_ja or new.name, "key", _shown(old.key), _shown(new.key), False, False)
 
 
 def _item(place: str, old: Item, new: Item) -> Iterator[Change]:

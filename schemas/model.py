@@ -212,12 +212,19 @@ class RecordType:
     """A flat record of items in their order in XML; the element of the same name holds them.
 
     ``key`` names the items that say what a record is about; among records of the same key the highest 履歴番号 counts.
+    ``name_ja`` is what people call it; a unit of somebody's own may have none.
     """
 
     unit: str
     name: str
     items: tuple[Item, ...]
     key: tuple[str, ...] = ()
+    name_ja: str = ""
+
+    @property
+    def title(self) -> str:
+        """The record for people: ``住民（jumin）``, or the element's name alone."""
+        return f"{self.name_ja}（{self.name}）" if self.name_ja else self.name
 
     def item(self, name: str) -> Item:
         """The item called ``name`` (KeyError when there is none)."""

@@ -180,7 +180,7 @@ def _unit(output: Output, selection: Selection) -> None:
     unit = selection.units[0]
     rows = (
         (
-            one.name, one.name_ja, PATTERNS[one.pattern], "、".join(one.consumers), one.record or "-",
+            one.name, one.name_ja, PATTERNS[one.pattern], "、".join(one.consumers), _carried(unit, one),
             len(unit.records[one.record].items) if one.record in unit.records else "-", f"{one.deadline_s:g}",
             "○" if one.number_use else "",
         )
@@ -188,6 +188,10 @@ def _unit(output: Output, selection: Selection) -> None:
     )  # fmt: skip
     headings = ["操作 operation", "名称", "型", "受取 consumers", "レコード", "項目 items", "期限 s", "番号利用"]
     output.table(headings, rows, title=f"{unit.name_ja}（{unit.key}）{unit.edition}")
+
+
+def _carried(unit: Unit, operation: Operation) -> str:
+    return unit.records[operation.record].title if operation.record in unit.records else "-"
 
 
 def _operation(output: Output, selection: Selection, unit: Unit, operation: Operation) -> None:
@@ -212,7 +216,9 @@ def _operation(output: Output, selection: Selection, unit: Unit, operation: Oper
                 )
                 for number, item in enumerate(record.items, 1)
             )  # fmt: skip
-            output.table(["#", "要素名", "項目名", "型", "必須", "コード", "形式", "配慮", "出典"], rows, title=name)
+            output.table(
+                ["#", "要素名", "項目名", "型", "必須", "コード", "形式", "配慮", "出典"], rows, title=record.title
+            )
     decided = list(decisions(selection, unit, operation))
     if decided:
         head = ["受取 consumer", "利用目的 purposes", "渡すレコード records", "項目 items", "根拠・理由 basis"]

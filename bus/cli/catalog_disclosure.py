@@ -97,4 +97,4 @@ def guard_line(unit: Unit, row: Protection) -> Sequence[str]:
     table = unit.codes.get(record.item(row.flag).code) if row.flag else None
     words = {one.code: f"{one.code} {one.name_ja}" for one in table.rows} if table is not None else {}
     values = [words.get(value, value) for value in sorted(row.values)] + (["項目がない"] if row.absent else [])
-    return row.record, flag, "・".join(values) or "－", EFFECTS[row.effect], row.text_ja
+    return record.title, flag, "・".join(values) or "－", EFFECTS[row.effect], row.text_ja

@@ -16,7 +16,8 @@ from schemas.model import Edition, Item, Operation, Unit
 ANYBODY = "*"
 COLUMNS = (
     "provider", "provider_ja", "operation", "operation_ja", "pattern", "consumers", "edition", "part", "record",
-    "number", "name", "name_ja", "type", "digits", "scale", "mandatory", "code", "format", "sensitivity", "provenance",
+    "record_ja", "number", "name", "name_ja", "type", "digits", "scale", "mandatory", "code", "format", "sensitivity",
+    "provenance",
 )  # fmt: skip
 
 
@@ -92,7 +93,7 @@ def csv_text(selection: Selection) -> str:
             )  # fmt: skip
             for part, record in parts(unit, operation):
                 for number, item in enumerate(unit.records[record].items, 1):
-                    writer.writerow((*head, part, record, number, *_cells(item)))
+                    writer.writerow((*head, part, record, unit.records[record].name_ja, number, *_cells(item)))
     return out.getvalue()
 
 
@@ -119,7 +120,13 @@ def _unit(selection: Selection, unit: Unit, *, items: bool) -> dict[str, Any]:
         records = [unit.records[name] for name in names]
         tables = sorted({item.code for record in records for item in record.items} - {""})
         document["records"] = [
-            {"name": one.name, "key": list(one.key), "items": [asdict(item) for item in one.items]} for one in records
+            {
+                "name": one.name,
+                "name_ja": one.name_ja,
+                "key": list(one.key),
+                "items": [asdict(item) for item in one.items],
+            }
+            for one in records
         ]
         document["codes"] = [
             {"name": name, "name_ja": unit.codes[name].name_ja, "rows": [asdict(row) for row in unit.codes[name].rows]}

@@ -124,7 +124,7 @@ def _record(unit: Unit, name: str) -> list[etree._Element]:
     rows = ((str(number), *_item(item)) for number, item in enumerate(record.items, 1))
     key = "・".join(record.item(one).name_ja for one in record.key)
     return [
-        _el("h3", f"{name}（{len(record.items)}項目{_carried(unit, name)}）"),
+        _el("h3", f"{record.title}　{len(record.items)}項目{_carried(unit, name)}"),
         *([_el("p", f"鍵: {key}", attributes={"class": "key"})] if key else []),
         _table(head, rows),
     ]
@@ -160,7 +160,11 @@ def _codes(codes: CodeTable) -> list[etree._Element]:
 
 
 def _rules(unit: Unit, records: Sequence[str]) -> etree._Element:
-    rows = [(rule.record, rule.text_ja, _source(rule.provenance)) for rule in unit.rules if rule.record in records]
+    rows = [
+        (unit.records[rule.record].title, rule.text_ja, _source(rule.provenance))
+        for rule in unit.rules
+        if rule.record in records
+    ]
     return _table(("レコード", "内容", "出典"), rows) if rows else _el("p", "ありません。")
 
 
@@ -179,7 +183,7 @@ def _disclosure(selection: Selection, unit: Unit) -> list[etree._Element]:
     purposes = {row.code: row.name_ja for row in selection.edition.codes["riyomokuteki"].rows}
     rows = [
         (
-            row.record,
+            unit.records[row.record].title,
             "、".join(names.get(one, one) for one in row.consumers),
             "、".join(purposes.get(one, one) for one in row.purposes) if row.items else "－",
             shown(unit, row),

@@ -78,7 +78,13 @@ def unit_page(edition: Edition, unit: Unit) -> str:
     for name in used:
         parts += code_list(unit.codes[name])
     rules = (
-        (rule.name, rule.record, rule.text_ja, condition_of(unit, rule), _source(rule.provenance, basis))
+        (
+            rule.name,
+            unit.records[rule.record].title,
+            rule.text_ja,
+            condition_of(unit, rule),
+            _source(rule.provenance, basis),
+        )
         for rule in unit.rules
     )
     parts += [
@@ -121,7 +127,7 @@ def _record(unit: Unit, record: RecordType, example: Mapping[str, str], basis: s
     head = ["#", "要素名", "項目名", "型", "必須", "コード", "形式", "配慮", *(["記入例"] if example else []), "出典"]
     rows = (_item(number, item, example, basis) for number, item in enumerate(record.items, 1))
     return [
-        f"### {record.name}",
+        f"### {record.title}",
         "".join([*said, f"{len(record.items)}項目（必須 {must}）。"]),
         *_key(unit, record),
         table(head, rows),
@@ -160,7 +166,7 @@ def _personal_data(edition: Edition, unit: Unit) -> list[str]:
         units, purposes = _names(edition, "gyomu"), _names(edition, "riyomokuteki")
         rows = (
             (
-                row.record,
+                unit.records[row.record].title,
                 "、".join(units.get(one, one) for one in row.consumers),
                 "、".join(purposes.get(one, one) for one in row.purposes),
                 rows_text(unit, row.record, row.rows) if row.items else "**渡さない**",
@@ -174,7 +180,15 @@ def _personal_data(edition: Edition, unit: Unit) -> list[str]:
         parts += ["## 開示（書かれていない相手と利用目的には渡しません）", table(head, rows)]
     if unit.protections:
         kept = (
-            (row.name, row.record, row.flag, _values(row), EFFECTS[row.effect], row.text_ja, row.provenance)
+            (
+                row.name,
+                unit.records[row.record].title,
+                row.flag,
+                _values(row),
+                EFFECTS[row.effect],
+                row.text_ja,
+                row.provenance,
+            )
             for row in unit.protections
         )
         head = ("規則", "レコード", "フラグ", "値", "効果", "内容", "出典")

@@ -37,6 +37,8 @@ def test_units_operations_and_items_are_shown(cli: Cli, two_units: Path) -> None
     one = cli("catalog", "show", "senkyo.senkyotoroku_tsuchi", "--edition", two_units, "--json").document["units"][0]
     assert [operation["consumers"] for operation in one["operations"]] == [["juki"]]
     assert one["records"][0]["key"] == ["atenabango"]
+    assert one["records"][0]["name_ja"] == "選挙人名簿登録有無"
+    assert "選挙人名簿登録有無（senkyotoroku）" in cli("catalog", "show", "senkyo", "--edition", two_units).out
     assert "選挙人名簿登録有無" in cli("catalog", "show", "senkyo.senkyotoroku_tsuchi", "--edition", two_units).out
 
 
@@ -73,6 +75,7 @@ def test_the_export_has_a_line_for_every_item_of_every_part(cli: Cli, two_units:
     rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"))))
     jumin = [row for row in rows if row["operation"] == "ido_tsuchi"]
     assert [int(row["number"]) for row in jumin] == list(range(1, len(jumin) + 1))
+    assert {(row["record"], row["record_ja"]) for row in jumin} == {("jumin", "住民")}
     assert (jumin[1]["name"], jumin[1]["name_ja"], jumin[1]["mandatory"]) == ("atenabango", "宛名番号", "yes")
     juki = json.loads(document.read_bytes())["units"][0]
     assert len(next(one for one in juki["records"] if one["name"] == "jumin")["items"]) == len(jumin)
@@ -96,7 +99,13 @@ def test_the_agreement_sheet_names_both_sides_all_items_and_where_to_sign(
     digest, page = sheet()
     text = page.text_content()
     assert "選挙人名簿管理 → 住民基本台帳" in page.findtext("head/title")
-    for words in ("senkyo_toroku_umu", "選挙人名簿登録有無", "発注者（市区町村）", "提供側システムの事業者", "合意日"):
+    for words in (
+        "senkyo_toroku_umu",
+        "選挙人名簿登録有無（senkyotoroku）",
+        "発注者（市区町村）",
+        "提供側システムの事業者",
+        "合意日",
+    ):
         assert words in text, words
     assert len(digest) == 64
     assert not page.xpath("//script | //link | //img | //@src | //@href")

@@ -211,3 +211,18 @@ def test_every_record_that_is_sent_has_a_key_of_mandatory_items() -> None:
                 record = unit.records[operation.record]
                 assert record.key
                 assert all(record.item(name).mandatory for name in record.key)
+
+
+def test_every_record_of_the_standard_has_a_japanese_name_of_its_own() -> None:
+    """``[names]`` in each unit.toml; within a unit no two records have the same."""
+    for unit in load_edition().units.values():
+        names = [record.name_ja for record in unit.records.values()]
+        assert all(names), unit.key
+        assert len(set(names)) == len(names), unit.key
+        assert all(record.title == f"{record.name_ja}（{record.name}）" for record in unit.records.values())
+
+
+def test_a_name_for_a_record_that_is_not_there_is_a_problem(edition: Path) -> None:
+    """``[names]`` is checked like the rest of the unit."""
+    change(edition / "juki" / "unit.toml", 'fuhyo = "', 'fuhyou = "')
+    assert any("unknown record 'fuhyou'; nearest: fuhyo" in problem for problem in problems(edition))
