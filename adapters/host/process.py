@@ -59,6 +59,7 @@ from bus.core.config.editions import edition_for
 from bus.core.errors import AdapterError, ConfigurationError, EnvironmentFault
 from bus.core.ids import SystemIds
 from bus.core.settings import AdapterSpec, Site
+from bus.core.supervision import ServiceManager
 from bus.core.types import Endpoint, Finding
 from bus.wire.contract import contracts
 from schemas.model import Edition
@@ -143,6 +144,7 @@ class Host:
     _running: bool = field(default=False, init=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False)
     _lock: int = field(default=-1, init=False)
+    manager: ServiceManager = field(default_factory=lambda: ServiceManager.of(os.environ), init=False)
 
     def build(self) -> None:
         """Read definition, layouts, mappings and register; ConfigurationError with all problems at once."""
@@ -255,6 +257,7 @@ class Host:
             await self._housekeeping()
             await self._listen()
             log.line("adapter_ready", adapter=self.spec.id, listen=self.web.url, pid=os.getpid())
+            self.manager.ready(f"稼働中 serving {self.web.url}")
             await self._work(stop)
         finally:
             self._running = False
@@ -281,6 +284,7 @@ class Host:
             tasks += [group.create_task(carrier.run(stop)) for carrier in self.carriers]
             self._running = True
             await stop.wait()
+            self.manager.stopping("停止中 finishing what has begun")
             self._face.drain()
             _, late = await asyncio.wait(tasks, timeout=DRAIN_S)
             for task in late:
@@ -318,7 +322,12 @@ async def serve(host: Host, *, on_ready: Callable[[Host], None] | None = None) -
         loop.add_signal_handler(number, stop.set)
     if on_ready is not None:
         loop.call_soon(on_ready, host)
-    await host.run(stop)
+    watch = asyncio.create_task(host.manager.watch())
+    try:
+        await host.run(stop)
+    finally:
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
 
 
 def run(host: Host) -> None:

@@ -7,8 +7,7 @@ import gc
 import os
 import signal
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import uvloop
 
@@ -17,6 +16,11 @@ from bus.core import log
 from bus.core.config import load_site
 from bus.core.errors import ChiikibusError
 from bus.core.settings import Site
+from bus.core.supervision import ServiceManager
+
+STARTING: Final = "起動中 starting"
+READY: Final = "稼働中 serving"
+STOPPING: Final = "停止中 finishing what has begun"
 
 Announce = Callable[[dict[str, Any]], None]
 
@@ -40,18 +44,32 @@ async def _until_stopped(loop: asyncio.AbstractEventLoop, site: Site, announce: 
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, again.set)
     app = App(site)
-    if not await _started(app, stop):
-        return
-    reloads = asyncio.create_task(_reload_when_asked(app, site.folder, again))
+    manager = ServiceManager.of(os.environ)
+    manager.starting(STARTING)
+    watch = asyncio.create_task(manager.watch())
+    try:
+        if await _started(app, stop):
+            await _serve_until(app, manager, announce, stop, again)
+    finally:
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
+
+
+async def _serve_until(
+    app: App, manager: ServiceManager, announce: Announce, stop: asyncio.Event, again: asyncio.Event
+) -> None:
+    reloads = asyncio.create_task(_reload_when_asked(app, manager, again))
     gc.collect()
     gc.freeze()  # what lives as long as the process need not be looked at again
     announce(ready_event(app))
     app.workers_changed = lambda: announce({"event": "workers", "workers": app.workers()})
-    log.line("bus.ready", pid=os.getpid(), tables_hash=site.tables_hash)
+    log.line("bus.ready", pid=os.getpid(), tables_hash=app.site.tables_hash)
+    manager.ready(_status(app))
     try:
         await stop.wait()
     finally:
         log.line("bus.stopping", pid=os.getpid())
+        manager.stopping(STOPPING)
         reloads.cancel()
         await asyncio.gather(reloads, return_exceptions=True)
         await app.stop()
@@ -86,18 +104,25 @@ def ready_event(app: App) -> dict[str, Any]:
     return event | {"listen_tls": listen[-1]} if app.tls_address is not None else event
 
 
-async def _reload_when_asked(app: App, folder: Path, again: asyncio.Event) -> None:
+async def _reload_when_asked(app: App, manager: ServiceManager, again: asyncio.Event) -> None:
     """One reload after the other; a folder with problems changes nothing and every problem is logged."""
     while True:
         await again.wait()
         again.clear()
+        manager.reloading()
         try:
-            site = await asyncio.to_thread(load_site, folder, need_secrets=True)
+            site = await asyncio.to_thread(load_site, app.site.folder, need_secrets=True)
             await app.reload(site)
         except ChiikibusError as error:
             log.warn("reload.refused", code=error.code, count=len(error.findings))
             for finding in error.findings:
                 log.warn("reload.finding", **finding.as_dict())
+        manager.ready(_status(app))
+
+
+def _status(app: App) -> str:
+    """One line for the service manager's display: nothing that is not in the ready line."""
+    return f"{READY} {ready_event(app)['url']}"
 
 
 def _unexpected(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
