@@ -10,7 +10,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from types import MappingProxyType
 
 from lxml import etree
@@ -76,8 +76,13 @@ def _structure(layout: Layout, before: str = "") -> Iterator[CoverageRow]:
     for member in layout.members:
         if member.role not in ("parent", "detail"):
             what = "別の対応定義で読む種別" if member.role == "other" else f"{member.role} レコード"
+            checked = {name: f"件数 {counted}" for name, counted in member.counts}
+            checked |= {name: f"合計 {added}" for name, added in member.totals}
             for one in member.layout.fields:
-                yield _fixture(f"{member.role} {member.mark}", one, what)
+                shown = replace(one, note=" ".join(filter(None, (checked.get(one.name), one.note))))
+                yield _fixture(f"{member.role} {member.mark}", shown, what)
+        elif member.alone != "refuse":
+            yield CoverageRow("vendor", member.role, member.mark, "", "structure", "", "", "", f"alone {member.alone}")
         yield from _structure(member.layout, f"{member.role} ")
 
 

@@ -31,6 +31,22 @@ FLAG: Final = "umu"
 MARK, DATA = "データ区分", "2"
 """The first column of the records in vendor A's files, and what it says of a data record."""
 
+NOTICE: Final = "chotei"
+"""The record that vendor C writes in two kinds of line: the tax notice, and its instalments behind it."""
+
+ON_NOTICE: Final = (
+    "SHIKUCHOSONKODO",
+    "ATENABANGO",
+    "ZEIMOKU",
+    "KAZEINENDO",
+    "SOTONENDO",
+    "TSUCHISHOBANGO",
+    "TOKUBETSUCHOSHUGIMUSHABANGO",
+    "NOZEIKANRININ_ATENABANGO",
+    "SOFUSAKI_ATENABANGO",
+)
+"""What stands once on the notice; everything else is said of each instalment."""
+
 OCCURS: Final = 5
 """From how many numbered items on a vendor calls them a repeated item."""
 

@@ -233,11 +233,11 @@ class OpenEstate(Estate):
 
     def paper(self, face: Interface, rows: list[Row]) -> bytes:
         """CSV in CP932."""
-        return papers.table(face.columns, rows, papers.ENCODING)
+        return papers.open_file(face, rows)
 
     async def run(self) -> None:
         """Take files as they come."""
-        await self.take_files("*.csv", lambda face, data: papers.from_table(data, papers.ENCODING))
+        await self.take_files("*.csv", papers.from_open_file)
 
     async def ask(self, unit: str, operation: Operation, questions: list[Row]) -> list[dict[str, Any]]:
         """By a call of the adapter's SOAP face."""

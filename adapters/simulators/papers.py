@@ -1,7 +1,8 @@
 """The files and documents of the fictitious vendors, written and read without the adapters' codecs.
 
 Vendor A: fixed-length records in JEF, numbers packed, texts with spaces on the right.
-Vendor B: JSON documents, and CSV in UTF-8 with a line of names. Vendor C: the same CSV in CP932.
+Vendor B: JSON documents, and CSV in UTF-8 with a line of names. Vendor C: the same CSV in CP932; its tax notices
+are lines of several kinds in one file.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any, Final
 
-from adapters.simulators.dialects import DATA, Column
+from adapters.simulators.dialects import DATA, NOTICE, ON_NOTICE, Column
 from adapters.simulators.holdings import Interface
 from adapters.simulators.host_bytes import HOST_SPACE, packed, text_field, text_of, unpacked
 
@@ -29,6 +31,9 @@ OWNER: Final = "shikuchosonkodo"
 OWNER_BYTES, NUMBER_BYTES, COUNT_BYTES, TOTAL_BYTES = 6, 4, 5, 10
 
 MARKS: Final = (NUMBER, RESULT, CODE)
+
+AMOUNT: Final = "CHOTEIGAKU"
+"""The amount whose total, signs apart, stands in the last line of vendor C's notices."""
 
 Row = Mapping[str, str]
 
@@ -151,6 +156,52 @@ def table(columns: Sequence[Column], rows: Iterable[Row], encoding: str = "utf-8
 def from_table(data: bytes, encoding: str = "utf-8") -> list[dict[str, str]]:
     """The rows of such a file."""
     return list(csv.DictReader(io.StringIO(data.decode(encoding), newline="")))
+
+
+def open_file(face: Interface, rows: Sequence[Row], number: int = 1) -> bytes:
+    """A file of vendor C: CSV with names; notices as H, then each notice (T) with its instalments (K), then E."""
+    if face.record.name != NOTICE:
+        return table(face.columns, rows, ENCODING)
+    own, each = _kinds(face)
+    lines: list[list[str]] = [["H", rows[0].get(own[0], "") if rows else "", str(number)]]
+    notices = 0
+    for notice, instalments in groupby(rows, lambda row: [row.get(name, "") for name in own]):
+        notices += 1
+        lines.append(["T", *notice])
+        lines += [["K", *(row.get(name, "") for name in each)] for row in instalments]
+    total = sum(int(row.get(AMOUNT) or 0) for row in rows)
+    lines.append(["E", str(notices), str(len(rows)), str(total)])
+    out = io.StringIO(newline="")
+    csv.writer(out, lineterminator="\r\n").writerows(lines)
+    return out.getvalue().encode(ENCODING)
+
+
+def from_open_file(face: Interface, data: bytes) -> list[dict[str, str]]:
+    """The rows of such a file. ValueError when kinds, counts or the total are not as they must be."""
+    if face.record.name != NOTICE:
+        return from_table(data, ENCODING)
+    own, each = _kinds(face)
+    (mark, *_), *lines, tail = csv.reader(io.StringIO(data.decode(ENCODING), newline=""))
+    rows: list[dict[str, str]] = []
+    notice: dict[str, str] = {}
+    notices = 0
+    for kind, *cells in lines:
+        if kind == "T":
+            notice, notices = dict(zip(own, cells, strict=True)), notices + 1
+        elif kind == "K" and notice:
+            rows.append(notice | dict(zip(each, cells, strict=True)))
+        else:
+            raise ValueError(f"a line of kind {kind} in this place")
+    total = sum(int(row[AMOUNT] or 0) for row in rows)
+    if (mark, tail) != ("H", ["E", str(notices), str(len(rows)), str(total)]):
+        raise ValueError("no header, or the last line's counts and total are not those of the file")
+    return rows
+
+
+def _kinds(face: Interface) -> tuple[list[str], list[str]]:
+    """The columns of a notice, and those of an instalment."""
+    names = [one.name for one in face.columns]
+    return [name for name in names if name in ON_NOTICE], [name for name in names if name not in ON_NOTICE]
 
 
 def dumps(value: Any) -> bytes:

@@ -227,6 +227,27 @@ def _layout(source: Source) -> Iterator[Mutant]:
             where = f"{part}[{index}] {_about(block)}"
             for kind, changed in _fields(blocks, index, block):
                 yield _mutant(source, kind, where, "layout", {**file.data, part: changed})
+    kinds = file.data.get("record", [])
+    for index, block in enumerate(kinds):
+        where = f"record[{index}] {block.get('role', '')}"
+        for kind, changed in _kinds(kinds, index, block):
+            yield _mutant(source, kind, where, "layout", {**file.data, "record": changed})
+
+
+def _kinds(blocks: list[dict[str, Any]], index: int, block: dict[str, Any]) -> Iterator[tuple[str, list[Any]]]:
+    """A kind of record left out, or with another mark, layout, count or total."""
+    before, behind = blocks[:index], blocks[index + 1 :]
+    yield "remove", [*before, *behind]
+    for key, value in block.items():
+        if key in ("note", "reason", "role"):
+            continue
+        if isinstance(value, dict):
+            for name in value:
+                rest = {other: one for other, one in value.items() if other != name}
+                yield "key", [*before, {**block, key: rest}, *behind]
+        else:
+            yield "key", [*before, {other: one for other, one in block.items() if other != key}, *behind]
+            yield from (("key", [*before, {**block, key: changed}, *behind]) for changed in _values(value))
 
 
 def _fields(blocks: list[dict[str, Any]], index: int, block: dict[str, Any]) -> Iterator[tuple[str, list[Any]]]:

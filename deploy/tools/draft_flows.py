@@ -92,9 +92,10 @@ def receiving(vendor: str, edition: Edition, unit: Unit, name: str, operations: 
             batch_records=500, header={"団体コード": "{municipality}", "ファイル番号": "{batch}"}, **pair_of(name),
         )  # fmt: skip
     if vendor == "c":
+        first = {"header": {"DANTAI": "{municipality}", "FILE_NO": "{batch}"}}
         return flow(
             kind="bus-to-file", **head, folder="in", file_name=f"{name}_{{batch:010d}}.csv", end_mark=".END",
-            batch_records=500, **pair_of(f"{name}.csv"),
+            batch_records=500, **(first if name.endswith(f".{dialects.NOTICE}") else {}), **pair_of(f"{name}.csv"),
         )  # fmt: skip
     provider, _, record = name.partition(".")
     columns = dialects.columns(vendor, edition.units[provider], edition.units[provider].records[record])

@@ -47,6 +47,34 @@ CONVERSIONS = {
     "pension": ("punctuate", "pattern=####-######"),
 }
 ECHO_BYTES, RESULT_BYTES, CODE_BYTES = 8, 2, 8
+NOTICES = """\
+# C社 {name_ja}: chotei（1つのファイルに4種類の行。通知書の行に期別の行が続く）
+[layout]
+id = "c.{unit}.chotei.csv"
+kind = "multi"
+
+[[record]]
+role = "header"
+mark = "H"
+layout = "chotei.header.toml"
+
+[[record]]
+role = "parent"
+mark = "T"
+layout = "chotei.tsuchisho.toml"
+
+[[record]]
+role = "detail"
+mark = "K"
+layout = "chotei.kibetsu.toml"
+
+[[record]]
+role = "trailer"
+mark = "E"
+layout = "chotei.gokei.toml"
+counts = {{ "TSUCHISHO_KENSU" = "parent", "KIBETSU_KENSU" = "detail" }}
+totals = {{ "CHOTEIGAKU_GOKEI" = "CHOTEIGAKU" }}
+"""
 
 
 def written(path: Path, text: str | bytes) -> None:
@@ -140,7 +168,11 @@ class Draft:
         body = {
             "fixed": lambda: self._host_file(unit, record, columns, theirs),
             "json": lambda: papers.dumps([papers.document(columns, row, question=asked) for row in theirs]),
-            "csv": lambda: papers.table(columns, theirs, "cp932" if self.vendor == "c" else "utf-8"),
+            "csv": lambda: (
+                papers.open_file(interface("c", self.edition, f"{unit.key}.{record.name}"), theirs)
+                if self.vendor == "c"
+                else papers.table(columns, theirs)
+            ),
         }[kind]()
         written(sample.with_name(f"{sample.name}.{suffix}"), body)
         golden = sample.with_name(f"{sample.name}.xml")
@@ -157,6 +189,9 @@ class Draft:
 
     def layout(self, unit: Unit, record: RecordType, name: str, columns: tuple[Column, ...], kind: str) -> str:
         """The head of a layout."""
+        if self.vendor == "c" and record.name == dialects.NOTICE:
+            self._kinds(columns)
+            return NOTICES.format(unit=unit.key, name_ja=unit.name_ja)
         absent = "omit" if record in asking(unit) else "null"
         title = f"# {NAMES[self.vendor]} {unit.name_ja}: {record.name}（項目は items/{unit.key}.{record.name}.csv）\n"
         head = [f'id = "{self.vendor}.{name}"', f'table = "items/{unit.key}.{record.name}.csv"']
@@ -178,6 +213,25 @@ class Draft:
         }[kind]
         edges = edges_of(self.edition, unit, record) if kind == "fixed" and columns[0].kind == "mark" else ""
         return title + "[layout]\n" + "\n".join(head) + "\n" + edges
+
+    def _kinds(self, columns: Iterable[Column]) -> None:
+        """Vendor C's kinds of line in a file of tax notices; the units of taxes share them."""
+        types = {one.name: "N" if one.wide else "X" for one in columns}
+        for kind, (title, mark, names) in {
+            "header": ("ヘッダー行", "H", ("DANTAI", "FILE_NO")),
+            "tsuchisho": ("通知書の行", "T", [name for name in types if name in dialects.ON_NOTICE]),
+            "kibetsu": ("期別の行", "K", [name for name in types if name not in dialects.ON_NOTICE]),
+            "gokei": ("合計行", "E", ("TSUCHISHO_KENSU", "KIBETSU_KENSU", "CHOTEIGAKU_GOKEI")),
+        }.items():
+            fields = [
+                f'[[field]]\nname = "KUBUN"\ntype = "X"\nnote = "{mark}"\n',
+                *(f'[[field]]\nname = "{name}"\ntype = "{types.get(name, "X")}"\n' for name in names),
+            ]
+            head = f"# C社 調定ファイルの{title}（{mark}）"
+            head += "（7業務に共通。同じフォルダーの <業務>.chotei.csv.toml から使う）\n"
+            head += f'[layout]\nid = "c.chotei.{kind}"\nkind = "delimited"\n'
+            head += 'encoding = "cp932"\nline_end = "crlf"\n\n'
+            written(self.folder / "layout" / f"chotei.{kind}.toml", head + "\n".join(fields))
 
     def mapping(self, unit: Unit, record: RecordType, name: str) -> str:
         """The head of a mapping, and the rules that a line of the item table cannot say."""
