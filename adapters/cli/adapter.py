@@ -130,7 +130,12 @@ def convert(
 @app.command()
 def explain(
     file: Annotated[Path, typer.Argument(help="ベンダーのファイル / a vendor file", exists=True, dir_okay=False)],
-    record: Annotated[int, typer.Option("--record", "-r", min=1, help="データレコードの番号 / number of the record")],
+    record: Annotated[
+        int | None, typer.Option("--record", "-r", min=1, help="データレコードの番号 / number of the record")
+    ] = None,
+    byte: Annotated[
+        int | None, typer.Option("--byte", "-b", min=0, help="ファイルの中のバイト位置（0から） / a byte of the file")
+    ] = None,
     item: Annotated[str, typer.Option("--item", "-i", help="標準またはベンダーの項目 / an item of either side")] = "",
     adapter: AdapterOption = "",
     folder: FolderOption = None,
@@ -138,9 +143,14 @@ def explain(
     gaiji: GaijiOption = None,
     json: JsonOption = False,
 ) -> int:
-    """項目の由来をバイト位置と符号位置まで示す。 / Show where items came from, down to bytes and code points."""
+    """項目の由来をバイト位置まで、または1バイトの意味を示す。 / Show where items came from, or what a byte is."""
+    if (record is None) == (byte is None):
+        finding = Finding(
+            "CB7030", path="--record", expected="--record | --byte", got="neither" if byte is None else "both"
+        )
+        raise ConfigurationError("CB7030", (finding,))
     pair = for_file(file, adapter, folder, mapping)
-    return lineage.run(file, record, item, pair, register(gaiji), json=json)
+    return lineage.run(file, record or 0, item, pair, register(gaiji), byte=byte, json=json)
 
 
 @app.command(name="drift")

@@ -35,7 +35,7 @@ def trace(
                 kind: Literal["item", "default"] = "item" if default is None else "default"
                 note = rule.note if default is None else default
                 steps.extend(
-                    LineageStep(side, target, _name_ja(mapping, target), kind, how, sources, origin, note)
+                    LineageStep(side, target, _name_ja(mapping, target), kind, how, sources, origin, note, rule.line)
                     for target in targets
                 )
         elif isinstance(rule, DerivedRule):
@@ -43,13 +43,18 @@ def trace(
                 name_ja, how = _name_ja(mapping, rule.item), rule.expression.source
                 sources = tuple(source(name) for name in _beneath(mapping, side, rule.expression.names))
                 if any(values.get(one.item) for one in sources):
-                    steps.append(LineageStep(side, rule.item, name_ja, "derived", how, sources, origin, rule.reason))
+                    steps.append(
+                        LineageStep(side, rule.item, name_ja, "derived", how, sources, origin, rule.reason, rule.line)
+                    )
         elif isinstance(rule, ConstantRule) and rule.side == side:
             name_ja = _name_ja(mapping, rule.item)
-            steps.append(LineageStep(side, rule.item, name_ja, "constant", rule.value, (), origin, rule.reason))
+            steps.append(
+                LineageStep(side, rule.item, name_ja, "constant", rule.value, (), origin, rule.reason, rule.line)
+            )
         elif rule.side == other and values.get(rule.item):
             left = (source(rule.item),)
-            steps.append(LineageStep(other, rule.item, left[0].name_ja, "unmapped", "", left, origin, rule.reason))
+            name_ja = left[0].name_ja
+            steps.append(LineageStep(other, rule.item, name_ja, "unmapped", "", left, origin, rule.reason, rule.line))
     order = {name: index for index, name in enumerate(_order(mapping, side))}
     return tuple(
         sorted(steps, key=lambda step: order.get(step.target, len(order)) if step.side == side else len(order))

@@ -117,6 +117,7 @@ class LineageStep:
 
     ``kind`` is ``item`` (converted), ``default`` (stands in for an absent value), ``constant`` (fixed by the mapping),
     ``derived`` (computed from items of its own side) or ``unmapped`` (left out); all but the first with their reason.
+    ``line`` is that of the mapping's rule, in its TOML or its item table.
     """
 
     side: Side
@@ -127,6 +128,7 @@ class LineageStep:
     sources: tuple[Source, ...]
     origin: Origin
     note: str = ""
+    line: int = 0
 
 
 @dataclass(slots=True)
