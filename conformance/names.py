@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 SOAP: Final = "http://schemas.xmlsoap.org/soap/envelope/"
+COMMON: Final = "urn:chiikibus:standard:1.0:common"
 SOAP12: Final = "http://www.w3.org/2003/05/soap-envelope"
 ENCODING: Final = "http://schemas.xmlsoap.org/soap/encoding/"
 WSDL: Final = "http://schemas.xmlsoap.org/wsdl/"

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property
+from itertools import zip_longest
 from typing import NoReturn
 from xml.etree import ElementTree
 
 import xmlschema
 
+from conformance.glyphs import ENTRY, blocks, make_ordinary, marks, named, nineteen, stand_in
 from conformance.lexical import characters, keeps, misplaced, named_checks
 from schemas.model import Edition, Item, Operation, RecordType, Unit
 
@@ -63,12 +65,17 @@ class Oracle:
     def judge(self, raw: bytes) -> tuple[Verdict, ...]:
         """Every objection to a SOAP message or a bare payload; empty when the standard is kept."""
         try:
-            payload = _payload(raw)
+            payload, names = _payload(raw)
         except _Unreadable as error:
             return (Verdict(error.code, "", str(error)),)
         operation = self._operations.get(payload.tag)
         if operation is None:
             return (Verdict("CB1013", _local(payload.tag), ", ".join(sorted(map(_local, self._operations)))),)
+        if names:
+            wrong = list(_glyphs(payload, names))
+            if wrong:
+                return tuple(wrong)
+            make_ordinary(payload)
         own = list(self._own(payload, operation)) if self.unit.records else []
         if own:
             return tuple(own)
@@ -141,7 +148,7 @@ class Oracle:
             yield Verdict("CB1016", path, "text only", item.name_ja)
         elif not text:
             yield Verdict("E0001" if item.mandatory else "E0002", path, "a value", item.name_ja)
-        elif not re.fullmatch(forms[item.type].pattern, text):
+        elif not re.fullmatch(forms[item.type].pattern, text) or stand_in(text):
             yield Verdict("E0002", path, f"{forms[item.type].name_ja} {size}", item.name_ja)
         elif self._length(item, text) > item.digits:
             yield Verdict("E0003", path, size, item.name_ja)
@@ -174,8 +181,19 @@ class Oracle:
                 yield Verdict(code, path, kind)
 
 
-def _payload(raw: bytes) -> ElementTree.Element:
-    """The payload of a SOAP message, or the root of a bare one."""
+def _glyphs(payload: ElementTree.Element, found: list[ElementTree.Element]) -> Iterator[Verdict]:
+    """Objections where the blocks that name glyphs are not what the Body marks."""
+    there, said = marks(payload), named(found)
+    for place, one in zip_longest(there, said):
+        if one is None or one.item != place or one.name not in nineteen():
+            yield Verdict("CB6018", place or (one.item if one else ""), "a moji of its item for each U+FFFC")
+            return
+    if len(found) > 1 or not said or any(entry.tag != ENTRY for entry in found[0]):
+        yield Verdict("CB6018", "Mojizukei", "one block of moji")
+
+
+def _payload(raw: bytes) -> tuple[ElementTree.Element, list[ElementTree.Element]]:
+    """The payload of a SOAP message, or the root of a bare one; and the header blocks that name glyphs."""
     parser = ElementTree.XMLParser(target=_Builder())  # noqa: S314 - _Builder refuses DOCTYPE before any entity
     try:
         parser.feed(raw)
@@ -183,11 +201,12 @@ def _payload(raw: bytes) -> ElementTree.Element:
     except ElementTree.ParseError as error:
         raise _Unreadable("CB1004", f"line {error.position[0]}") from error
     if root.tag != f"{{{SOAP}}}Envelope":
-        return root
+        return root, []
     body = root.find(f"{{{SOAP}}}Body")
     if body is None or len(body) != 1:
         raise _Unreadable("CB1008", "one Body with one child")
-    return body[0]
+    header = root.find(f"{{{SOAP}}}Header")
+    return body[0], blocks(header if header is not None else ())
 
 
 def _local(name: str) -> str:

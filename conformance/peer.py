@@ -10,6 +10,7 @@ import socketserver
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,11 +19,11 @@ from lxml import etree
 from conformance import reference
 from conformance.description import Element
 from conformance.documents import children, local, namespace, read
+from conformance.glyphs import blocks
 from conformance.http1 import Head, parse
-from conformance.names import BODY, ENVELOPE, HEADER, SOAP, WSA
+from conformance.names import BODY, COMMON, ENVELOPE, HEADER, SOAP, WSA
 from conformance.oracle import Oracle
 from conformance.payloads import VALID, answer, envelope, sample, written
-from conformance.rooms.behaviour import COMMON
 from schemas.catalog import load_errors
 from schemas.model import Edition, ErrorEntry, Operation, Unit
 
@@ -136,7 +137,8 @@ class Peer:
         if (len(bodies) != 1 or len(entries) != 1) and (self._does("entries") or not entries):
             raise _Refused(500, "CB1008", "Client" if self._does("entries") else "Server")
         if self._does("validate"):
-            found = (self.oracle or Oracle(self.edition, self.unit)).judge(written(envelope(entries[0])))
+            names = [deepcopy(one) for header in children(root, HEADER) for one in blocks(children(header))]
+            found = (self.oracle or Oracle(self.edition, self.unit)).judge(written(envelope(entries[0], names)))
             if found:
                 raise _Refused(500, found[0].code)
         elif self._operation(entries[0]) is None:

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 
 from conformance.description import Element
 from conformance.documents import children, local, namespace, where
+from conformance.glyphs import blocks, ordinary
 from conformance.messages import Message
 from schemas.model import Edition, Item, Operation, RecordType, Unit
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One item as it stands in a record: its declaration, its element and its text."""
+    """One item as it stands in a record: its declaration, its element and its text.
+
+    In the text of a message that names glyphs (Mojizukei) an ordinary character stands in the place of each.
+    """
 
     item: Item
     element: Element
@@ -85,6 +89,7 @@ def _record(
 ) -> Record:  # fmt: skip
     items = {item.name: item for item in kind.items}
     fields, others = [], []
+    named = bool(blocks(message.header_blocks))
     for child in children(element):
         if child in apart:
             continue
@@ -92,5 +97,6 @@ def _record(
         if item is None:
             others.append(child)
         else:
-            fields.append(Field(item, child, child.text or ""))
+            text = child.text or ""
+            fields.append(Field(item, child, ordinary(text) if named else text))
     return Record(message.name, edition, unit, operation, kind, element, tuple(fields), tuple(others))

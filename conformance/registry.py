@@ -15,6 +15,7 @@ from conformance.rooms import (
     body,
     characters,
     data,
+    glyphs,
     http,
     payload,
     soap,
@@ -41,7 +42,7 @@ ON_WSDL: Final[Mapping[str, WsdlPredicate]] = MappingProxyType(
     {name: predicate for room in WSDL_ROOMS for name, predicate in room.PREDICATES.items()}
 )
 ON_RECORDS: Final[Mapping[str, RecordPredicate]] = MappingProxyType({**data.PREDICATES, **characters.PREDICATES})
-ON_PAYLOADS: Final[Mapping[str, PayloadPredicate]] = MappingProxyType({**payload.PREDICATES})
+ON_PAYLOADS: Final[Mapping[str, PayloadPredicate]] = MappingProxyType({**payload.PREDICATES, **glyphs.PREDICATES})
 READABLE: Final = frozenset(
     {"BP-R2028", "BP-R4003", "BP-R4004", "BP-R4005", "BP-R1034", "BP-R4002", "WSDL-201", "WSDL-203"}
 )

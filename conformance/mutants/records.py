@@ -3,7 +3,9 @@
 ``set`` gives an item a value (it is added in its place), ``drop`` takes it out, ``twice`` doubles it, ``last`` moves it
 to the end, ``foreign`` adds an unknown element, ``attribute`` puts an attribute on it, ``child`` an element into it,
 ``resident`` takes another resident of the reference population (its number) as the base, ``records`` repeats or removes
-the record (``value`` times), ``rename`` gives the payload another name. Values have the escapes of ``recorded``.
+the record (``value`` times), ``rename`` gives the payload another name. ``moji`` names a glyph (the value) in an item
+by an entry of the header block Mojizukei, ``block`` begins another such block, with an element called ``item`` where
+one is given. Values have the escapes of ``recorded``.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ from conformance import reference
 from conformance.description import Element
 from conformance.documents import children
 from conformance.evidence import Bundle, Circumstances, Exchange
+from conformance.glyphs import BLOCK, ENTRY, ITEM
 from conformance.mutants.recorded import HOME, MutantError, unescape
+from conformance.names import COMMON
 from conformance.payloads import carrier, envelope, fill, made_up, sample, written
 from schemas.model import Edition, Operation, Unit
 
@@ -73,12 +77,25 @@ def bundle(mutant: Mutant, edition: Edition) -> Bundle:
     payload, record = _payload(mutant, unit, operation, direction)
     for change in mutant.changes:
         _apply(record, payload, unit, change, mutant)
-    raw = written(envelope(payload))
+    raw = written(envelope(payload, _named(mutant)))
     name = f"exchanges/{mutant.id}.{direction}"
     exchange = Exchange(mutant.id, "", name if direction == "request" else "", name if direction == "response" else "")
     return Bundle(
         Circumstances("mutant", ("data",), mutant.id, "", edition.version, exchanges=(exchange,)), {name: raw}
     )
+
+
+def _named(mutant: Mutant) -> list[Element]:
+    """The header blocks that name glyphs."""
+    found: list[Element] = []
+    for change in mutant.changes:
+        if change.op == "block" or (change.op == "moji" and not found):
+            found.append(etree.Element(BLOCK, nsmap={"cb": COMMON}))
+        if change.op == "block" and change.item:
+            etree.SubElement(found[-1], f"{{{COMMON}}}{change.item}").text = change.value
+        if change.op == "moji":
+            etree.SubElement(found[-1], ENTRY, {ITEM: change.item}).text = change.value
+    return found
 
 
 def _payload(mutant: Mutant, unit: Unit, operation: Operation, direction: str) -> tuple[Element, Element]:
@@ -115,7 +132,7 @@ def _apply(record: Element, payload: Element, unit: Unit, change: Change, mutant
             payload.append(deepcopy(record))
         if change.value == "0":
             payload.remove(record)
-    elif change.op != "resident":
+    elif change.op not in ("resident", "moji", "block"):
         if there is None:
             raise MutantError(f"{mutant.id}: there is no {change.item}")
         _touch(record, there, change)

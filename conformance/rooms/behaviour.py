@@ -22,9 +22,7 @@ from conformance.documents import children, local
 from conformance.evidence import IMPOSSIBLE
 from conformance.findings import Finding, Missing, NotApplicable, Result
 from conformance.messages import Message
-from conformance.names import WSA, wsdl
-
-COMMON: Final = "urn:chiikibus:standard:1.0:common"
+from conformance.names import COMMON, WSA, wsdl
 
 
 @dataclass(frozen=True, slots=True)

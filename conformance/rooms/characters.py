@@ -9,6 +9,7 @@ from typing import Final
 
 from conformance.disclosure import strays
 from conformance.findings import Finding, NotApplicable, Result
+from conformance.glyphs import stand_in
 from conformance.lexical import FULL_WIDTH_SPACE, is_selector, misplaced, uncertain_date
 from conformance.records import Field, Record
 
@@ -54,6 +55,11 @@ def no_private_plane(record: Record) -> Result:
     return _texts(
         record, lambda text: _first(text, lambda one: 0xF0000 <= ord(one) <= 0xFFFFD), "no private-use character"
     )
+
+
+def no_stand_in(record: Record) -> Result:
+    """CHAR-116: none of the characters that stand for a glyph within a program."""
+    return _texts(record, lambda text: _first(text, lambda one: bool(stand_in(one))), "no stand-in of a glyph")
 
 
 def selectors_follow(record: Record) -> Result:
@@ -190,6 +196,7 @@ PREDICATES: Final = MappingProxyType(
         "CHAR-110": no_noncharacter,
         "CHAR-111": one_space_between,
         "CHAR-112": name_not_blank,
+        "CHAR-116": no_stand_in,
         "DATE-101": wordings,
         "DATE-102": eras_fit,
         "PROT-102": no_stray_numbers,
