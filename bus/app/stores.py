@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bus.core.errors import ConfigurationError, EnvironmentFault
+from bus.core.keeping import SealSettings
 from bus.core.log import line
 from bus.core.ports import Broker, Clock, Journal, JournalReader
 from bus.core.settings import Site
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from bus.journal.sequence_desk import SequenceDesk, SequenceOperator
     from bus.journal.side import Side
     from bus.journal.upkeep.desk import RetentionDesk
+    from bus.journal.upkeep.seal import Sealer
+    from bus.journal.upkeep.signing import Signer
+    from bus.journal.upkeep.verify import Verifier
 
 JOURNALS = ("sqlite", "postgresql")
 BROKERS = ("memory", "rabbitmq")
@@ -46,13 +50,16 @@ def make_journal(site: Site, clock: Clock) -> SharedJournal:
         place = postgres_place(site)
         from bus.journal.postgres.journal import PostgresJournal
 
-        return PostgresJournal(place, clock=clock, standby=site.journal.standby, log=line)
+        return PostgresJournal(
+            place, clock=clock, standby=site.journal.standby, log=line, sealed=site.journal.seal is not None
+        )
     from bus.journal.checkpoint import LOG_ROOM
     from bus.journal.sqlite import SqliteJournal
     from bus.journal.writer import LIGHT_BYTES
 
     light_bytes = LIGHT_BYTES if site.front.processes == 1 else 0
-    return SqliteJournal(site.journal.path, clock=clock, log_room=LOG_ROOM, light_bytes=light_bytes)
+    sealed = site.journal.seal is not None
+    return SqliteJournal(site.journal.path, clock=clock, log_room=LOG_ROOM, light_bytes=light_bytes, sealed=sealed)
 
 
 def make_broker(site: Site, journal: Journal) -> Broker:
@@ -93,7 +100,45 @@ def open_retention(site: Site, clock: Clock, actor: str) -> RetentionDesk:
         raise ConfigurationError("CB7071", [finding])
     from bus.journal.upkeep.desk import RetentionDesk
 
-    return RetentionDesk(_side(site), site.journal.retention, clock, actor)
+    return RetentionDesk(_side(site), site.journal.retention, clock, actor, _signer(site))
+
+
+def open_sealer(site: Site, clock: Clock) -> tuple[Side, Sealer]:
+    """What seals the journal, and its connection. Errors: CB7073 not configured; CB7072 no key; CB9005, CB4003."""
+    settings = seal_settings(site)
+    from bus.journal.upkeep.seal import Sealer
+    from bus.journal.upkeep.signing import load_signer
+
+    signer, side = load_signer(settings), _side(site)
+    return side, Sealer(side, signer, clock, settings.anchor)
+
+
+def open_verifier(site: Site, clock: Clock) -> tuple[Side, Verifier]:
+    """What compares the journal with its seals, and its connection. Errors: as ``open_sealer``."""
+    settings = seal_settings(site)
+    from bus.journal.upkeep.signing import load_trust
+    from bus.journal.upkeep.verify import Verifier
+
+    trust, side = load_trust(settings), _side(site)
+    return side, Verifier(side, trust, clock)
+
+
+def seal_settings(site: Site) -> SealSettings:
+    """How the journal is sealed. Errors: CB7073 not at all."""
+    if site.journal.seal is None:
+        raise ConfigurationError(
+            "CB7073", [Finding("CB7073", path="site.toml: journal.seal", expected="[journal.seal]")]
+        )
+    return site.journal.seal
+
+
+def _signer(site: Site) -> Signer | None:
+    """The key of a journal that is sealed. Errors: CB7072."""
+    if site.journal.seal is None:
+        return None
+    from bus.journal.upkeep.signing import load_signer
+
+    return load_signer(site.journal.seal)
 
 
 def open_sequences(site: Site) -> SequenceDesk:

@@ -29,6 +29,7 @@ from bus.core.settings import AdapterSpec, Site
 from bus.core.types import Finding
 
 BUS: Final = "bus"
+UPKEEP: Final = "upkeep"
 STOP_BUS_S: Final = 15.0
 STOP_ADAPTER_S: Final = 10.0
 READY_S: Final = 30.0
@@ -39,7 +40,7 @@ Announce = Callable[[dict[str, Any]], None]
 
 
 def plans(site: Site) -> list[Plan]:
-    """The processes of a site: the bus first, then every adapter that starts by itself."""
+    """The processes of a site: the bus first, the upkeep of its journal, every adapter that starts by itself."""
     base = (sys.executable, "-m", "bus.cli")
     folder = str(site.folder)
     front = (site.front.host, site.front.port)
@@ -49,6 +50,9 @@ def plans(site: Site) -> list[Plan]:
         (site.front.standing, site.journal, site.broker)
     )  # what a running bus cannot take over by itself
     found = [Plan(BUS, (*base, "serve", "--site", folder, "--json"), front, unchangeable)]
+    if site.journal.seal is not None or site.journal.retention is not None:
+        command = (*base, "journal", "keep", "--site", folder, "--json")
+        found.append(Plan(UPKEEP, command, ("", 0), repr(site.journal)))
     for spec in site.adapters:
         if spec.autostart:
             command = (*base, "adapter", "serve", "--site", folder, "--adapter", spec.id, "--json")
@@ -144,7 +148,8 @@ class Supervisor:
         await asyncio.gather(*(one(child) for child in self._children.values()))
 
     def _ready_event(self, late: Iterable[str]) -> dict[str, Any]:
-        addresses = {name: _join(*child.plan.address) for name, child in self._children.items()}
+        listening = [child.plan for child in self._children.values() if child.plan.name != UPKEEP]
+        addresses = {plan.name: _join(*plan.address) for plan in listening}
         event = {
             "event": "ready",
             "site": str(self._folder),
@@ -156,7 +161,7 @@ class Supervisor:
         return event if tls is None else event | {"listen_tls": _join(tls.host, tls.port)}
 
     async def _ready(self, child: Child) -> None:
-        if child.plan.name == BUS:
+        if child.plan.name in (BUS, UPKEEP):
             await child.first_line.wait()
             return
         host, port = child.plan.address

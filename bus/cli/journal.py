@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from bus.app.stores import open_carrier
-from bus.cli import journal_retention
+from bus.cli import journal_retention, journal_seal
 from bus.cli.options import JsonOption, SiteOption
 from bus.cli.output import ExitCode, Output
 from bus.core.config import load_site
@@ -21,6 +21,9 @@ app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="記録簿を移し替える・保つ。 / Carry and keep the journal."
 )
 app.add_typer(journal_retention.app, name="retention")
+app.add_typer(journal_seal.app, name="seal")
+app.command()(journal_seal.verify)
+app.command()(journal_seal.keep)
 
 SourceOption = Annotated[
     Path | None,

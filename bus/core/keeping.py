@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 LAW_DAYS: Final = 2557
@@ -58,3 +59,17 @@ class RetentionSettings:
         """The smallest number of days of each kind that any message has."""
         every = [self.periods, *(rule.periods for rule in self.rules)]
         return Periods(min(each.payload_days for each in every), min(each.metadata_days for each in every))
+
+
+@dataclass(frozen=True, slots=True)
+class SealSettings:
+    """How the journal is sealed: every so many seconds, signed with ``key`` (Ed25519, PEM, mode 600).
+
+    ``trust`` holds the public keys of all seals, those of former keys too; the newest seal is also written to the file
+    ``anchor``, which is what tells when the end of the journal was cut off.
+    """
+
+    every_s: float
+    key: Path
+    trust: Path
+    anchor: Path

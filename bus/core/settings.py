@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bus.core.channel import TlsClient, TlsMaterial, TlsServer
-from bus.core.keeping import RetentionSettings
+from bus.core.keeping import RetentionSettings, SealSettings
 from bus.core.numbering import Numbering
 from bus.core.types import Endpoint, EndpointSecurity, Inbound, Outbound, Right, Route
 
@@ -127,6 +127,7 @@ class JournalSettings:
     password_file: Path | None = None
     standby: bool = False
     retention: RetentionSettings | None = None
+    seal: SealSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,8 @@ class Place:
 class BatchLedger:
     """The rows of a batch. An engine's ledger brings connection, writers and numbering, and owns the transaction.
 
-    Remembers the state of open deliveries between batches; the engine's ledger forgets them when others wrote.
+    Remembers the state of open deliveries between batches; the engine's ledger forgets them when others wrote. Where
+    it is ``traced``, each commit leaves a row that says which deliveries have to be sealed again.
     """
 
     def __init__(
@@ -105,6 +106,8 @@ class BatchLedger:
         self._places: dict[str, Place] = {}
         self._finished: list[str] = []
         self._next_n = next_n
+        self.traced = False
+        self._touched: list[int] = []
         self._sequences = SequenceLedger(connection, clock, self._accept_one, self._record_one, self._moved)
         self._exchanges, self._bodies, self._deliveries = writers.exchanges, writers.bodies, writers.deliveries
         self._replies, self._events = writers.replies, writers.events
@@ -217,6 +220,8 @@ class BatchLedger:
                 turns += row
             else:
                 moves += row[:9]
+        if self.traced:
+            self._touched += pending
         self._moves.write(self._connection, moves)
         self._turns.write(self._connection, turns)
         self._events.write(self._connection, events)

@@ -15,6 +15,7 @@ from bus.journal.message_key import message_key
 from bus.journal.seen import Remembrance, Seen
 from bus.journal.sequence_ledger import SequenceWork
 from bus.journal.tally import Moves, Tally, still_open
+from bus.journal.upkeep.trace import TOUCHED, packed
 
 MOST_ROWS: Final = 32
 """Rows of one statement; statements of all sizes up to this one stay prepared."""
@@ -130,11 +131,14 @@ class Ledger(BatchLedger):
             tally = self.tally.plus(self._moves_made)
             if self._others_wrote:
                 tally = tally.with_others(still_open(self._connection))
+            if self._touched:
+                self._connection.execute(TOUCHED, (packed(self._touched),))
             self._connection.execute("COMMIT")
         except BaseException:
             self._abandon()
             raise
         self.tally, self._moves_made, self._others_wrote = tally, Moves(), False
+        self._touched = []
         # Not earlier: a second caller of the same batch must meet the new state, which the tables show only now.
         for delivery_id in self._finished:
             self._places.pop(delivery_id, None)
@@ -144,6 +148,7 @@ class Ledger(BatchLedger):
 
     def _abandon(self) -> None:
         self._moves_made = Moves()
+        self._touched = []
         self._places.clear()
         self._finished.clear()
         self._sequences.forget()
@@ -179,6 +184,7 @@ class Ledger(BatchLedger):
             # An exchange id used twice is the fault of one caller: find out whose.
             self._connection.execute("ROLLBACK")
             self._moves_made = Moves()
+            self._touched = []
             self._connection.execute("BEGIN IMMEDIATE")
             self._notice_others()
             self._places.clear()

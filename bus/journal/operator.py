@@ -16,6 +16,7 @@ from bus.core.types import Mode
 from bus.journal.database import Database
 from bus.journal.schema import FAN_OUT, HELD, OPEN_CLASS
 from bus.journal.side import Side
+from bus.journal.upkeep.trace import touch
 
 BATCH: Final = 200
 """Deliveries changed in one transaction: the running bus never waits long for its turn."""
@@ -121,4 +122,5 @@ class JournalOperator:
             " SELECT ?, coalesce(max(n), 0) + 1, ?, ?, ?, ?, '', ? FROM event WHERE delivery = ?",
             (n, now, new.value, attempt, code, self._actor, n),
         )
+        touch(database, [n])
         return Decision(delivery_id, old, new.value)

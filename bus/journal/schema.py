@@ -15,7 +15,7 @@ from bus.core.errors import JournalError
 from bus.core.states import State
 from bus.core.types import Finding
 from bus.journal.seen import TABLE as SEEN
-from bus.journal.upkeep.tables import RETENTION
+from bus.journal.upkeep.tables import RETENTION, SEALS
 
 FAN_OUT: Final = 4096
 """No message has more targets than this; the number is part of the stored keys and never changes."""
@@ -212,6 +212,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     SEQUENCE_EVENTS,
     EXCHANGE_KEYS,
     RETENTION,
+    SEALS,
 )
 """``MIGRATIONS[i]`` brings a journal from version ``i`` to ``i + 1``; a released entry is never edited."""
 

@@ -31,6 +31,10 @@ class Side(Protocol):
         """Durable at its end, undone by any error. Errors: CB4001 it could not be written."""
         ...
 
+    def snapshot(self) -> AbstractContextManager[Database]:
+        """Questions that see one moment. Errors: those of the engine's library."""
+        ...
+
     def cancelled(self, number: int) -> None:
         """Inside a transaction: so many deliveries were cancelled in it."""
         ...
@@ -85,6 +89,15 @@ class SqliteSide:
         except BaseException:
             self._undo()
             raise
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[Database]:
+        """A transaction that only reads."""
+        self._connection.execute("BEGIN")
+        try:
+            yield self._connection
+        finally:
+            self._undo()
 
     def cancelled(self, number: int) -> None:
         """The owner counts for itself when it sees that somebody else wrote."""

@@ -32,6 +32,7 @@ from bus.journal.schema import (
 from bus.journal.seen import Remembrance
 from bus.journal.stored import StoredJournal
 from bus.journal.tally import Tally, open_by_state, take, write_down
+from bus.journal.upkeep.trace import begin_trace
 from bus.journal.writer import LIGHT_BYTES, GroupWriter
 
 BUSY_PAUSE_S: Final = 0.002
@@ -47,8 +48,9 @@ COUNTED_AGAIN: Final = 3
 class _SqliteStore:
     """The connection that writes; used by one thread at a time."""
 
-    def __init__(self, path: Path, clock: Clock, make: Connect, max_pages: int, log_room: int) -> None:
+    def __init__(self, path: Path, clock: Clock, make: Connect, max_pages: int, log_room: int, *, sealed: bool) -> None:
         self._path = path
+        self._sealed = sealed
         self._log_room = log_room
         self._clock = clock
         self._make = make
@@ -66,11 +68,13 @@ class _SqliteStore:
         connection.execute("PRAGMA temp_store=MEMORY")
         try:
             tally = take(connection)
+            begin_trace(connection, sealed=self._sealed)
         except sqlite3.Error as error:
             connection.close()
             raise cannot_open(self._path, error) from error
         connection.execute("PRAGMA busy_timeout=0")
         self._connection, self._ledger = connection, Ledger(connection, self._clock, tally)
+        self._ledger.traced = self._sealed
         self._certain = True
         make_room(self._path, self._log_room)
         self._checkpointer.start()
@@ -165,12 +169,14 @@ class SqliteJournal(StoredJournal):
         max_pages: int = 0,
         log_room: int = 0,
         light_bytes: int = LIGHT_BYTES,
+        sealed: bool = False,
     ) -> None:
-        """``log_room``: see ``bus.journal.checkpoint.make_room``; ``light_bytes``: see ``GroupWriter``."""
+        """``sealed``: somebody seals the journal beside this bus. ``log_room``: see
+        ``bus.journal.checkpoint.make_room``; ``light_bytes``: see ``GroupWriter``."""
         self._path = path
         self._make = make
         self._lock = OwnerLock(path)
-        self._store = _SqliteStore(path, clock, make, max_pages, log_room)
+        self._store = _SqliteStore(path, clock, make, max_pages, log_room, sealed=sealed)
         self._writer = GroupWriter(self._store, light_bytes)
         self._reading: sqlite3.Connection | None = None
 

@@ -1,11 +1,16 @@
 #!/usr/bin/env python3
 """Measures what keeping a journal costs the bus that runs on it. SQLite, in a folder of its own; nothing is installed.
 
-    python deploy/bench/upkeep.py [--messages N] [--seconds S]
+    python deploy/bench/upkeep.py [--only retention|seal] [--messages N] [--seconds S] [--rounds N]
 
 ``retention``: N finished messages of 1 KB are removed (payloads and rows) by a second process, while this one accepts
 messages one after the other; how long an acceptance takes with and without it, and the longest transaction of the
-removal. All messages are synthetic. Exit code 0 when everything that was accepted meanwhile is there.
+removal.
+
+``seal``: processor time of this process for a message (accepted, answered; 20 callers) in a journal without and with
+traces for the sealing, in turns, the smallest of the rounds; then how fast another connection seals and verifies.
+
+All messages are synthetic. Exit code 0 when everything that was accepted meanwhile is there.
 """
 
 from __future__ import annotations
@@ -22,6 +27,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from bus.core.clock import SystemClock
 from bus.core.keeping import DAY_S, Periods, RetentionSettings
 from bus.core.ports import Acceptance, Transition
@@ -30,9 +37,13 @@ from bus.core.types import Mode
 from bus.journal.side import SqliteSide
 from bus.journal.sqlite import SqliteJournal
 from bus.journal.upkeep.retention import Retention
+from bus.journal.upkeep.seal import Sealer
+from bus.journal.upkeep.signing import Signer, Trust
+from bus.journal.upkeep.verify import Verifier
 
 RAW: Final = b"<synthetic>" + b"x" * 1000 + b"</synthetic>"
 OLD_DAYS: Final = 500
+CALLERS: Final = 20
 
 
 def message(number: int, at: float) -> Acceptance:
@@ -116,14 +127,63 @@ async def retention(folder: Path, messages: int, seconds: float) -> bool:
     return there
 
 
+async def busy(path: Path, messages: int, *, sealed: bool) -> float:
+    """Microseconds of processor time for a message."""
+    journal = SqliteJournal(path, clock=SystemClock(), sealed=sealed)
+    await journal.open()
+    at, numbers = SystemClock().now(), iter(range(messages))
+
+    async def caller() -> None:
+        for number in numbers:
+            one = replace(message(number, at + number), raw=b"%d %b" % (number, RAW))
+            await journal.accept(one)
+            await journal.record([replace(answered(one, at + number), reply=one.raw)])
+
+    begin = time.process_time()
+    await asyncio.gather(*(caller() for _ in range(CALLERS)))
+    spent = time.process_time() - begin
+    await journal.close()
+    return spent / messages * 1e6
+
+
+def seal(folder: Path, messages: int, rounds: int) -> bool:
+    """The cost of traces, then of the seals themselves."""
+    best = {False: float("inf"), True: float("inf")}
+    for number in range(rounds):
+        for sealed in (False, True) if number % 2 else (True, False):
+            path = folder / f"{number}-{sealed}.sqlite"
+            best[sealed] = min(best[sealed], asyncio.run(busy(path, messages, sealed=sealed)))
+    print(json.dumps({"what": "traces", "us_without": round(best[False], 1), "us_with": round(best[True], 1)}))
+    key, clock = Ed25519PrivateKey.generate(), SystemClock()
+    signer, side = Signer(key), SqliteSide(folder / "0-True.sqlite")
+    begin, cpu = time.perf_counter(), time.process_time()
+    seals = Sealer(side, signer, clock, folder / "anchor.json").seal()
+    took, spent = time.perf_counter() - begin, time.process_time() - cpu
+    size = side.database.execute("SELECT sum(length(entries)) FROM seal").fetchone()[0]
+    print(json.dumps({"what": "sealing", "messages": messages, "seals": len(seals), "seconds": round(took, 2),
+                      "us_each": round(spent / messages * 1e6, 1), "bytes_each": round(size / messages)}))  # fmt: skip
+    begin = time.perf_counter()
+    verdict = Verifier(side, Trust({signer.name: key.public_key()}), clock).verify()
+    print(json.dumps({"what": "verifying", "flaws": verdict.number, "seconds": round(time.perf_counter() - begin, 2)}))
+    side.close()
+    return verdict.sound and not verdict.unsealed
+
+
 def main() -> int:
     """Fill, remove, compare."""
     parser = argparse.ArgumentParser(description="What keeping a journal costs.")
     parser.add_argument("--messages", type=int, default=20_000)
     parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", choices=["retention", "seal"])
     wanted = parser.parse_args()
+    good = True
     with tempfile.TemporaryDirectory() as folder:
-        return 0 if asyncio.run(retention(Path(folder), wanted.messages, wanted.seconds)) else 1
+        if wanted.only != "seal":
+            good = asyncio.run(retention(Path(folder), wanted.messages, wanted.seconds))
+        if wanted.only != "retention":
+            good = seal(Path(folder), wanted.messages, wanted.rounds) and good
+    return 0 if good else 1
 
 
 if __name__ == "__main__":

@@ -1,17 +1,24 @@
-"""``chiikibus journal retention``: what it says and does for an operator."""
+"""``chiikibus journal``: what retention and seals say and do for an operator."""
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
+import threading
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from bus.app.upkeep import Upkeep, next_time
 from bus.cli import run
 from bus.core.config import load_site
 from bus.core.errors import ConfigurationError
 from bus.core.keeping import Periods
 from bus.core.states import State
 from bus.journal.sqlite import SqliteJournal
+from bus.journal.upkeep.signing import create_key
 from schemas.catalog import load_edition
 from tests.cli.conftest import Cli
 from tests.support.deliveries import NOW, SteppedClock, call, step
@@ -92,3 +99,63 @@ rule = [ { payload_days = 1 } ]
         ("journal.retention.at", "CB7012"),
         ("journal.retention.rule[0]", "CB7012"),
     }
+
+
+@pytest.mark.slow
+def test_a_key_a_seal_and_what_was_altered(cli: Cli, tmp_path: Path) -> None:
+    """Key, seal, verification; a changed byte is named with its message; the anchor tells of a missing end."""
+    folder = with_rules(tmp_path / "site", "\n[journal.seal]\nevery_s = 5\n")
+    asyncio.run(filled(folder))
+    assert cli("journal", "seal", "now", "--site", folder, "--json").document["error"]["code"] == "CB7072"
+    key = cli("journal", "seal", "key", "--site", folder, "--json").document
+    assert Path(key["private"]).stat().st_mode & 0o777 == 0o600
+    (seal,) = cli("journal", "seal", "now", "--site", folder, "--json").document["seals"]
+    done = cli("journal", "verify", "--site", folder, "--json")
+    assert (done.code, done.document["messages"], done.document["anchor"]) == (0, 2, True)
+    expected = f"{seal['number']}:{seal['digest']}"
+    assert cli("journal", "verify", "--site", folder, "--expect", expected).code == 0
+    assert cli("journal", "verify", "--site", folder, "--expect", f"2:{'0' * 64}").code == 1
+    again = cli("journal", "seal", "key", "--site", folder, "--json").document
+    assert again["key"] != key["key"]
+    assert cli("journal", "verify", "--site", folder).code == 0
+    with closing(sqlite3.connect(folder / "var" / "journal.sqlite", isolation_level=None)) as database:
+        database.execute("UPDATE reply SET status = 500 WHERE n = 4096")
+    wrong = cli("journal", "verify", "--site", folder, "--json")
+    assert wrong.code == 1
+    assert [flaw["code"] for flaw in wrong.document["flaws"]] == ["CB4020"]
+    (folder / "secrets" / "seal.key").chmod(0o644)
+    assert "CB7025" in cli("check", "--site", folder).err
+
+
+@pytest.mark.slow
+async def test_the_upkeep_seals_and_removes_when_it_is_time(tmp_path: Path) -> None:
+    """Seals at its interval, removes at the hour, goes on after an error, and seals once more at its end."""
+    folder = with_rules(tmp_path / "site", f"{RULES}[journal.seal]\nevery_s = 60\n")
+    await filled(folder)
+    site = load_site(folder, load_edition())
+    clock, told = SteppedClock(), []
+    upkeep = Upkeep(site, clock, lambda event, **more: told.append((event, more.get("code", ""))))
+    upkeep.tick()
+    assert told == [("upkeep.failed", "CB7072")]
+    assert site.journal.seal is not None
+    create_key(site.journal.seal)
+    clock.at += 31
+    upkeep.tick()
+    assert told.pop() == ("journal.sealed", "")
+    upkeep.tick()
+    assert len(told) == 1
+    clock.at = next_time(clock.at, 150)
+    upkeep.tick()
+    assert ("journal.retained", "") in told
+    stop = threading.Event()
+    stop.set()
+    upkeep.run(stop)
+    assert told[-1] == ("journal.sealed", "")
+
+
+def test_the_hour_is_that_of_japan() -> None:
+    """02:30 in Japan is 17:30 of the day before in UTC; a time that is now is tomorrow's."""
+    noon = datetime(2026, 4, 1, 12, 0, tzinfo=UTC).timestamp()
+    at = datetime.fromtimestamp(next_time(noon, 150), UTC)
+    assert (at.day, at.hour, at.minute) == (1, 17, 30)
+    assert next_time(next_time(noon, 150), 150) == next_time(noon, 150) + 86_400

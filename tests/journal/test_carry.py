@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bus.core.errors import JournalError
 from bus.core.keeping import Periods, RetentionSettings
@@ -18,9 +19,13 @@ from bus.journal.postgres import carry
 from bus.journal.postgres.carry import Carrier
 from bus.journal.postgres.database import Place
 from bus.journal.postgres.journal import PostgresJournal
+from bus.journal.postgres.side import PostgresSide
 from bus.journal.side import SqliteSide
 from bus.journal.sqlite import SqliteJournal
 from bus.journal.upkeep.retention import Retention
+from bus.journal.upkeep.seal import Sealer
+from bus.journal.upkeep.signing import Signer, Trust
+from bus.journal.upkeep.verify import Verifier
 from tests.support.deliveries import MUNICIPALITY, NOW, SteppedClock, acceptance, call, refusal, step
 from tests.support.postgres import SHARED, journal_place
 
@@ -29,6 +34,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.system]
 KEY = SequenceKey(Role.DESTINATION, MUNICIPALITY, "juki", "urn:uuid:in")
 SOURCE = SequenceKey(Role.SOURCE, MUNICIPALITY, "tax", "urn:uuid:out")
 DAY = 86_400.0
+PRIVATE = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32)
+SIGNER = Signer(PRIVATE)
+TRUST = Trust({SIGNER.name: PRIVATE.public_key()})
 
 
 def quiet(carried: int, total: int) -> None:
@@ -65,8 +73,12 @@ async def fill(path: Path) -> dict[str, int]:
     await journal.remember("nonce", 1e10, NOW)
     counts = journal.counts()
     await journal.close()
+    later = SteppedClock(NOW + 5.1 * DAY)
     with closing(SqliteSide(path)) as side:
-        Retention(side, RetentionSettings(Periods(3, 5)), SteppedClock(NOW + 5.1 * DAY), actor="test").run()
+        sealer = Sealer(side, SIGNER, later, path.with_suffix(".json"))
+        sealer.seal()
+        Retention(side, RetentionSettings(Periods(3, 5)), later, actor="test", signer=SIGNER).run()
+        sealer.seal()
     return counts
 
 
@@ -89,6 +101,11 @@ async def test_everything_is_carried_over_and_compared(tmp_path: Path, place: Pl
     source, carried = SqliteJournal(path, clock=SteppedClock()), PostgresJournal(place, clock=SteppedClock())
     await source.open()
     await carried.open()
+    with closing(PostgresSide(place)) as side:
+        assert Verifier(side, TRUST, SteppedClock(NOW + 6 * DAY)).verify().flaws == []
+        Sealer(side, SIGNER, SteppedClock(NOW + 6 * DAY), tmp_path / "carried.json").seal()
+        verdict = Verifier(side, TRUST, SteppedClock(NOW + 6 * DAY)).verify()
+    assert (verdict.flaws, verdict.unsealed) == ([], 0)
     assert carried.counts() == source.counts() == counts
     assert carried.open_deliveries() == source.open_deliveries()
     assert list(carried.departures(SOURCE)) == list(source.departures(SOURCE))

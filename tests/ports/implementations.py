@@ -33,7 +33,7 @@ class JournalImplementation:
     """How to make a journal at a place, and what it cannot do, with the reason."""
 
     name: str
-    make: Callable[[Path, Clock], Journal]
+    make: Callable[..., Journal]
     side: Callable[[Path], Side]
     lacks: Mapping[str, str] = field(default_factory=dict)
     marks: tuple[pytest.MarkDecorator, ...] = ()
@@ -59,14 +59,14 @@ class BrokerImplementation:
     marks: tuple[pytest.MarkDecorator, ...] = ()
 
 
-def _postgresql(folder: Path, clock: Clock) -> Journal:
+def _postgresql(folder: Path, clock: Clock, **wanted: Any) -> Journal:
     """On the server that this process of the tests shares."""
-    return PostgresJournal(journal_place(folder), clock=clock)
+    return PostgresJournal(journal_place(folder), clock=clock, **wanted)
 
 
-def _sqlite(folder: Path, clock: Clock) -> Journal:
+def _sqlite(folder: Path, clock: Clock, **wanted: Any) -> Journal:
     """In the folder."""
-    return SqliteJournal(folder / "journal.sqlite", clock=clock)
+    return SqliteJournal(folder / "journal.sqlite", clock=clock, **wanted)
 
 
 JOURNALS: Final = (

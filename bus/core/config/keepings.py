@@ -1,14 +1,17 @@
-"""``[journal.retention]`` of ``site.toml``: how long payloads, rows and the records of operators' acts are kept."""
+"""``[journal.retention]`` and ``[journal.seal]`` of ``site.toml``: how long what is kept, and how it is sealed."""
 
 from __future__ import annotations
 
 import re
+import stat
+from pathlib import Path
 from typing import Final
 
 from bus.core.config.reader import WRONG_VALUE, Table
-from bus.core.keeping import LAW_DAYS, Periods, RetentionRule, RetentionSettings
+from bus.core.keeping import LAW_DAYS, Periods, RetentionRule, RetentionSettings, SealSettings
 
 TOO_SHORT: Final = "CB7070"
+OPEN_FILE: Final = "CB7025"
 MOST_DAYS: Final = 36_600
 PAYLOAD_DAYS: Final = 90
 
@@ -47,3 +50,21 @@ def _periods(table: Table, default: Periods) -> Periods:
     if metadata < payload:
         table.report(WRONG_VALUE, "metadata_days", expected=f"{payload} ..", got=str(metadata))
     return Periods(payload, metadata)
+
+
+def read_seal(journal: Table, folder: Path) -> SealSettings | None:
+    """``[journal.seal]``; ``None`` where it is absent, and then nothing is sealed. The key may be made later."""
+    table = journal.table("seal")
+    if not journal.has("seal"):
+        return None
+    key = folder / table.text("key", "secrets/seal.key")
+    if key.is_file() and stat.S_IMODE(key.stat().st_mode) & (stat.S_IRWXG | stat.S_IRWXO):
+        table.report(OPEN_FILE, "key", expected="mode 600", got=key.name)
+    settings = SealSettings(
+        every_s=table.number("every_s", 60.0, least=1.0, most=3600.0),
+        key=key,
+        trust=folder / table.text("trust", "trust/seal"),
+        anchor=folder / table.text("anchor", "var/seal.json"),
+    )
+    table.finish()
+    return settings

@@ -53,7 +53,8 @@ WHOLE: Final[Mapping[str, str]] = {
     "departure": "sequence,number,delivery,delivery_id,acknowledged",
     "sequence_event": "sequence,n,at,state,code,reason,actor",
     "audit": "n,at,actor,action,municipality,subject,reason,detail",
-    "removal": "r,at,actor,kind,number,bytes,first_at,last_at,ids",
+    "removal": "r,at,actor,kind,number,bytes,first_at,last_at,ids,key,signature",
+    "seal": "s,at,previous,number,digest,key,signature,entries",
 }
 """Small tables, carried in one piece; the columns of all of them."""
 
@@ -72,6 +73,7 @@ TABLES: Final[Mapping[str, tuple[str, str]]] = {
     "sequence_event": (WHOLE["sequence_event"], "sequence, n"),
     "audit": (WHOLE["audit"], "n"),
     "removal": (WHOLE["removal"], "r"),
+    "seal": (WHOLE["seal"], "s"),
 }
 """Every table with its columns and the order in which both sides are compared."""
 
@@ -88,7 +90,8 @@ _TYPES: Final[Mapping[str, Mapping[str, str]]] = {
     "departure": {"sequence": "int8", "number": "int8", "acknowledged": "int2"},
     "sequence_event": {"sequence": "int8", "n": "int4"},
     "removal": {"r": "int8", "number": "int8", "bytes": "int8", "first_at": "float8", "last_at": "float8",
-                "ids": "bytea"},
+                "ids": "bytea", "key": "text", "signature": "bytea"},
+    "seal": {"s": "int8", "number": "int8", "key": "text", "signature": "bytea", "entries": "bytea"},
 }  # fmt: skip
 
 
@@ -229,6 +232,21 @@ class Carrier:
         names = [field.name for field in fields(tally)]
         assigned = ", ".join(f"{name} = ?" for name in names)
         self._link.execute(f"UPDATE turn SET {assigned}", astuple(tally))  # noqa: S608 (own names)
+
+        self._carry_sealing()
+
+    def _carry_sealing(self) -> None:
+        """How far the source was sealed; everything that changed since is looked for among all deliveries."""
+        places = dict(self._source.execute("SELECT name, value FROM sealing").fetchall())
+        last = self._source.execute(
+            "SELECT exchange_id FROM exchange WHERE n <= ? ORDER BY n DESC LIMIT 1", (places["exchange"],)
+        ).fetchone()
+        places["exchange"], places["again"] = 0, 0 if places["exchange"] else -1
+        if last is not None:
+            row: Any = self._link.execute("SELECT n FROM exchange_key WHERE exchange_id = ?", last).fetchone()
+            places["exchange"] = row[0]
+        for name, value in places.items():
+            self._link.execute("UPDATE sealing SET value = ? WHERE name = ?", (value, name))
 
     def _copy(
         self,

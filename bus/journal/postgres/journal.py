@@ -113,11 +113,14 @@ class PostgresJournal(StoredJournal):
     CB4006 for a question while the server cannot be reached.
     """
 
-    def __init__(self, place: Place, *, clock: Clock, standby: bool = False, log: Log = no_log) -> None:
-        """``standby``: ``open`` waits for another owner to end instead of refusing, and says so once."""
+    def __init__(
+        self, place: Place, *, clock: Clock, standby: bool = False, log: Log = no_log, sealed: bool = False
+    ) -> None:
+        """``sealed``: somebody seals the journal beside this bus. ``standby``: ``open`` waits for another owner to end
+        instead of refusing, and says so once."""
         self._log = log
         self._place = place
-        self._store = PostgresStore(place, clock, uuid.uuid4().hex, standby=standby)
+        self._store = PostgresStore(place, clock, uuid.uuid4().hex, standby=standby, sealed=sealed)
         self._writer = GroupWriter(self._store, 0)
         self._reading = Reading(place)
         self._closing = False

@@ -25,6 +25,7 @@ from bus.journal.rows import known
 from bus.journal.schema import FAN_OUT
 from bus.journal.seen import Remembrance, Seen
 from bus.journal.tally import Moves, Tally
+from bus.journal.upkeep.trace import TOUCHED, packed
 
 PLACES_KEPT: Final = 200_000
 """Open deliveries whose state is remembered between batches (about 300 bytes each)."""
@@ -113,12 +114,15 @@ class PostgresLedger(BatchLedger):
         serial = self.serial + 1
         try:
             with connection.pipeline():
+                if self._touched:
+                    self._link.execute(TOUCHED, (packed(self._touched),))
                 self._link.execute(_FINISH, (self._batches + 1, self._next_n - 1, serial, *values))
                 self._link.execute("COMMIT")
         except BaseException:
             self.abandon()
             raise
         self.serial, self._batches, self._moves_made = serial, self._batches + 1, Moves()
+        self._touched = []
         if self._made:
             self._days, self._made = {self._made}, 0
         # Not earlier: a second caller of the same batch must meet the new state, which the tables show only now.
@@ -131,6 +135,7 @@ class PostgresLedger(BatchLedger):
     def abandon(self) -> None:
         """Undo what was not committed and forget what it would have made true."""
         self._moves_made = Moves()
+        self._touched = []
         self._places.clear()
         self._finished.clear()
         self._stored.noted.clear()

@@ -60,6 +60,15 @@ class PostgresSide:
             link.rollback()
             raise
 
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[Database]:
+        """A transaction that only reads."""
+        self._link.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        try:
+            yield self._link
+        finally:
+            self._link.rollback()
+
     def cancelled(self, number: int) -> None:
         """Counted with the transaction."""
         self._cancelled += number

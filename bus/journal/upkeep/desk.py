@@ -9,6 +9,7 @@ from bus.core.keeping import RetentionSettings
 from bus.core.ports import Clock
 from bus.journal.side import Side
 from bus.journal.upkeep.retention import Piece, Retention
+from bus.journal.upkeep.signing import Signer
 
 _OLDEST: Final = {
     "payload": "SELECT e.received_at FROM body b JOIN exchange e ON e.n = b.n ORDER BY b.n LIMIT 1",
@@ -22,14 +23,22 @@ _REMOVED: Final = (
 REMOVED: Final = ("kind", "pieces", "number", "bytes", "last_run", "first_at", "last_at")
 
 
+def _nobody(piece: Piece) -> None:
+    """Where nobody wants to hear of progress."""
+    del piece
+
+
 class RetentionDesk:
     """A connection beside the bus with the rules of the site."""
 
-    def __init__(self, side: Side, settings: RetentionSettings, clock: Clock, actor: str) -> None:
+    def __init__(
+        self, side: Side, settings: RetentionSettings, clock: Clock, actor: str, signer: Signer | None
+    ) -> None:
         self._side = side
         self._settings = settings
         self._clock = clock
         self._actor = actor
+        self._signer = signer
 
     def close(self) -> None:
         """Close the connection."""
@@ -50,8 +59,13 @@ class RetentionDesk:
         rows = self._side.database.execute(_REMOVED).fetchall()
         return [dict(zip(REMOVED, tuple(row), strict=True)) for row in rows]
 
-    def retention(self, told: Callable[[Piece], object] | None = None) -> Retention:
+    def retention(self, told: Callable[[Piece], object] = _nobody) -> Retention:
         """A run; ``told`` hears of every piece."""
-        if told is None:
-            return Retention(self._side, self._settings, self._clock, actor=self._actor)
-        return Retention(self._side, self._settings, self._clock, actor=self._actor, told=told)
+        return Retention(
+            self._side,
+            self._settings,
+            self._clock,
+            actor=self._actor,
+            signer=self._signer,
+            told=told,
+        )

@@ -19,6 +19,8 @@ from bus.journal.packages import REPLY, REQUEST
 from bus.journal.schema import FAN_OUT
 from bus.journal.side import Side
 from bus.journal.upkeep import audit
+from bus.journal.upkeep.records import removal_text
+from bus.journal.upkeep.signing import Signer
 
 PIECE_MOST: Final = 200
 PIECE_LEAST: Final = 10
@@ -124,14 +126,17 @@ class Retention:
         clock: Clock,
         *,
         actor: str,
+        signer: Signer | None = None,
         told: Told = _nobody,
         pause: Callable[[float], object] = time.sleep,
     ) -> None:
-        """``actor`` is written into the books; ``pause`` waits between two pieces (a test does not)."""
+        """``actor`` is written into the books, ``signer`` signs them in a sealed journal; ``pause`` waits between two
+        pieces (a test does not)."""
         self._side = side
         self._settings = settings
         self._clock = clock
         self._actor = actor
+        self._signer = signer
         self._told = told
         self._pause = pause
         self._piece = PIECE_MOST
@@ -282,12 +287,16 @@ class Retention:
     ) -> None:
         """What this transaction removes, in the same transaction."""
         number = database.execute("SELECT coalesce(max(r), 0) + 1 FROM removal").fetchone()[0]
+        packed = zlib.compress("\n".join(ids).encode())
+        values = (number, self._clock.now(), self._actor, kind, len(ids), size, first_at, last_at)
+        key, signature = "", b""
+        if self._signer is not None:
+            key, signature = self._signer.name, self._signer.sign(removal_text(values, packed))
         database.execute(
-            "INSERT INTO removal (r, at, actor, kind, number, bytes, first_at, last_at, ids)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (number, self._clock.now(), self._actor, kind, len(ids), size, first_at, last_at,
-             zlib.compress("\n".join(ids).encode())),
-        )  # fmt: skip
+            "INSERT INTO removal (r, at, actor, kind, number, bytes, first_at, last_at, ids, key, signature)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*values, packed, key, signature),
+        )
 
     def _done(self, piece: Piece) -> None:
         """Make room for the bus, and choose the size of the next piece."""

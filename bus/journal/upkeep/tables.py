@@ -27,3 +27,28 @@ CREATE TABLE removal (               -- what retention removed, one row for each
     ids BLOB NOT NULL                -- their ids, one a line, packed by zlib
 ) STRICT;
 """
+
+SEALS: Final = """
+CREATE TABLE touched (               -- what has to be sealed: deliveries that changed, one row for each commit
+    t INTEGER PRIMARY KEY,
+    deliveries BLOB NOT NULL         -- their numbers, 8 bytes each, big-endian
+) STRICT;
+CREATE TABLE seal (
+    s INTEGER PRIMARY KEY,           -- 1, 2, ... without a gap
+    at REAL NOT NULL,
+    previous TEXT NOT NULL,          -- digest of the seal before
+    number INTEGER NOT NULL,         -- how many entries
+    digest TEXT NOT NULL,
+    key TEXT NOT NULL,
+    signature BLOB NOT NULL,
+    entries BLOB NOT NULL            -- lines of text, packed by zlib
+) STRICT;
+CREATE TABLE sealing (               -- how far the sealing has come; the seals themselves do not depend on it
+    name TEXT PRIMARY KEY,           -- exchange | audit | removal | again
+    value INTEGER NOT NULL
+) STRICT;
+INSERT INTO sealing VALUES ('exchange', 0), ('audit', 0), ('removal', 0), ('again', -1);
+ALTER TABLE removal ADD COLUMN key TEXT NOT NULL DEFAULT '';
+ALTER TABLE removal ADD COLUMN signature BLOB NOT NULL DEFAULT x'';
+"""
+"""``again`` is the number of the last delivery looked at by a sweep over all of them, -1 when none is under way."""
