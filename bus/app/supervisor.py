@@ -51,8 +51,8 @@ def plans(site: Site) -> list[Plan]:
     )  # what a running bus cannot take over by itself
     found = [Plan(BUS, (*base, "serve", "--site", folder, "--json"), front, unchangeable)]
     if site.journal.seal is not None or site.journal.retention is not None:
-        command = (*base, "journal", "keep", "--site", folder, "--json")
-        found.append(Plan(UPKEEP, command, ("", 0), repr(site.journal)))
+        keeping = (*base, "journal", "keep", "--site", folder, "--json")
+        found.append(Plan(UPKEEP, keeping, ("", 0), repr(site.journal)))
     for spec in site.adapters:
         if spec.autostart:
             command = (*base, "adapter", "serve", "--site", folder, "--adapter", spec.id, "--json")
