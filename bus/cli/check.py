@@ -61,7 +61,7 @@ def _broker(site: Site, *, ask: bool) -> tuple[list[Finding], list[Finding]]:
 
 @app.command()
 def check(site: SiteOption, json: JsonOption = False, secrets: bool = True, engines: bool = True) -> int:
-    """設定フォルダーの誤りをすべて挙げる。 / Name every problem of a site folder."""
+    """設定フォルダーの誤りをすべて挙げる（--no-engines は接続しない）。 / Name every problem of a site folder."""
     output = Output(json=json)
     findings: list[Finding] = []
     warnings: list[Finding] = []
@@ -69,7 +69,7 @@ def check(site: SiteOption, json: JsonOption = False, secrets: bool = True, engi
         loaded = load_site(site, need_secrets=secrets)
         findings, warnings = site_findings(loaded)
         problems, soon = _tls(loaded)
-        of_journal, later = journal_findings(loaded)
+        of_journal, later = journal_findings(loaded) if engines else ([], [])
         problems, soon = problems + of_journal, soon + later
         findings, warnings = findings + problems, warnings + soon
         problems, soon = _broker(loaded, ask=engines and secrets)
