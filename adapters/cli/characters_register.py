@@ -9,7 +9,8 @@ import typer
 
 from adapters.characters.decide import decide as decide_row
 from adapters.characters.decide import withdraw as withdraw_row
-from adapters.characters.gaiji_report import OPEN, Line, to_csv, to_html
+from adapters.characters.gaiji_lines import OPEN, Line, to_csv
+from adapters.characters.gaiji_page import to_html
 from adapters.characters.pictures import Pictures
 from adapters.characters.register import CLASSES, Gaiji, GaijiRegister, load_register, points, shown
 from adapters.cli.gaiji_site import (

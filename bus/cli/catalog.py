@@ -20,6 +20,7 @@ from schemas.catalog import CatalogError, load_edition
 from schemas.comparison import compare
 from schemas.model import Edition, Operation, Unit
 from schemas.rows import about_text
+from schemas.words import CARE_JA
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="連携の項目一覧を扱う。 / See and export the interface catalogue."
@@ -212,7 +213,8 @@ def _operation(output: Output, selection: Selection, unit: Unit, operation: Oper
             rows = (
                 (
                     number, item.name, item.name_ja, size_of(item),
-                    "○" if item.mandatory else "", item.code, item.format, item.sensitivity, item.provenance,
+                    "○" if item.mandatory else "", item.code, item.format,
+                    CARE_JA.get(item.sensitivity, item.sensitivity), item.provenance,
                 )
                 for number, item in enumerate(record.items, 1)
             )  # fmt: skip

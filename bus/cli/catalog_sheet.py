@@ -13,6 +13,7 @@ from bus.cli.catalog_disclosure import full, guard_line, guards_of, hidden, rows
 from bus.cli.catalog_rows import ANYBODY, Selection, parts, size_of
 from schemas.model import CodeTable, Item, Operation, Unit
 from schemas.rows import about_text
+from schemas.words import CARE_JA
 
 PATTERNS = {"inquiry": "照会", "notice": "通知", "late": "照会（後日回答可）", "bulk": "一括"}
 SIGNERS = ("発注者（市区町村）", "提供側システムの事業者", "受取側システムの事業者", "連携基盤の運用者")
@@ -35,7 +36,10 @@ code { font-family: "Noto Sans Mono", Consolas, monospace; font-size: 7.5pt }
 .digest { overflow-wrap: anywhere }
 .blank td { height: 18mm } .agreed { break-inside: avoid } .sign { table-layout: fixed } .sign td { height: 14mm }
 .sign th:nth-child(1) { width: 24% } .sign th:nth-child(2) { width: 28% } .sign th:nth-child(4) { width: 20% }
+h3 small { font-weight: normal; color: #444 }
 @media screen { body { background: #fff; box-shadow: 0 0 2mm #aaa } }
+@media screen and (max-width: 48em) { table { display: block; overflow-x: auto } .sign { min-width: 0 }
+  h1 { font-size: 13pt } td.words { min-width: 26mm } }
 """
 
 
@@ -70,6 +74,7 @@ def sheet(selection: Selection) -> bytes:
     head = _el(
         "head",
         _el("meta", attributes={"http-equiv": "Content-Type", "content": "text/html; charset=utf-8"}),
+        _el("meta", attributes={"name": "viewport", "content": "width=device-width, initial-scale=1"}),
         _el(
             "meta",
             attributes={
@@ -121,10 +126,10 @@ def _operations(operations: Sequence[Operation]) -> list[etree._Element]:
 def _record(unit: Unit, name: str) -> list[etree._Element]:
     record = unit.records[name]
     head = ("#", "要素名", "項目名", "型（桁）", "必須", "コード・形式", "配慮", "出典")
-    rows = ((str(number), *_item(item)) for number, item in enumerate(record.items, 1))
+    rows = ((str(number), *_item(unit, item)) for number, item in enumerate(record.items, 1))
     key = "・".join(record.item(one).name_ja for one in record.key)
     return [
-        _el("h3", f"{record.title}　{len(record.items)}項目{_carried(unit, name)}"),
+        _el("h3", record.title, _el("small", f"　{len(record.items)}項目{_carried(unit, name)}")),
         *([_el("p", f"鍵: {key}", attributes={"class": "key"})] if key else []),
         _table(head, rows),
     ]
@@ -133,7 +138,7 @@ def _record(unit: Unit, name: str) -> list[etree._Element]:
 def _carried(unit: Unit, record: str) -> str:
     """The operations that carry a record or ask with it, by their Japanese names."""
     used = [one.name_ja for one in unit.operations.values() if record in (one.record, one.request_record)]
-    return f"：{'・'.join(used)}" if used else ""
+    return f"：{'、'.join(used)}" if used else ""
 
 
 def _source(provenance: str) -> str:
@@ -147,10 +152,11 @@ def _bases(unit: Unit, records: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _item(item: Item) -> tuple[etree._Element | str, ...]:
+def _item(unit: Unit, item: Item) -> tuple[etree._Element | str, ...]:
     return (
         _code(item.name), item.name_ja, size_of(item), "○" if item.mandatory else "",
-        "・".join(one for one in (item.code, item.format) if one), item.sensitivity, _source(item.provenance),
+        "・".join(one for one in (unit.codes[item.code].name_ja if item.code else "", item.format) if one),
+        CARE_JA.get(item.sensitivity, item.sensitivity), _source(item.provenance),
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from lxml import etree
 from schemas.model import Edition, Flow, Unit
 
 SVG = "http://www.w3.org/2000/svg"
-CELL, LEFT, TOP = 30, 150, 150
+CELL, LEFT, TOP, FOOT = 36, 150, 150, 34
 MARKS = {"inquiry": ("照", "#1f5fa8"), "notice": ("通", "#a8421f"), "bulk": ("括", "#2f7d3b")}
 """The letter and the colour of a pattern; the letter alone says it, too."""
 
@@ -66,7 +66,7 @@ def flows_picture(edition: Edition, flows: Iterable[Flow]) -> etree._Element:
     names = {row.code: row.name_ja for row in edition.codes["gyomu"].rows}
     keys = list(names)
     side = CELL * len(keys)
-    width, height = LEFT + side + 60, TOP + side + 10
+    width, height = LEFT + side + 70, TOP + side + FOOT
     root = etree.Element(f"{{{SVG}}}svg", nsmap={None: SVG}, viewBox=f"0 0 {width} {height}")
     root.set("font-family", "'Noto Sans CJK JP','Noto Sans JP','Hiragino Sans','Yu Gothic',sans-serif")
     _add(root, "title").text = f"業務と業務の間のデータの流れ（版 {edition.version}）"
@@ -88,7 +88,11 @@ def flows_picture(edition: Edition, flows: Iterable[Flow]) -> etree._Element:
             found = _text(root, mark, at, y + CELL / 2 + 4, size=10, anchor="middle")
             found.set("fill", colour)
             if not direct:
-                found.set("opacity", "0.45")
+                found.set("opacity", "0.6")
+    _text(root, "受け取る業務 →", LEFT - 6, TOP - 26, size=10, anchor="end")
+    _text(root, "提供する業務 ↓", LEFT - 6, TOP - 10, size=10, anchor="end")
+    marks = "　".join(f"{mark}＝{PATTERNS[pattern]}" for pattern, (mark, _) in MARKS.items())
+    _text(root, f"{marks}　淡い印＝すべての業務に渡すもの", LEFT, TOP + side + 22, size=11, anchor="start")
     return root
 
 

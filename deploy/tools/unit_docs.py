@@ -12,38 +12,8 @@ from rule_words import condition_of
 from schemas.examples import load_examples
 from schemas.model import Disclosure, Edition, Item, Operation, Protection, RecordType, Unit
 from schemas.rows import about_text, rows_text
+from schemas.words import CARE_JA
 
-SENSITIVITY = {
-    "kojinbango": "個人番号",
-    "juminhyokodo": "住民票コード",
-    "address": "住所",
-    "honseki": "本籍",
-    "shotoku": "所得",
-    "shiensochi": "支援措置",
-    "seinenhikokennin": "成年被後見人",
-    "kisonenkinbango": "基礎年金番号",
-    "zairyukado": "在留カード",
-    "koseki": "戸籍",
-    "renrakusaki": "連絡先",
-    "shugakuenjo": "就学援助",
-    "zeigaku": "税・保険料額",
-    "koza": "口座",
-    "kyufu": "給付",
-    "nintei": "要介護認定",
-    "shogai": "障害",
-    "hogo": "生活保護",
-    "kenko": "健康",
-    "shisan": "資産",
-    "shuno": "収納・未納",
-    "tainoshobun": "滞納処分",
-    "tazeimoku": "ほかの税目",
-    "kyuyo": "給与",
-    "jinji": "人事",
-    "sharyo": "車両",
-    "saishu": "債主",
-    "kenmei": "件名",
-    "sashidashinin": "差出人・宛先",
-}
 EFFECTS = {"withhold": "項目を渡さない", "priority": "先に届ける", "stop": "電文を止める", "none": "なし"}
 
 
@@ -248,7 +218,7 @@ def _item(number: int, item: Item, example: Mapping[str, str], basis: str) -> tu
         "○" if item.mandatory else "",
         item.code,
         item.format,
-        SENSITIVITY.get(item.sensitivity, item.sensitivity),
+        CARE_JA.get(item.sensitivity, item.sensitivity),
         *([example.get(item.name, "")] if example else []),
         _source(item.provenance, basis),
     )

@@ -13,7 +13,10 @@ from typer.testing import CliRunner
 
 from adapters.characters import pictures
 from adapters.characters.charset import charset
+from adapters.characters.gaiji_lines import Line, to_csv
+from adapters.characters.gaiji_page import to_html
 from adapters.characters.pictures import Pictures
+from adapters.characters.register import Gaiji
 from adapters.cli.characters import app
 from bus.core.errors import ConfigurationError
 from tests.support.sites import write_site
@@ -160,7 +163,7 @@ def test_the_report_has_four_classes_and_says_when_it_has_no_pictures(
     found = answer("report", "--site", site, "--out", tmp_path / "r", "--font", tmp_path / "none.ttf")
     assert (found["codes"], found["字形一致"], found["同定不可能"], found["pictures"]) == (2, 1, 1, False)
     page = html.fromstring((tmp_path / "r" / "gaiji.html").read_bytes())
-    assert page.xpath("count(//table[2]//tr)") == 3
+    assert page.xpath("count(//table[@class='codes']//tr)") == 3
     assert page.xpath("//b") == []
     assert found["why_not"] in page.text_content()
     with (tmp_path / "r" / "gaiji.csv").open(encoding="utf-8-sig", newline="") as file:
@@ -175,6 +178,27 @@ def test_the_report_has_four_classes_and_says_when_it_has_no_pictures(
 
     monkeypatch.setattr(pictures, "import_module", absent)
     assert "fontTools" in Pictures().why_not
+
+
+@pytest.mark.slow
+def test_the_report_shows_what_waits_before_what_is_decided(tmp_path: Path) -> None:
+    """Open codes first, most records first; a decision by text finds its MJ glyph, a foreign pair says so."""
+    lines = [
+        Line("990019", "juki", "F046", Gaiji("F046", "\U00020bb7", class_="字形一致")),
+        Line("990019", "juki", "F040", Gaiji("F040", "\u845b\U000e0100", class_="字形一致")),
+        Line("990019", "juki", "F9FA", None, 3, "file=<b>x</b>"),
+        Line("990019", "juki", "F9FB", None, 84, "file=y"),
+    ]
+    font = tmp_path / "font.ttf"
+    found = Pictures(font)
+    found.why_not = ""
+    page = html.fromstring(to_html(lines, found))
+    waiting, decided = page.xpath("//table[@class='codes']")
+    assert [row.xpath("string(td[3])") for row in waiting.xpath(".//tr[td]")] == ["F9FB", "F9FA"]
+    assert "MJ032129" in decided.xpath("string(.//tr[2])")
+    assert "MJにない組合せ" in decided.xpath("string(.//tr[3])")
+    assert page.xpath("//b") == []
+    assert "MJ032129" in to_csv(lines)
 
 
 @pytest.mark.system
