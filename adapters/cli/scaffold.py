@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 from adapters.cli.choose import edition
 from adapters.cli.output import ExitCode, document, show_findings
 from adapters.sdk.problems import Problems
 from adapters.suite.scaffold import guess, write_folder
+from adapters.suite.scaffold.try_out import Tried, try_out
 from adapters.suite.subject import load_subject
 from bus.core.errors import ConfigurationError
 
@@ -28,8 +30,9 @@ def run(sample: Path, record: str, folder: Path, vendor: str, widths: str, *, js
     problems.raise_if_any()
     found = guess(sample.read_bytes(), [int(part) for part in widths.split(",")] if widths else ())
     files = write_folder(folder, vendor, sample, found, known[name], standard)
+    tried: Tried | None = None
     try:
-        load_subject(folder, standard)
+        tried = try_out(load_subject(folder, standard).samples[0])
     except ConfigurationError as error:
         problems.found.extend(error.findings)
     ok = not problems.found
@@ -40,6 +43,7 @@ def run(sample: Path, record: str, folder: Path, vendor: str, widths: str, *, js
                 "folder": str(folder),
                 "files": [str(path) for path in files],
                 "guessed": found.remarks,
+                "tried": asdict(tried) if tried is not None else None,
                 "findings": [finding.as_dict() for finding in problems.found],
             }
         )
@@ -47,6 +51,8 @@ def run(sample: Path, record: str, folder: Path, vendor: str, widths: str, *, js
         print(f"{folder} を作りました / made")
         for remark in found.remarks:
             print(f"  推定 guessed: {remark}")
+        if tried is not None:
+            print(f"  試し読み tried: {tried.said}")
         print(f"次は / next: chiikibus adapter check --folder {folder}")
     show_findings(problems.found)
     return ExitCode.DONE if ok else ExitCode.USAGE

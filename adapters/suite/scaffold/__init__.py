@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from adapters.suite.scaffold.guess import Guess, GuessedField, guess
+from adapters.suite.scaffold.guess import guess
+from adapters.suite.scaffold.model import Guess, GuessedField
 from adapters.suite.scaffold.write import write_folder
 
 __all__ = ["Guess", "GuessedField", "guess", "write_folder"]

@@ -6,11 +6,13 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from adapters.characters.cp932 import Cp932
 from adapters.characters.problem import CharacterError
 from adapters.codecs.delimited_text import CellError, cells
+from adapters.suite.scaffold.host import host_guess
+from adapters.suite.scaffold.model import HIGH, LOW, MEDIUM, Guess, GuessedField
+from adapters.suite.scaffold.zengin import zengin_guess
 
 DELIMITERS = (",", "\t", "|", ";")
 _HALF = re.compile("[ -~\uff61-\uff9f]*\\Z")
@@ -26,45 +28,11 @@ twice on average: what stands once may be a name and is not repeated in a remark
 _NAME = re.compile(r"[^\W\d][\w（）()・－ー]*\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class GuessedField:
-    """One field; ``bytes`` only for fixed-length records, ``path`` and ``number`` only for JSON.
-
-    ``conversion`` is what its values look like they need: date_slash, date_digits, or nothing.
-    """
-
-    name: str
-    type: str
-    bytes: int = 0
-    path: str = ""
-    pad: str = "right-space"
-    number: bool = False
-    conversion: str = ""
-
-
-@dataclass(slots=True)
-class Guess:
-    """What a sample looks like. ``remarks`` say in words what was guessed and from what."""
-
-    kind: str = "delimited"
-    encoding: str = "cp932"
-    line_end: str = "crlf"
-    delimiter: str = ","
-    quoting: str = "minimal"
-    header_line: bool = False
-    form: str = "object"
-    absent: str = "empty"
-    record_bytes: int = 0
-    marks: tuple[str, str, str] = ("", "", "")
-    fields: list[GuessedField] = field(default_factory=list)
-    header: list[GuessedField] = field(default_factory=list)
-    trailer: list[GuessedField] = field(default_factory=list)
-    gaiji: bool = False
-    remarks: list[str] = field(default_factory=list)
-
-
 def guess(raw: bytes, widths: Sequence[int] = ()) -> Guess:
     """Look at the whole sample. Never raises: what cannot be guessed becomes one field, and a remark says so."""
+    special = zengin_guess(raw) or host_guess(raw, widths)
+    if special is not None:
+        return special
     found = Guess()
     _encoding(raw, found)
     if raw.lstrip()[:1] in (b"{", b"[") and _json(raw, found):
@@ -79,15 +47,24 @@ def _encoding(raw: bytes, found: Guess) -> None:
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
-        found.remarks.append("文字コード cp932: UTF-8 ではないバイトがある")
+        found.remarks.append(f"文字コード cp932: UTF-8 ではないバイトがある（確からしさ {_readable(raw)}）")
     else:
         found.encoding = "cp932" if text.isascii() else "utf-8"
         why = "半角英数字だけなので要確認" if text.isascii() else "UTF-8 として正しい"
-        found.remarks.append(f"文字コード {found.encoding}: {why}")
+        found.remarks.append(f"文字コード {found.encoding}: {why}（確からしさ {LOW if text.isascii() else HIGH}）")
     user_area = re.search(rb"[\xf0-\xf9][\x40-\x7e\x80-\xfc]", raw)
     found.gaiji = found.encoding == "cp932"
     if found.gaiji and user_area:
         found.remarks.append("外字領域 F040-F9FC に見えるバイトがある: 外字登録簿が要る")
+
+
+def _readable(raw: bytes) -> str:
+    """How sure CP932 is: whether its bytes are those of characters, the user area apart."""
+    try:
+        re.sub(rb"[\xf0-\xf9][\x40-\x7e\x80-\xfc]", b"", raw).decode("cp932")
+    except UnicodeDecodeError:
+        return LOW
+    return MEDIUM
 
 
 def _json(raw: bytes, found: Guess) -> bool:
@@ -168,7 +145,10 @@ def _delimited(lines: list[bytes], found: Guess) -> bool:
     quoted = [value.startswith('"') for row in rows for value in row]
     found.quoting = "all" if all(quoted) else "minimal"
     table = [[value[1:-1].replace('""', '"') if value[:1] == '"' else value for value in row] for row in rows]
-    found.remarks.append(f"種類 delimited: 区切り {best!r} で {columns} 列、引用符 {found.quoting}")
+    sure = HIGH if len(rows) >= 3 and len(set(map(len, rows))) == 1 else MEDIUM
+    found.remarks.append(
+        f"種類 delimited: 区切り {best!r} で {columns} 列、引用符 {found.quoting}（確からしさ {sure}）"
+    )
     table = _record_types(table, found)
     names = [f"項目{number:02d}" for number in range(1, len(table[0]) + 1)]
     if not any(found.marks) and _is_header(table):
@@ -249,7 +229,8 @@ def _fixed(lines: list[bytes], widths: Sequence[int], found: Guess) -> None:
     size = sizes.most_common(1)[0][0] if lines else 0
     same = [line for line in lines if len(line) == size]
     found.record_bytes = size
-    found.remarks.append(f"種類 fixed: {size} バイトのレコードが {len(same)} / {len(lines)} 件")
+    sure = HIGH if len(same) == len(lines) >= 3 else LOW
+    found.remarks.append(f"種類 fixed: {size} バイトのレコードが {len(same)} / {len(lines)} 件（確からしさ {sure}）")
     marks = [line[:1].decode("ascii", "replace") for line in same]
     if len(same) >= 3 and len(set(marks[1:-1])) == 1 and len({marks[0], marks[1], marks[-1]}) == 3:
         found.marks = (marks[0], marks[1], marks[-1])

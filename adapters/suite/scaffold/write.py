@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from adapters.suite.scaffold.guess import Guess, GuessedField
+from adapters.suite.scaffold.model import TYPE_FIELD, Guess, GuessedField, GuessedKind
 from schemas.model import Edition, RecordType
 
 TO_CONFIRM = "要確認"
@@ -43,6 +43,8 @@ def write_folder(
         "README.md": _readme(vendor, found, record),
         "ci/adapter.yml": _CI,
     }
+    for one in found.kinds:
+        texts[f"layout/{record.name}.{one.role}.toml"] = _kind(vendor, found, record, one)
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     return tuple(folder / name for name in texts)
@@ -77,7 +79,33 @@ def _adapter(vendor: str, sample: Path, record: RecordType, edition: Edition) ->
     )
 
 
+def _kind(vendor: str, found: Guess, record: RecordType, one: GuessedKind) -> str:
+    """The layout of one kind of record of a file of several."""
+    lines = [f"# {one.role} レコード（先頭の項目が {one.mark}）", "[layout]"]
+    lines += [f"id = {_quote(f'{vendor}.{record.name}.{one.role}')}", 'kind = "fixed"']
+    lines += [f"encoding = {_quote(found.encoding)}", f"record_bytes = {found.record_bytes}"]
+    lines += [f"line_end = {_quote(found.line_end)}"]
+    for field in one.fields:
+        lines += _field("field", field, "fixed")
+    return "\n".join([*lines, ""])
+
+
+def _kinds(vendor: str, found: Guess, record: RecordType) -> str:
+    """The layout of the whole file: which kinds of record there are, and what is counted and added up."""
+    lines = [*(f"# {remark}" for remark in found.remarks), "[layout]"]
+    lines += [f"id = {_quote(f'{vendor}.{record.name}')}", 'kind = "multi"']
+    for one in found.kinds:
+        lines += ["", "[[record]]", f"role = {_quote(one.role)}", f"mark = {_quote(one.mark)}"]
+        lines += [f"layout = {_quote(f'{record.name}.{one.role}.toml')}"]
+        for key, pairs in (("counts", one.counts), ("totals", one.totals)):
+            shown = ", ".join(f"{_quote(name)} = {_quote(what)}" for name, what in pairs)
+            lines += [f"{key} = {{ {shown} }}"] if pairs else []
+    return "\n".join([*lines, ""])
+
+
 def _layout(vendor: str, found: Guess, record: RecordType) -> str:
+    if found.kinds:
+        return _kinds(vendor, found, record)
     lines = [*(f"# {remark}" for remark in found.remarks), "[layout]"]
     lines += [f"id = {_quote(f'{vendor}.{record.name}')}", f"kind = {_quote(found.kind)}"]
     lines += [f"encoding = {_quote(found.encoding)}"]
@@ -107,13 +135,17 @@ def _field(table: str, one: GuessedField, kind: str) -> list[str]:
     if kind == "fixed":
         lines.append(f"bytes = {one.bytes}")
         lines += [f"pad = {_quote(one.pad)}"] if one.pad != "right-space" else []
+        for key in ("usage", "sign", "blank"):
+            lines += [f"{key} = {_quote(getattr(one, key))}"] if getattr(one, key) else []
+        lines += [f"{key} = true" for key in ("wide", "keep_zeros", "filler") if getattr(one, key)]
     lines += ['json = "number"'] if one.number else []
     return lines + ([f"path = {_quote(one.path)}"] if "." in one.path else [])
 
 
 def _mapping(vendor: str, found: Guess, record: RecordType) -> str:
     dates = {one.name: one.conversion for one in found.fields if one.conversion}
-    names = [one.name for one in found.fields if not (any(found.marks) and one.name == "レコード区分")]
+    marked = any(found.marks)
+    names = [one.name for one in found.fields if not (one.filler or (marked and one.name == TYPE_FIELD))]
     same = {item.name_ja: item for item in record.items}
     lines = [
         f"# {TO_CONFIRM}: 対応が決まった項目を [[item]] に移す。必須項目がすべて対応したら direction を both にする。",
