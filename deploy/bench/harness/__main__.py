@@ -10,14 +10,13 @@ import tempfile
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from harness.children import HarnessError
+from harness.engines import Engines
 from harness.machine import describe, disk_sync_us
 from harness.messages import KB
-from harness.rabbit import rabbitmq_at, server_named
 from harness.report import MEASURED, STEPS, steps_table, summary, table, write
-from harness.scenarios import Bench, Cell, Plan, Sample
+from harness.scenarios import PACED_RATE, Bench, Cell, Plan, Sample
 from harness.steps import measure
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "performance.md"
@@ -70,8 +69,8 @@ def signed_both_ways(processes: tuple[int, ...], *, quick: bool, as_json: bool, 
     return int(any(sample.wrong for sample in samples))
 
 
-def main() -> int:
-    """Exit code 0 when every answer was right, 1 when one was wrong, 3 when the harness could not work."""
+def arguments() -> argparse.Namespace:
+    """The command line of ``deploy/bench/run.sh``."""
     parser = argparse.ArgumentParser(prog="deploy/bench/run.sh")
     parser.add_argument("--quick", action="store_true", help="one short run of the smallest cells, nothing written")
     parser.add_argument("--json", action="store_true", help="one line of JSON on standard output")
@@ -82,24 +81,35 @@ def main() -> int:
     parser.add_argument("--largest", type=int, default=LARGEST_KB, metavar="KB", help="leave out larger messages")
     parser.add_argument("--no-write", action="store_true", help="leave docs/performance.md alone")
     parser.add_argument("--broker", choices=("memory", "rabbitmq"), default="memory", help="rabbitmq: only with S9")
+    parser.add_argument(
+        "--journal", choices=("sqlite", "postgresql"), default="sqlite", help="postgresql: only with S9"
+    )
+    parser.add_argument("--rate", type=int, default=PACED_RATE, help="messages a second of the steady run of S9")
     options = parser.parse_args()
-    only = options.only.split(",")
-    if only != [SIGNED] and not set(only) <= set(SIZES):
+    options.only = options.only.split(",")
+    if options.only != [SIGNED] and not set(options.only) <= set(SIZES):
         parser.error(f"known scenarios: {', '.join(SIZES)}; {SIGNED} alone")
+    if (options.broker, options.journal) != ("memory", "sqlite") and options.only != ["S9"]:
+        parser.error("--broker, --journal: --only S9")
+    return options
+
+
+def main() -> int:
+    """Exit code 0 when every answer was right, 1 when one was wrong, 3 when the harness could not work."""
+    options = arguments()
+    only = options.only
     processes = tuple(int(each) for each in options.processes.split(","))
     if only == [SIGNED]:
         return signed_both_ways(processes, quick=options.quick, as_json=options.json, no_write=options.no_write)
-    plan = Plan(1, 1, processes) if options.quick else Plan(5, 3, processes)
-    if options.broker == "rabbitmq" and only != ["S9"]:
-        parser.error("--broker rabbitmq: --only S9")
+    plan = Plan(1, 1, processes, rate=options.rate) if options.quick else Plan(5, 3, processes, rate=options.rate)
     machine = describe()
     folder = Path(tempfile.mkdtemp(prefix="chiikibus-bench-"))
     samples: list[Sample] = []
-    server: Any = None
+    engines: Engines | None = None
     try:
         say(f"{machine.cores} cores, {machine.processor}; one durable write of 1 KB: {disk_sync_us(folder):.0f} µs")
-        server = rabbitmq_at(folder / "rabbitmq") if options.broker == "rabbitmq" else None
-        bench = Bench(folder, plan if server is None else replace(plan, change=server_named(server)), say)
+        engines = Engines(folder, journal=options.journal, broker=options.broker)
+        bench = Bench(folder, plan if engines.embedded else replace(plan, change=engines.name), say)
         for cell in cells(only, options.largest, quick=options.quick):
             samples += bench.run(cell)
         costs = step_costs(bench, folder)
@@ -107,15 +117,17 @@ def main() -> int:
         say(str(error))
         return 3
     finally:
-        if server is not None:
-            server.stop()
+        if engines is not None:
+            engines.stop()
         shutil.rmtree(folder, ignore_errors=True)
     command = "deploy/bench/run.sh" + (" --quick" if options.quick else "")
     command += f" --processes {options.processes}" if options.processes != "1" else ""
-    command += " --broker rabbitmq" if server is not None else ""
+    command += f" --broker {options.broker}" if options.broker != "memory" else ""
+    command += f" --journal {options.journal}" if options.journal != "sqlite" else ""
+    command += f" --rate {options.rate}" if options.rate != PACED_RATE else ""
     command += f" --largest {options.largest}" if options.largest != LARGEST_KB else ""
-    command += f" --only {options.only}" if only != list(SIZES) else ""
-    if not options.quick and not options.no_write and server is None:
+    command += f" --only {','.join(only)}" if only != list(SIZES) else ""
+    if not options.quick and not options.no_write and engines.embedded:
         write(DOCUMENT, MEASURED, table(samples, machine, command))
         write(DOCUMENT, STEPS, steps_table(costs))
     if options.json:

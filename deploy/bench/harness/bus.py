@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import secrets
 import shutil
-import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from harness.children import child, free_port
+from harness.engines import asked
 from harness.peers import Server
 
 MUNICIPALITY = "990019"
@@ -118,26 +118,19 @@ def name_of(processes: int) -> str:
 
 def delivered(folder: Path) -> tuple[dict[str, int], float, float]:
     """Deliveries by state, and the times of the first acceptance and the last delivery."""
-    journal = sqlite3.connect(f"file:{folder}/var/journal.sqlite?mode=ro", uri=True)
-    try:
-        states = dict(journal.execute("SELECT state, count(*) FROM delivery GROUP BY state"))
-        first = journal.execute("SELECT min(received_at) FROM exchange").fetchone()[0]
-        last = journal.execute("SELECT max(updated_at) FROM delivery WHERE state = 'DELIVERED'").fetchone()[0]
-    finally:
-        journal.close()
+    states = dict(asked(folder, "SELECT state, count(*) FROM delivery GROUP BY state"))
+    first = asked(folder, "SELECT min(received_at) FROM exchange")[0][0]
+    last = asked(folder, "SELECT max(updated_at) FROM delivery WHERE state = 'DELIVERED'")[0][0]
     return states, first or 0.0, last or 0.0
 
 
 def latencies(folder: Path, *, since: float) -> tuple[float, float]:
     """Median and 99th percentile of the seconds from acceptance to recorded delivery, of what came after ``since``."""
-    journal = sqlite3.connect(f"file:{folder}/var/journal.sqlite?mode=ro", uri=True)
-    try:
-        rows = journal.execute(
-            "SELECT d.updated_at - e.received_at FROM delivery d JOIN exchange e ON e.n = d.n / 4096"
-            " WHERE d.state = 'DELIVERED' AND e.received_at >= ? ORDER BY 1",
-            (since,),
-        ).fetchall()
-    finally:
-        journal.close()
+    rows = asked(
+        folder,
+        "SELECT d.updated_at - e.received_at FROM delivery d JOIN exchange e ON e.n = d.n / 4096"
+        " WHERE d.state = 'DELIVERED' AND e.received_at >= ? ORDER BY 1",
+        (since,),
+    )
     values = [row[0] for row in rows] or [0.0]
     return values[len(values) // 2], values[min(len(values) - 1, len(values) * 99 // 100)]

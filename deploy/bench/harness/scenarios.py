@@ -55,12 +55,16 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long and how often; ``change`` alters the site folder of a queued scenario before the bus starts."""
+    """How long and how often; ``change`` alters the site folder of a queued scenario before the bus starts.
+
+    ``rate``: messages a second of the steady run.
+    """
 
     seconds: int
     repetitions: int
     processes: tuple[int, ...] = (1,)
     change: Callable[[Path], None] | None = None
+    rate: int = PACED_RATE
 
 
 class Bench:
@@ -182,17 +186,18 @@ class Bench:
             peers.receiver(places[0], pair) as receiver,
             bus.serve(places[1], receiver, sender="register", change=self.plan.change) as server,
         ):
-            paced.drive(server, pair, rate=PACED_RATE, seconds=WARM_S)
+            paced.drive(server, pair, rate=self.plan.rate, seconds=WARM_S)
             settle(places[1])
             meter, begun = Meter(server.pid), time.time()
-            load = paced.drive(server, pair, rate=PACED_RATE, seconds=self.plan.seconds)
+            load = paced.drive(server, pair, rate=self.plan.rate, seconds=self.plan.seconds)
             settle(places[1])
             spent = meter.read()
             p50, p99 = bus.latencies(places[1], since=begun)
-        note = f"steady {PACED_RATE}/s: accepted after p50 {load.p50_us / 1e3:.1f} ms, p99 {load.p99_us / 1e3:.1f} ms; "
+        note = f"steady {self.plan.rate}/s: "
+        note += f"accepted after p50 {load.p50_us / 1e3:.1f} ms, p99 {load.p99_us / 1e3:.1f} ms; "
         note += f"delivered after p50 {p50 * 1e3:.1f} ms, p99 {p99 * 1e3:.1f} ms"
         counted = Load(load.good, load.bad, "", self.plan.seconds, 0, 0, p50 * 1e6, p99 * 1e6, 0)
-        return self._sample(cell, pair, 0, "bus, steady", counted, PACED_RATE, spent, note=note)
+        return self._sample(cell, pair, 0, "bus, steady", counted, self.plan.rate, spent, note=note)
 
 
 @dataclass(frozen=True, slots=True)
