@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adapters.host.kinds import CHOICES, COMMON, KEY_TYPES, KINDS, TRANSPORTS, Kind
+from adapters.host.kinds import CHOICES, COMMON, CREDENTIALS, KEY_TYPES, KINDS, OPTIONAL, TRANSPORTS, Kind
 from adapters.sdk.problems import Problems
 from adapters.sdk.toml import TomlFile, read_toml
 from bus.core.settings import AdapterSpec
@@ -112,15 +112,27 @@ def _declared(
     problems: Problems,
     spec: AdapterSpec | None,
 ) -> tuple[FlowSpec, ...]:
-    """The ``[[flow]]`` or ``[[transport]]`` tables of a definition, each id once."""
+    """The ``[[flow]]`` or ``[[transport]]`` tables of a definition, each id once.
+
+    An optional transport is left out where the site's settings have neither its address nor its credential.
+    """
     found: list[FlowSpec] = []
+    ids: list[str] = []
     for number, (line, table) in enumerate(file.tables(name, problems)):
-        one = _flow(file, f"{name}[{number}]", line, table, kinds, edition, problems, spec)
+        left_out = spec is not None and table.get(OPTIONAL) is True and not _chosen(table, spec)
+        one = _flow(file, f"{name}[{number}]", line, table, kinds, edition, problems, None if left_out else spec)
         if one is not None:
-            if any(one.id == other.id for other in found):
+            if any(one.id == other for other in ids):
                 problems.add(file.path, f"{name}[{number}].id", line=line, expected="each id once", got=one.id)
-            found.append(one)
+            ids.append(one.id)
+            if not left_out:
+                found.append(one)
     return tuple(found)
+
+
+def _chosen(table: Mapping[str, Any], spec: AdapterSpec) -> bool:
+    """Whether a site means an optional transport: it has its address, or a credential that nothing else would need."""
+    return any(str(table.get(name, "")) in spec.settings for name in ("address", *CREDENTIALS))
 
 
 def _flow(

@@ -8,8 +8,13 @@ from types import MappingProxyType
 
 COMMON = ("id", "kind", "operation", "operations", "purpose", "note")
 _REQUEST = ("request_layout", "request_mapping", "reply_layout", "reply_mapping")
-_FETCH = ("marker", "mark", "after", "after_folder", "poll_s", "settle_s", "stall_s", "max_bytes", "end_mark")
-_SEND = ("marker", "mark", "poll_s", "stall_s", "verify", "end_mark")
+OPTIONAL = "optional"
+"""Of a transport: it is there only where the site's settings have its address."""
+CREDENTIALS = ("auth", "oauth", "host_key", "key_file")
+_FETCH = (
+    "marker", "mark", "after", "after_folder", "poll_s", "settle_s", "stall_s", "max_bytes", "end_mark", OPTIONAL,
+)  # fmt: skip
+_SEND = ("marker", "mark", "poll_s", "stall_s", "verify", "end_mark", OPTIONAL)
 _ACCESS = ("auth", "oauth", "scope", "ca")
 _WEB = ("address", "auth", "oauth", "ca")
 _SOAP = ("wsdl", "soap_operation")
@@ -106,17 +111,17 @@ TRANSPORTS: Mapping[str, Kind] = MappingProxyType(
         "s3-send": Kind((*_BUCKET, "pattern"), (*_BUCKET_MORE, *_SEND), (*_BUCKET, "ca")),
         "rest-fetch": Kind(
             ("address", "path", "folder", "file_name"),
-            ("key", *_ACCESS, *_PAGES, "deadline_s", "poll_s", "end_mark", "format", "max_bytes"),
+            ("key", *_ACCESS, *_PAGES, "deadline_s", "poll_s", "end_mark", "format", "max_bytes", OPTIONAL),
             (*_WEB, "folder"),
         ),
         "table-fetch": Kind(
             ("address", "view", "key", "folder", "file_name"),
-            ("auth", "cursor", "page_rows", "deadline_s", "poll_s", "end_mark"),
+            ("auth", "cursor", "page_rows", "deadline_s", "poll_s", "end_mark", OPTIONAL),
             ("address", "auth", "folder"),
         ),
         "rest-send": Kind(
             ("address", "path", "folder", "pattern"),
-            (*_ACCESS, "method", "content_type", "deadline_s", "poll_s", "end_mark"),
+            (*_ACCESS, "method", "content_type", "deadline_s", "poll_s", "end_mark", OPTIONAL),
             (*_WEB, "folder"),
         ),
     }
@@ -125,6 +130,7 @@ TRANSPORTS: Mapping[str, Kind] = MappingProxyType(
 
 KEY_TYPES: Mapping[str, type] = MappingProxyType(
     {
+        OPTIONAL: bool,
         "operations": list,
         "echo": list,
         "key": list,

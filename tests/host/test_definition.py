@@ -107,6 +107,55 @@ def test_a_setting_that_the_site_does_not_have_is_named(tmp_path: Path, edition:
     assert "outt" in found[0].expected
 
 
+TRANSPORT = """
+[[transport]]
+id = "s3-out"
+kind = "s3-fetch"
+optional = true
+address = "s3"
+auth = "s3_key"
+pattern = "*.DAT"
+folder = "out"
+"""
+
+
+def test_an_optional_transport_is_there_only_where_the_site_has_its_address(tmp_path: Path, edition: Edition) -> None:
+    """Without the address nothing of it is asked for; with it everything is; one that is not optional is always."""
+    folder = write(tmp_path, HEAD + FLOW + TRANSPORT)
+
+    def site(**settings: str) -> AdapterSpec:
+        return AdapterSpec("a", "x", "juki", "990019", "127.0.0.1", 1, settings={"out": "sim/out", **settings})
+
+    problems = Problems()
+    without = load_definition(folder, edition, problems, site())
+    there = load_definition(folder, edition, problems, site(s3="https://s3.example.jp/b", s3_key="secrets/s3.key"))
+    declared = load_definition(folder, edition, problems)
+    assert problems.found == []
+    assert [one is not None and [each.id for each in one.transports] for one in (without, there, declared)] == [
+        [],
+        ["s3-out"],
+        ["s3-out"],
+    ]
+    misspelt = problems_of(folder, edition, site(s33="https://s3.example.jp/b", s3_key="secrets/s3.key")).found
+    assert [one.path for one in misspelt] == ["transport[0].address -> adapter.settings"]
+    half = problems_of(folder, edition, site(s3="https://s3.example.jp/b")).found
+    assert [one.path for one in half] == ["transport[0].auth -> adapter.settings"]
+    always = write(tmp_path, HEAD + FLOW + TRANSPORT.replace("optional = true", "optional = false"))
+    assert "transport[0].address -> adapter.settings" in [
+        one.path for one in problems_of(always, edition, site()).found
+    ]
+
+
+def test_every_system_of_vendor_c_may_be_reached_by_a_bucket(edition: Edition) -> None:
+    """Each folder that its flows read or write has an optional transport."""
+    for path in sorted((VENDORS / "c").glob("*/adapter.toml")):
+        problems = Problems()
+        found = load_definition(path.parent, edition, problems)
+        assert found is not None
+        used = {flow.text(name) for flow in found.flows for name in ("folder", "request_folder")} - {""}
+        assert {one.text("folder") for one in found.transports} == used, path.parent.name
+
+
 def test_a_missing_definition_is_a_configuration_error(place: Place) -> None:
     """CB6008 with the file."""
     place.settings["a-juki"]["definition"] = "nowhere"

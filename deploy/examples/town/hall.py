@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shutil
 import signal
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from plan import VENDORS, Link, Ports, write_site
@@ -20,6 +22,8 @@ from schemas.model import Edition
 
 READY_S = 180.0
 STOP_S = 60.0
+HERE = Path(__file__).resolve().parent
+CHIIKIBUS = ("-m", "bus.cli")
 
 
 @dataclass(slots=True)
@@ -41,16 +45,21 @@ class Hall:
     def prepare(self) -> None:
         """Write the site folder with free ports and fresh secrets, and have it checked."""
         shutil.rmtree(self.work, ignore_errors=True)
-        chosen = free_ports(len(self.who) + len(VENDORS) + 2)
-        bus, tcp, *rest = chosen
+        chosen = free_ports(len(self.who) + len(VENDORS) + 3)
+        bus, tcp, bucket, *rest = chosen
         self.ports = Ports(
-            bus, dict(zip(self.who, rest, strict=False)), dict(zip(VENDORS, rest[len(self.who) :], strict=True)), tcp
+            bus,
+            dict(zip(self.who, rest, strict=False)),
+            dict(zip(VENDORS, rest[len(self.who) :], strict=True)),
+            tcp,
+            bucket,
         )
         write_site(self.site, self.edition, self.who, self.links, self.ports)
         (self.site / "secrets").mkdir(mode=0o700)
-        for name in ("rest", "face"):
-            path = self.site / "secrets" / f"{name}.token"
-            path.write_text(secrets.token_urlsafe(32), encoding="utf-8")
+        for name in ("rest.token", "face.token", "bucket.key"):
+            path = self.site / "secrets" / name
+            text = secrets.token_urlsafe(32)
+            path.write_text(f"c-sha:{text}" if name == "bucket.key" else text, encoding="utf-8")
             path.chmod(0o600)
         self.chiikibus("secrets", "create", "--site", str(self.site))
         self.chiikibus("check", "--site", str(self.site))
@@ -67,9 +76,10 @@ class Hall:
     def start(self) -> None:
         """Start the vendors' systems, then bus and adapters, and wait until all of them are ready."""
         for vendor in VENDORS:
-            self._start(f"sim-{vendor}", self._simulator(vendor))
+            self._start(f"sim-{vendor}", [*CHIIKIBUS, *self._simulator(vendor)])
             wait_for(f"sim-{vendor}", lambda v=vendor: self._none_ended() and listens(self.ports.panels[v]), READY_S)
-        self._start("up", ["up", "--site", str(self.site), "--json"])
+        self._bucket()
+        self._start("up", [*CHIIKIBUS, "up", "--site", str(self.site), "--json"])
         for unit, port in {**self.ports.adapters, "bus": self.ports.bus}.items():
             wait_for(unit, lambda port=port: self._none_ended() and listens(port), READY_S)
         wait_for("/health/ready", self._ready, READY_S)
@@ -87,12 +97,25 @@ class Hall:
             arguments += ["--token-file", str(self.site / "secrets/rest.token")]
         return arguments
 
-    def _start(self, name: str, arguments: list[str]) -> None:
+    def _bucket(self) -> None:
+        """Vendor C's bucket and its uploader, which nobody but the vendor has the folders for."""
+        units = ",".join(unit for unit, theirs in self.who.items() if theirs == "c")
+        arguments = ["--port", str(self.ports.bucket), "--folder", str(self.site / "sim" / "c"), "--units", units]
+        key = (self.site / "secrets" / "bucket.key").read_text("utf-8")
+        self._start("bucket", [str(HERE / "bucket.py"), *arguments], {"BUCKET_KEY": key})
+        wait_for("bucket", lambda: self._none_ended() and listens(self.ports.bucket), READY_S)
+
+    def _start(self, name: str, arguments: list[str], more: Mapping[str, str] = MappingProxyType({})) -> None:
         log = self.work / "log" / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as stream:
-            command = [sys.executable, "-m", "bus.cli", *arguments]
-            self._children[name] = subprocess.Popen(command, stdout=stream, stderr=stream, start_new_session=True)
+            self._children[name] = subprocess.Popen(
+                [sys.executable, *arguments],
+                stdout=stream,
+                stderr=stream,
+                start_new_session=True,
+                env={**os.environ, **more},
+            )
 
     def _none_ended(self) -> bool:
         for name, child in self._children.items():

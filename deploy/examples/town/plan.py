@@ -13,6 +13,7 @@ from typing import Final
 from schemas.model import Edition, Operation
 
 MUNICIPALITY: Final = "990019"
+BUCKET: Final = "c-sha"
 VENDORS: Final = ("a", "b", "c")
 ONLY: Final[Mapping[str, str]] = {"kojinjuminzei": "c"}
 """Units whose other vendors are shown in the example tax-juki with a smaller set of flows."""
@@ -93,12 +94,13 @@ def crossed(rounds: Iterable[Mapping[str, str]], all_links: Iterable[Link]) -> s
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where everything listens: the bus, each unit's adapter, each vendor's panel, and vendor A's telegrams."""
+    """Where everything listens: the bus, each unit's adapter, each vendor's panel, A's telegrams, C's bucket."""
 
     bus: int
     adapters: Mapping[str, int]
     panels: Mapping[str, int]
     tcp: int
+    bucket: int
 
 
 def write_site(folder: Path, edition: Edition, who: Mapping[str, str], all_links: Iterable[Link], ports: Ports) -> None:
@@ -144,7 +146,7 @@ def _endpoints(edition: Edition, who: Mapping[str, str], all_links: list[Link]) 
 
 
 def _adapter(unit: str, vendor: str, ports: Ports) -> str:
-    place = f"sim/{vendor}/{unit}"
+    place = f"sim/{vendor}/{unit}" if vendor != "c" else f"var/{vendor}/{unit}"
     settings = {name: f"{place}/{name}" for name in ("out", "in", "shokai", "kaito", "irai")}
     if vendor == "a":
         settings["tcp"] = f"127.0.0.1:{ports.tcp}"
@@ -155,7 +157,12 @@ def _adapter(unit: str, vendor: str, ports: Ports) -> str:
             "face_token": "secrets/face.token",
         }
     if vendor == "c":
-        settings |= {"soap": f"http://127.0.0.1:{ports.panels['c']}", "face_token": "secrets/face.token"}
+        settings |= {
+            "soap": f"http://127.0.0.1:{ports.panels['c']}",
+            "face_token": "secrets/face.token",
+            "s3": f"http://127.0.0.1:{ports.bucket}/{BUCKET}/{unit}",
+            "s3_key": "secrets/bucket.key",
+        }
     lines = "\n".join(f'{name} = "{value}"' for name, value in settings.items())
     return (
         f'[[adapter]]\nid = "{vendor}-{unit}"\nvendor = "{vendor}"\nunit = "{unit}"\nmunicipality = "{MUNICIPALITY}"\n'
