@@ -107,6 +107,19 @@ class GaijiRegister:
 EMPTY = GaijiRegister()
 
 
+def is_standard(point: int) -> bool:
+    """Whether a code point is one of the 行政事務標準文字: plane 16, without what programs keep for themselves."""
+    return 0x100000 <= point <= 0x10FEFF
+
+
+def agreed(register: GaijiRegister, characters: Iterable[str]) -> GaijiRegister:
+    """The register with each 行政事務標準文字 of an agreed set standing for itself; decisions go before."""
+    own = {f"U+{ord(char):X}": char for char in characters if is_standard(ord(char))}
+    decided = {row.code for row in register.rows}
+    more = (Gaiji(code, own[code]) for code in sorted(own) if code not in decided)
+    return GaijiRegister((*register.rows, *more))
+
+
 def shown(sequence: str) -> str:
     """The text for people: nothing for a glyph that only its MJ name stands for (its stand-in leaves no program)."""
     return "" if sequence in by_stand_in() else sequence
@@ -202,7 +215,7 @@ def _sequence(path: Path, ucs: str, line: int, problems: Problems) -> str:
         problems.add(path, "ucs", line=line, expected="U+XXXX or U+XXXX U+E01XX", got=ucs)
         return ""
     points = [int(part[2:], 16) for part in ucs.split(" ")]
-    private = any(0xE000 <= point <= 0xF8FF or point >= 0xF0000 for point in points)
+    private = any(0xE000 <= point <= 0xF8FF or (point >= 0xF0000 and not is_standard(point)) for point in points)
     surrogate = any(0xD800 <= point <= 0xDFFF or point > _MAX_CODE_POINT for point in points)
     selector = len(points) == 2 and not 0xE0100 <= points[1] <= 0xE01EF
     if private or surrogate or selector:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from adapters.characters.problem import CharacterError, CharacterLoss
-from adapters.characters.register import EMPTY, GaijiRegister
+from adapters.characters.register import EMPTY, GaijiRegister, points
 from adapters.characters.units import units
 
 _PRIVATE = "\ue000-\uf8ff\U000f0000-\U0010ffff"
@@ -14,14 +14,18 @@ _NOT_TEXT = "\ud800-\udfff\ufffd-\uffff"
 
 
 class Utf8:
-    """UTF-8 as a vendor writes it. The replacement character U+FFFD is refused: something upstream lost a character."""
+    """UTF-8 as a vendor writes it. The replacement character U+FFFD is refused: something upstream lost a character.
+
+    Without ``gaiji`` the register counts only where a character stands for itself (an agreed 行政事務標準文字).
+    """
 
     name = "utf-8"
 
     def __init__(self, register: GaijiRegister = EMPTY, *, gaiji: bool = True) -> None:
         register = register.of_kind(private_use=True)
+        if not gaiji:
+            register = GaijiRegister(tuple(row for row in register.rows if row.code == points(row.sequence)))
         self._register = register
-        self._gaiji = gaiji
         self.watch = re.compile(f"[{_CONTROLS}{_PRIVATE}{_NOT_TEXT}{re.escape(register.first_characters)}]")
         self.watch_out = self.watch
 
@@ -48,7 +52,7 @@ class Utf8:
             if re.match(f"[{_CONTROLS}{_NOT_TEXT}]", unit):
                 raise CharacterError("CB6002", position, shown, "not a text character")
             if re.match(f"[{_PRIVATE}]", unit):
-                sequence = self._register.sequence(shown) if self._gaiji else ""
+                sequence = self._register.sequence(shown)
                 if not sequence:
                     raise CharacterError("CB6003", position, shown, "a row of the gaiji register")
             if self.encode(sequence) != unit.encode("utf-8"):
@@ -67,7 +71,7 @@ class Utf8:
         pieces: list[bytes] = []
         position = 0
         for unit in units(text):
-            code = self._register.code(unit) if self._gaiji else ""
+            code = self._register.code(unit)
             if not code and re.match(f"[{_CONTROLS}{_PRIVATE}{_NOT_TEXT}]", unit):
                 shown = " ".join(f"U+{ord(char):04X}" for char in unit)
                 raise CharacterError("CB6007", position, shown, "may not be written")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from adapters.characters.register import EMPTY, Gaiji, GaijiRegister, load_register
+from adapters.characters.register import EMPTY, Gaiji, GaijiRegister, agreed, load_register
 from adapters.codecs.factory import make_codec
 from adapters.codecs.grouped import MOST_UNKNOWN, STAND_IN
 from adapters.codecs.layout import load_layout
@@ -156,15 +156,19 @@ class Translators:
         if mapping is None:
             return
         try:
-            codec = make_codec(layout, self.register, self.tables)
+            codec = make_codec(layout, self._agreed(), self.tables)
             self._made[key] = Translator(
                 codec, mapping, self.repertoire, self.register.to_code, scout=self._scout(layout)
             )
         except ConfigurationError as error:
             problems.found.extend(error.findings)
 
+    def _agreed(self) -> GaijiRegister:
+        """The register, and the 行政事務標準文字 that the agreed set names."""
+        return self.register if self.repertoire is None else agreed(self.register, self.repertoire.characters)
+
     def _scout(self, layout: Layout) -> Callable[[frozenset[str]], Codec]:
-        rows, tables = self.register.rows, self.tables
+        rows, tables = self._agreed().rows, self.tables
 
         @lru_cache(maxsize=MOST_SCOUTS)
         def made(codes: frozenset[str]) -> Codec:

@@ -10,7 +10,7 @@ from bus.pipeline.repertoire import both, outside
 from bus.pipeline.tables import Contract
 from bus.wire.contract import Values
 from bus.wire.envelope import Envelope
-from bus.wire.glyphs import MOJIZUKEI, STAND_IN_BYTES, carries, names_in, neutral, put_in
+from bus.wire.glyphs import MOJIZUKEI, carries, names_in, neutral, put_in, written_by_name_only
 
 REFUSED = "E0002"
 CANNOT = "CB6019"
@@ -24,7 +24,7 @@ def judge(
     ``raw`` are the bytes of the message, ``values`` those of its body where somebody has read them.
     Errors: CB6018 names and Body disagree.
     """
-    if STAND_IN_BYTES in raw:
+    if not written_by_name_only(raw, read.body):
         return (Finding(REFUSED, path="Body", expected="a character, or U+FFFC with its moji", got="U+10FFxx"),)
     block = next((one for one in read.headers if one.tag == MOJIZUKEI), None) if read.headers else None
     if block is None:

@@ -122,14 +122,31 @@ async def test_a_body_and_names_that_disagree_are_refused(kind: str, expected: s
 
 
 async def test_a_stand_in_from_outside_is_nobodys_glyph() -> None:
-    """Whoever writes the private-use character itself is refused: as bytes by the bus, as a reference by an adapter."""
+    """Whoever writes the private-use character itself is refused, by bus and adapter, however it is written."""
     plain = envelope.build(notice(shimei="甲田\u3000花子"))
     town = reading("juki", "tax", "kokuho")
-    raw = plain.replace("甲".encode(), ONE.stand_in.encode())
-    assert code(await process(town.house, request(raw, caller="juki"))) == "E0002"
-    for form in (ONE.stand_in.encode(), b"&#x10FF00;"):
+    forms = (ONE.stand_in.encode(), b"&#x10FF00;", b"&#1113856;")
+    for form in forms:
+        raw = plain.replace("甲".encode(), form)
+        assert code(await process(town.house, request(raw, caller="juki"))) == "E0002"
         with pytest.raises(WireError):
-            shimei(plain.replace("甲".encode(), form))
+            shimei(raw)
+    read = envelope.read(safe_xml.parse(plain.replace("甲".encode(), forms[1])))
+    for encoding in ("utf-16-le", "utf-16-be"):
+        raw = f"\ufeff<a>{ONE.stand_in}</a>".encode(encoding)
+        assert not glyphs.written_by_name_only(raw, read.body)
+
+
+async def test_a_standard_character_of_plane_16_passes_unless_the_endpoint_agreed_otherwise() -> None:
+    """行政事務標準文字 are the same for everybody: raw or by reference; an agreed set or list has the last word."""
+    plain = envelope.build(notice(shimei="甲田\u3000花子"))
+    mine = repertoire("mj").extended("standard", ["\U00100123"])
+    for form in ("\U00100123".encode(), b"&#x100123;"):
+        raw = plain.replace("甲".encode(), form)
+        for agreed, expected in ((None, ""), (mine, ""), (repertoire("mj"), "E0002")):
+            ends = tuple(replace(one, repertoire=agreed if one.id == "juki" else None) for one in ENDPOINTS)
+            town = world(site(endpoints=ends))
+            assert code(await process(town.house, request(raw, caller="juki"))) == expected
 
 
 async def test_a_glyph_is_of_the_sets_that_have_it() -> None:
