@@ -204,7 +204,7 @@ def build(
     own = body if body.getparent() is None else deepcopy(body)
     etree.SubElement(root, BODY).append(own)
     raw = etree.tostring(root, encoding="utf-8", xml_declaration=True)
-    if glyphs.STAND_IN_BYTES not in raw:
+    if not glyphs.has_stand_in(raw):
         return raw
     glyphs.closed(root, own)
     return etree.tostring(root, encoding="utf-8", xml_declaration=True)

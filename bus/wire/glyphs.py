@@ -57,12 +57,17 @@ def names_in(block: etree._Element | None, payload: etree._Element) -> tuple[str
     return tuple(name for _, name in entries)
 
 
+def has_stand_in(raw: bytes) -> bool:
+    """Whether UTF-8 bytes have a stand-in; one byte is found ten times as fast as three."""
+    return b"\xf4" in raw and STAND_IN_BYTES in raw
+
+
 def written_by_name_only(raw: bytes, payload: etree._Element) -> bool:
     """Whether a message from outside has no stand-in of its own, however it writes its characters.
 
     The bytes tell it for UTF-8; character references and UTF-16 need a look at the texts.
     """
-    if b"\xf4" in raw and STAND_IN_BYTES in raw:  # one byte is found ten times as fast as three
+    if has_stand_in(raw):
         return False
     if not (b"&" in raw or raw[:2] in _UTF_16):
         return True
