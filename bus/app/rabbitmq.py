@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from bus.app.bodies import body_or_nothing
 from bus.broker.amqp.broker import RabbitMqBroker
 from bus.broker.amqp.inspection import Inspection, QueueState, emptied, inspect, prune
 from bus.broker.amqp.topology import lane_queues, receiving
@@ -20,7 +21,9 @@ from bus.core.types import Finding
 def rabbitmq_broker(site: Site, journal: Journal) -> RabbitMqBroker:
     """The conveyor on RabbitMQ; the relay of this process refills it."""
     remember(site)
-    return RabbitMqBroker(site.broker, journal.body, endpoints=receiving(site), log=log.line, context=tls_context(site))
+    return RabbitMqBroker(
+        site.broker, body_or_nothing(journal), endpoints=receiving(site), log=log.line, context=tls_context(site)
+    )
 
 
 def tls_context(site: Site) -> Callable[[], ssl.SSLContext | None]:

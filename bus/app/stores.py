@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bus.app.bodies import body_or_nothing
 from bus.core.errors import ConfigurationError, EnvironmentFault
 from bus.core.keeping import SealSettings
 from bus.core.log import line
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from bus.journal.upkeep.seal import Sealer
     from bus.journal.upkeep.signing import Signer
     from bus.journal.upkeep.verify import Verifier
+    from bus.journal.vault import Vault
 
 JOURNALS = ("sqlite", "postgresql")
 BROKERS = ("memory", "rabbitmq")
@@ -59,7 +61,23 @@ def make_journal(site: Site, clock: Clock) -> SharedJournal:
 
     light_bytes = LIGHT_BYTES if site.front.processes == 1 else 0
     sealed = site.journal.seal is not None
-    return SqliteJournal(site.journal.path, clock=clock, log_room=LOG_ROOM, light_bytes=light_bytes, sealed=sealed)
+    return SqliteJournal(
+        site.journal.path,
+        clock=clock,
+        log_room=LOG_ROOM,
+        light_bytes=light_bytes,
+        sealed=sealed,
+        vault=make_vault(site),
+    )
+
+
+def make_vault(site: Site) -> Vault | None:
+    """What encrypts payloads, where the site wants that. Errors: CB7074 a key is missing."""
+    if site.journal.encryption is None:
+        return None
+    from bus.journal.vault import Vault, master_keys
+
+    return Vault(master_keys(site.journal.encryption))
 
 
 def make_broker(site: Site, journal: Journal) -> Broker:
@@ -70,7 +88,7 @@ def make_broker(site: Site, journal: Journal) -> Broker:
         return rabbitmq_broker(site, journal)
     from bus.broker.memory import MemoryBroker
 
-    return MemoryBroker(site.broker.max_resident, journal.body)
+    return MemoryBroker(site.broker.max_resident, body_or_nothing(journal))
 
 
 def open_reader(site: Site) -> JournalReader:
@@ -90,7 +108,7 @@ def open_operator(site: Site, clock: Clock, actor: str) -> JournalOperator:
     """The side that changes deliveries; ``actor`` is written into every event. Errors: CB9005, CB4003."""
     from bus.journal.operator import JournalOperator
 
-    return JournalOperator(_side(site), clock, actor=actor)
+    return JournalOperator(open_side(site), clock, actor=actor)
 
 
 def open_retention(site: Site, clock: Clock, actor: str) -> RetentionDesk:
@@ -100,7 +118,7 @@ def open_retention(site: Site, clock: Clock, actor: str) -> RetentionDesk:
         raise ConfigurationError("CB7071", [finding])
     from bus.journal.upkeep.desk import RetentionDesk
 
-    return RetentionDesk(_side(site), site.journal.retention, clock, actor, _signer(site))
+    return RetentionDesk(open_side(site), site.journal.retention, clock, actor, _signer(site))
 
 
 def open_sealer(site: Site, clock: Clock) -> tuple[Side, Sealer]:
@@ -109,7 +127,7 @@ def open_sealer(site: Site, clock: Clock) -> tuple[Side, Sealer]:
     from bus.journal.upkeep.seal import Sealer
     from bus.journal.upkeep.signing import load_signer
 
-    signer, side = load_signer(settings), _side(site)
+    signer, side = load_signer(settings), open_side(site)
     return side, Sealer(side, signer, clock, settings.anchor)
 
 
@@ -119,7 +137,7 @@ def open_verifier(site: Site, clock: Clock) -> tuple[Side, Verifier]:
     from bus.journal.upkeep.signing import load_trust
     from bus.journal.upkeep.verify import Verifier
 
-    trust, side = load_trust(settings), _side(site)
+    trust, side = load_trust(settings), open_side(site)
     return side, Verifier(side, trust, clock)
 
 
@@ -145,14 +163,14 @@ def open_sequences(site: Site) -> SequenceDesk:
     """What is known of sequences, beside a running bus or after it. Errors: CB9005, CB4003."""
     from bus.journal.sequence_desk import SequenceDesk
 
-    return SequenceDesk(_side(site))
+    return SequenceDesk(open_side(site))
 
 
 def open_sequence_operator(site: Site, clock: Clock, actor: str) -> SequenceOperator:
     """The side that ends sequences; ``actor`` is written into their events. Errors: CB9005, CB4003."""
     from bus.journal.sequence_desk import SequenceOperator
 
-    return SequenceOperator(_side(site), clock, actor=actor)
+    return SequenceOperator(open_side(site), clock, actor=actor)
 
 
 def open_carrier(site: Site, source: Path | None, told: Callable[[int, int], None]) -> Carrier:
@@ -190,7 +208,7 @@ def postgres_place(site: Site) -> Place:
     return Place(site.journal.dsn, site.journal.schema, None if secret is None else read_password(secret))
 
 
-def _side(site: Site) -> Side:
+def open_side(site: Site) -> Side:
     """A connection beside the bus. Errors: CB9005, CB4003."""
     if site.journal.engine == "postgresql":
         place = postgres_place(site)

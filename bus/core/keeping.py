@@ -73,3 +73,14 @@ class SealSettings:
     key: Path
     trust: Path
     anchor: Path
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptionSettings:
+    """Where the site's keys come from: files (32 bytes in base64, mode 600), or a command that prints one a line.
+
+    The first key of all encrypts, the others only read.
+    """
+
+    keys: tuple[Path, ...] = ()
+    command: tuple[str, ...] = ()

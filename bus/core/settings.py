@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bus.core.channel import TlsClient, TlsMaterial, TlsServer
-from bus.core.keeping import RetentionSettings, SealSettings
+from bus.core.keeping import EncryptionSettings, RetentionSettings, SealSettings
 from bus.core.numbering import Numbering
 from bus.core.types import Endpoint, EndpointSecurity, Inbound, Outbound, Right, Route
 
@@ -128,6 +128,7 @@ class JournalSettings:
     standby: bool = False
     retention: RetentionSettings | None = None
     seal: SealSettings | None = None
+    encryption: EncryptionSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,11 +44,12 @@ class Courier:
         the endpoint; whatever it answers otherwise is about this message only.
         """
         breaker = self._breakers.of(endpoint.key)
-        raw = consignment.raw or self._journal.body(consignment.exchange_id)
-        sending = consignment.carrying(raw, attempt)
+        sending = consignment.carrying(consignment.raw, attempt)
         request_out = 0.0
         reduced: Finding | None = None
         try:
+            if not sending.raw:
+                sending = consignment.carrying(self._journal.body(consignment.exchange_id), attempt)
             body, headers, reduced = self.request(sending, endpoint)
             request_out = self._clock.now()
             if is_multipart(sending.content_type):

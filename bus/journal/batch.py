@@ -23,6 +23,7 @@ from bus.journal.schema import CALLING, FAN_OUT, OPEN_CLASS, WAITING
 from bus.journal.seen import Remembrance, Seen
 from bus.journal.sequence_ledger import SequenceLedger, SequenceWork
 from bus.journal.tally import Moves
+from bus.journal.vault import Vault
 
 Work = Acceptance | tuple[Transition, ...] | Remembrance | SequenceWork
 """What one caller wants done: one acceptance, transitions that stand or fall together, a value to count once, or a
@@ -107,6 +108,7 @@ class BatchLedger:
         self._finished: list[str] = []
         self._next_n = next_n
         self.traced = False
+        self.vault: Vault | None = None
         self._touched: list[int] = []
         self._sequences = SequenceLedger(connection, clock, self._accept_one, self._record_one, self._moved)
         self._exchanges, self._bodies, self._deliveries = writers.exchanges, writers.bodies, writers.deliveries
@@ -137,7 +139,7 @@ class BatchLedger:
         bodies: list[object] = []
         deliveries: list[object] = []
         held: list[tuple[int, Package]] = []
-        n, now, places, rejected = self._next_n, self._clock.now(), self._places, 0
+        n, now, places, rejected, vault = self._next_n, self._clock.now(), self._places, 0, self.vault
         for key, a in acceptances:
             refused = a.state is State.REJECTED
             exchanges += (
@@ -146,7 +148,7 @@ class BatchLedger:
                 a.expires_at, a.content_type, a.soap_action, a.relates_to, a.tables_hash, a.size, a.code,
             )  # fmt: skip
             if a.raw:
-                bodies += (n, a.raw)
+                bodies += (n, a.raw if vault is None else vault.close(a.raw, a.exchange_id))
             if a.package is not None:
                 held.append((n, a.package))
             if refused:
@@ -210,7 +212,8 @@ class BatchLedger:
                 place.events += 1
                 events += (place.n, place.events, t.at, t.state._value_, t.attempt, t.code, t.detail, "")
                 if t.reply or t.reply_status:
-                    replies += (place.n, t.reply_status, t.reply_content_type, t.reply)
+                    reply = t.reply if self.vault is None else self.vault.close(t.reply, t.delivery_id)
+                    replies += (place.n, t.reply_status, t.reply_content_type, reply)
                 if t.reply_package is not None:
                     packages.add(self._connection, packages.REPLY, place.n, t.reply_package)
         moves: list[object] = []

@@ -99,6 +99,8 @@ class Ledger(BatchLedger):
         connection.execute("BEGIN IMMEDIATE")
         try:
             self._notice_others()
+            if self.vault is not None:
+                self.vault.begin(connection, self._clock.now())
             outcomes: list[Outcome] = [None] * len(batch)
             accepts: list[tuple[int, Acceptance]] = []
             moves: list[tuple[int, tuple[Transition, ...]]] = []
@@ -149,6 +151,8 @@ class Ledger(BatchLedger):
     def _abandon(self) -> None:
         self._moves_made = Moves()
         self._touched = []
+        if self.vault is not None:
+            self.vault.forget()
         self._places.clear()
         self._finished.clear()
         self._sequences.forget()
@@ -187,6 +191,9 @@ class Ledger(BatchLedger):
             self._touched = []
             self._connection.execute("BEGIN IMMEDIATE")
             self._notice_others()
+            if self.vault is not None:
+                self.vault.forget()
+                self.vault.begin(self._connection, self._clock.now())
             self._places.clear()
             self.messages.forget(keys, first)
             self._next_n = first

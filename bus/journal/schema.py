@@ -15,7 +15,7 @@ from bus.core.errors import JournalError
 from bus.core.states import State
 from bus.core.types import Finding
 from bus.journal.seen import TABLE as SEEN
-from bus.journal.upkeep.tables import RETENTION, SEALS
+from bus.journal.upkeep.tables import DATA_KEYS, RETENTION, SEALS
 
 FAN_OUT: Final = 4096
 """No message has more targets than this; the number is part of the stored keys and never changes."""
@@ -213,6 +213,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     EXCHANGE_KEYS,
     RETENTION,
     SEALS,
+    DATA_KEYS,
 )
 """``MIGRATIONS[i]`` brings a journal from version ``i`` to ``i + 1``; a released entry is never edited."""
 

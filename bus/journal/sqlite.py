@@ -33,6 +33,7 @@ from bus.journal.seen import Remembrance
 from bus.journal.stored import StoredJournal
 from bus.journal.tally import Tally, open_by_state, take, write_down
 from bus.journal.upkeep.trace import begin_trace
+from bus.journal.vault import Vault
 from bus.journal.writer import LIGHT_BYTES, GroupWriter
 
 BUSY_PAUSE_S: Final = 0.002
@@ -48,9 +49,20 @@ COUNTED_AGAIN: Final = 3
 class _SqliteStore:
     """The connection that writes; used by one thread at a time."""
 
-    def __init__(self, path: Path, clock: Clock, make: Connect, max_pages: int, log_room: int, *, sealed: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        make: Connect,
+        max_pages: int,
+        log_room: int,
+        *,
+        sealed: bool,
+        vault: Vault | None,
+    ) -> None:
         self._path = path
         self._sealed = sealed
+        self._vault = vault
         self._log_room = log_room
         self._clock = clock
         self._make = make
@@ -74,7 +86,9 @@ class _SqliteStore:
             raise cannot_open(self._path, error) from error
         connection.execute("PRAGMA busy_timeout=0")
         self._connection, self._ledger = connection, Ledger(connection, self._clock, tally)
-        self._ledger.traced = self._sealed
+        self._ledger.traced, self._ledger.vault = self._sealed, self._vault
+        if self._vault is not None:
+            self._vault.forget()
         self._certain = True
         make_room(self._path, self._log_room)
         self._checkpointer.start()
@@ -170,13 +184,15 @@ class SqliteJournal(StoredJournal):
         log_room: int = 0,
         light_bytes: int = LIGHT_BYTES,
         sealed: bool = False,
+        vault: Vault | None = None,
     ) -> None:
-        """``sealed``: somebody seals the journal beside this bus. ``log_room``: see
+        """``sealed``: somebody seals the journal beside this bus; ``vault`` encrypts payloads. ``log_room``: see
         ``bus.journal.checkpoint.make_room``; ``light_bytes``: see ``GroupWriter``."""
         self._path = path
         self._make = make
         self._lock = OwnerLock(path)
-        self._store = _SqliteStore(path, clock, make, max_pages, log_room, sealed=sealed)
+        self._store = _SqliteStore(path, clock, make, max_pages, log_room, sealed=sealed, vault=vault)
+        self._vault = vault
         self._writer = GroupWriter(self._store, light_bytes)
         self._reading: sqlite3.Connection | None = None
 

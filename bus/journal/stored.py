@@ -8,6 +8,7 @@ from __future__ import annotations
 import heapq
 from abc import ABC, abstractmethod
 from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Final
 
@@ -34,6 +35,7 @@ from bus.journal.schema import CALLING, FAN_OUT, HELD, MOVING, WAITING
 from bus.journal.seen import Remembrance
 from bus.journal.sequence_ledger import Acknowledge, Begin, Depart, End, NumberReply, Renew
 from bus.journal.sequence_rows import read_arrived, read_departures, read_sequence, read_sequences
+from bus.journal.vault import Vault, opened, opened_known
 from bus.journal.writer import GroupWriter, Ticket
 
 _PAGE = f"SELECT {OPEN_COLUMNS} FROM {OPEN_FROM} WHERE d.open = ? {{when}} AND d.n > ? ORDER BY d.n LIMIT ?"  # noqa: S608 (constants)
@@ -54,6 +56,7 @@ class StoredJournal(ABC):
     """The part of ``bus.core.ports.Journal`` that engines share. Errors: as there."""
 
     _writer: GroupWriter
+    _vault: Vault | None
 
     @abstractmethod
     def _read(self) -> Database:
@@ -69,7 +72,7 @@ class StoredJournal(ABC):
             raise ValueError(f"more than {FAN_OUT} targets")
         outcome = await self._writer.submit(acceptance)
         assert outcome is None or isinstance(outcome, Known)
-        return outcome
+        return outcome if outcome is None else opened_known(self._vault, outcome, self._read())
 
     def enter(self, work: Work, ticket: Ticket) -> None:
         """Hand over an acceptance or transitions without a coroutine; ``ticket`` is told how it ended.
@@ -89,18 +92,18 @@ class StoredJournal(ABC):
 
     def find(self, municipality: str, sender: str, message_id: str) -> Known | None:
         """What was accepted under this message id of this sender. A refused message does not use up its id."""
-        return self._known(municipality, message_id, sender)
+        return opened_known(self._vault, self._known(municipality, message_id, sender), self._read())
 
     def exchange_of(self, municipality: str, message_id: str) -> Known | None:
         """The exchange that carries this message id, whoever sent it."""
-        return self._known(municipality, message_id, "")
+        return opened_known(self._vault, self._known(municipality, message_id, ""), self._read())
 
     def body(self, exchange_id: str) -> bytes:
         """The stored bytes of an exchange's request; empty when there are none."""
         row = self._read().execute(
             "SELECT b.raw FROM exchange_key k JOIN body b ON b.n = k.n WHERE k.exchange_id = ?", (exchange_id,)
         ).fetchone()  # fmt: skip
-        return b"" if row is None else bytes(row[0])
+        return b"" if row is None else opened(self._vault, bytes(row[0]), exchange_id, self._read())
 
     def package(self, exchange_id: str) -> Package | None:
         """What is kept of an exchange's request beside its envelope."""
@@ -179,7 +182,9 @@ class StoredJournal(ABC):
         """Use up a number, and store its message with it."""
         outcome = await self._writer.submit(arrival)
         assert isinstance(outcome, Admission)
-        return outcome
+        if outcome.known is None:
+            return outcome
+        return replace(outcome, known=opened_known(self._vault, outcome.known, self._read()))
 
     async def end(
         self, key: SequenceKey, state: SequenceState, at: float, *, last: int = 0, code: str = ""

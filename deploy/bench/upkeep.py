@@ -8,7 +8,8 @@ messages one after the other; how long an acceptance takes with and without it, 
 removal.
 
 ``seal``: processor time of this process for a message (accepted, answered; 20 callers) in a journal without and with
-traces for the sealing, in turns, the smallest of the rounds; then how fast another connection seals and verifies.
+traces for the sealing, in turns, and with payloads encrypted (two of 1 KB), the smallest of the rounds; then how fast
+another connection seals and verifies.
 
 All messages are synthetic. Exit code 0 when everything that was accepted meanwhile is there.
 """
@@ -28,6 +29,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from bus.core.clock import SystemClock
 from bus.core.keeping import DAY_S, Periods, RetentionSettings
@@ -40,6 +42,7 @@ from bus.journal.upkeep.retention import Retention
 from bus.journal.upkeep.seal import Sealer
 from bus.journal.upkeep.signing import Signer, Trust
 from bus.journal.upkeep.verify import Verifier
+from bus.journal.vault import MasterKey, Vault
 
 RAW: Final = b"<synthetic>" + b"x" * 1000 + b"</synthetic>"
 OLD_DAYS: Final = 500
@@ -127,9 +130,10 @@ async def retention(folder: Path, messages: int, seconds: float) -> bool:
     return there
 
 
-async def busy(path: Path, messages: int, *, sealed: bool) -> float:
+async def busy(path: Path, messages: int, *, sealed: bool, encrypted: bool = False) -> float:
     """Microseconds of processor time for a message."""
-    journal = SqliteJournal(path, clock=SystemClock(), sealed=sealed)
+    vault = Vault([MasterKey("bench", AESGCM(AESGCM.generate_key(256)))]) if encrypted else None
+    journal = SqliteJournal(path, clock=SystemClock(), sealed=sealed, vault=vault)
     await journal.open()
     at, numbers = SystemClock().now(), iter(range(messages))
 
@@ -154,6 +158,11 @@ def seal(folder: Path, messages: int, rounds: int) -> bool:
             path = folder / f"{number}-{sealed}.sqlite"
             best[sealed] = min(best[sealed], asyncio.run(busy(path, messages, sealed=sealed)))
     print(json.dumps({"what": "traces", "us_without": round(best[False], 1), "us_with": round(best[True], 1)}))
+    encrypted = min(
+        asyncio.run(busy(folder / f"{number}-e.sqlite", messages, sealed=False, encrypted=True))
+        for number in range(rounds)
+    )
+    print(json.dumps({"what": "encryption", "us_with": round(encrypted, 1)}))
     key, clock = Ed25519PrivateKey.generate(), SystemClock()
     signer, side = Signer(key), SqliteSide(folder / "0-True.sqlite")
     begin, cpu = time.perf_counter(), time.process_time()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from bus.app.bodies import body_or_nothing
 from bus.broker.memory import MemoryBroker
 from bus.core.clock import SystemClock
 from bus.core.errors import DeliveryError, JournalError
@@ -158,7 +159,7 @@ async def room(
     path = folder / "journal.sqlite"
     journal = SqliteJournal(path, clock=CLOCK)
     await journal.open()
-    broker = MemoryBroker(max_resident, journal.body)
+    broker = MemoryBroker(max_resident, body_or_nothing(journal))
     relay = Relay(journal, broker, clock=CLOCK, sweep_s=settings.sweep_s, max_open=max_open)
     outgoing, breakers, lines = outgoing or PlainOutgoing(), Breakers(CLOCK, settings), []
 

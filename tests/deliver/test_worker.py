@@ -17,6 +17,7 @@ from bus.deliver.breaker import BreakerState
 from bus.journal.operator import JournalOperator
 from bus.journal.reader import SqliteReader
 from bus.journal.side import SqliteSide
+from bus.journal.vault import MARK
 from tests.deliver.harness import CLOCK, FAST, OK, TAX, ScriptedSender, room
 from tests.support.deliveries import MUNICIPALITY, acceptance
 from tests.support.polling import until_async
@@ -339,3 +340,16 @@ async def test_fan_out_delivers_to_each_subscriber_on_its_own(tmp_path: Path) ->
         await bus.accept(both)
         await until_async(lambda: {bus.state(both, 0), bus.state(both, 1)} == {State.DELIVERED})
         assert {address for address, _, _ in bus.sender.posts} == {TAX.address, kokuho.address}
+
+
+async def test_a_message_whose_body_cannot_be_decrypted_is_parked_and_its_endpoint_goes_on(tmp_path: Path) -> None:
+    """Without its key nothing of it is sent, and the cause is told; those behind it are delivered."""
+    async with room(tmp_path, max_resident=0) as bus:
+        lost, fine = acceptance(raw=MARK + b"x" * 40), acceptance(ordering_keys=())
+        await bus.accept(lost, fine)
+        await bus.until_state(State.PARKED, lost)
+        await bus.until_state(State.DELIVERED, fine)
+        assert bus.sender.bodies == [fine.raw]
+        with closing(SqliteReader(bus.path)) as reader:
+            (row,) = reader.parked()
+        assert row["code"] == "CB4030"

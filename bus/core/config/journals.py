@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from bus.core.config.keepings import read_retention, read_seal
+from bus.core.config.keepings import read_encryption, read_retention, read_seal
 from bus.core.config.reader import MISSING, WRONG_VALUE, Table
 from bus.core.settings import JournalSettings
 
@@ -48,6 +48,7 @@ def read_journal(table: Table, folder: Path) -> JournalSettings:
         standby=table.flag("standby", default=False),
         retention=read_retention(table),
         seal=read_seal(table, folder),
+        encryption=read_encryption(table, folder),
     )
     if not _SCHEMA.match(settings.schema):
         table.report(WRONG_VALUE, "schema", expected="1 .. 40 of a-z 0-9 _", got=settings.schema)

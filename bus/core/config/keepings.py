@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from bus.core.config.reader import WRONG_VALUE, Table
-from bus.core.keeping import LAW_DAYS, Periods, RetentionRule, RetentionSettings, SealSettings
+from bus.core.keeping import LAW_DAYS, EncryptionSettings, Periods, RetentionRule, RetentionSettings, SealSettings
 
 TOO_SHORT: Final = "CB7070"
 OPEN_FILE: Final = "CB7025"
@@ -66,5 +66,21 @@ def read_seal(journal: Table, folder: Path) -> SealSettings | None:
         trust=folder / table.text("trust", "trust/seal"),
         anchor=folder / table.text("anchor", "var/seal.json"),
     )
+    table.finish()
+    return settings
+
+
+def read_encryption(journal: Table, folder: Path) -> EncryptionSettings | None:
+    """``[journal.encryption]``; ``None`` where it is absent, and then payloads are stored as they are."""
+    table = journal.table("encryption")
+    if not journal.has("encryption"):
+        return None
+    keys = tuple(folder / name for name in table.texts("keys"))
+    for number, path in enumerate(keys):
+        if path.is_file() and stat.S_IMODE(path.stat().st_mode) & (stat.S_IRWXG | stat.S_IRWXO):
+            table.report(OPEN_FILE, f"keys[{number}]", expected="mode 600", got=path.name)
+    settings = EncryptionSettings(keys, table.texts("command"))
+    if not settings.keys and not settings.command:
+        table.report(WRONG_VALUE, "keys", expected='["secrets/journal-1.key"] | command')
     table.finish()
     return settings

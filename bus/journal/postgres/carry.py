@@ -54,6 +54,7 @@ WHOLE: Final[Mapping[str, str]] = {
     "sequence_event": "sequence,n,at,state,code,reason,actor",
     "audit": "n,at,actor,action,municipality,subject,reason,detail",
     "removal": "r,at,actor,kind,number,bytes,first_at,last_at,ids,key,signature",
+    "data_key": "k,day,master,wrapped",
     "seal": "s,at,previous,number,digest,key,signature,entries",
 }
 """Small tables, carried in one piece; the columns of all of them."""
@@ -74,6 +75,7 @@ TABLES: Final[Mapping[str, tuple[str, str]]] = {
     "audit": (WHOLE["audit"], "n"),
     "removal": (WHOLE["removal"], "r"),
     "seal": (WHOLE["seal"], "s"),
+    "data_key": (WHOLE["data_key"], "k"),
 }
 """Every table with its columns and the order in which both sides are compared."""
 
@@ -91,6 +93,7 @@ _TYPES: Final[Mapping[str, Mapping[str, str]]] = {
     "sequence_event": {"sequence": "int8", "n": "int4"},
     "removal": {"r": "int8", "number": "int8", "bytes": "int8", "first_at": "float8", "last_at": "float8",
                 "ids": "bytea", "key": "text", "signature": "bytea"},
+    "data_key": {"k": "int8", "day": "int4", "wrapped": "bytea"},
     "seal": {"s": "int8", "number": "int8", "key": "text", "signature": "bytea", "entries": "bytea"},
 }  # fmt: skip
 

@@ -22,6 +22,7 @@ from bus.journal.postgres.store import PostgresStore
 from bus.journal.relay import Log, no_log
 from bus.journal.rows import known
 from bus.journal.stored import StoredJournal
+from bus.journal.vault import Vault
 from bus.journal.writer import GroupWriter
 
 UNREACHABLE: Final = "CB4006"
@@ -114,13 +115,21 @@ class PostgresJournal(StoredJournal):
     """
 
     def __init__(
-        self, place: Place, *, clock: Clock, standby: bool = False, log: Log = no_log, sealed: bool = False
+        self,
+        place: Place,
+        *,
+        clock: Clock,
+        standby: bool = False,
+        log: Log = no_log,
+        sealed: bool = False,
+        vault: Vault | None = None,
     ) -> None:
-        """``sealed``: somebody seals the journal beside this bus. ``standby``: ``open`` waits for another owner to end
-        instead of refusing, and says so once."""
+        """``sealed``: somebody seals the journal beside this bus; ``vault`` encrypts payloads; ``standby``: ``open``
+        waits for another owner to end instead of refusing, and says so once."""
         self._log = log
         self._place = place
-        self._store = PostgresStore(place, clock, uuid.uuid4().hex, standby=standby, sealed=sealed)
+        self._store = PostgresStore(place, clock, uuid.uuid4().hex, standby=standby, sealed=sealed, vault=vault)
+        self._vault = vault
         self._writer = GroupWriter(self._store, 0)
         self._reading = Reading(place)
         self._closing = False

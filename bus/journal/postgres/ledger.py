@@ -94,6 +94,8 @@ class PostgresLedger(BatchLedger):
             outcomes: list[Outcome] = [None] * len(batch)
             accepts = [(i, work) for i, work in enumerate(batch) if isinstance(work, Acceptance)]
             self._look(accepts, batch)
+            if self.vault is not None:
+                self.vault.begin(self._link, self._clock.now())
             if accepts:
                 self._accept(accepts, outcomes)
             if len(accepts) < len(batch):
@@ -136,6 +138,8 @@ class PostgresLedger(BatchLedger):
         """Undo what was not committed and forget what it would have made true."""
         self._moves_made = Moves()
         self._touched = []
+        if self.vault is not None:
+            self.vault.forget()
         self._places.clear()
         self._finished.clear()
         self._stored.noted.clear()

@@ -23,6 +23,7 @@ from bus.journal.postgres.ledger import TAKEN_OVER, PostgresLedger
 from bus.journal.postgres.migrate import migrate
 from bus.journal.postgres.schema import DAY_S, check_version, day_of, ensure_day
 from bus.journal.upkeep.trace import begin_trace
+from bus.journal.vault import Vault
 
 UNFINISHED: Final = "CB4008"
 
@@ -51,13 +52,23 @@ def _number(schema: str) -> int:
 class PostgresStore:
     """Implements ``bus.journal.writer.Store``; used by the writer's thread only."""
 
-    def __init__(self, place: Place, clock: Clock, owner: str, *, standby: bool = False, sealed: bool = False) -> None:
+    def __init__(
+        self,
+        place: Place,
+        clock: Clock,
+        owner: str,
+        *,
+        standby: bool = False,
+        sealed: bool = False,
+        vault: Vault | None = None,
+    ) -> None:
         """``owner`` is unlike that of any other bus; with ``standby`` another owner's end is waited for."""
         self._place = place
         self._clock = clock
         self._owner = owner
         self._standby = standby
         self._sealed = sealed
+        self._vault = vault
         self._link: Link | None = None
         self._ledger: PostgresLedger | None = None
         self._owned = False
@@ -104,7 +115,9 @@ class PostgresStore:
             begin_trace(link, sealed=self._sealed)
         self._owned = True
         self._ledger = PostgresLedger(link, self._clock, self._owner)
-        self._ledger.traced = self._sealed
+        self._ledger.traced, self._ledger.vault = self._sealed, self._vault
+        if self._vault is not None:
+            self._vault.forget()
 
     def _take(self, link: Link) -> None:
         """Get the owner's lock. A session of our own that the server still believes in is ended."""

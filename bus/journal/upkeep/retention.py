@@ -21,6 +21,7 @@ from bus.journal.side import Side
 from bus.journal.upkeep import audit
 from bus.journal.upkeep.records import removal_text
 from bus.journal.upkeep.signing import Signer
+from bus.journal.vault import JAPAN_S
 
 PIECE_MOST: Final = 200
 PIECE_LEAST: Final = 10
@@ -61,6 +62,11 @@ _WALKS: Final = {
 }
 """Old rows in order, with the message they belong to and how many of its deliveries are open. The newest message
 stays whatever its age: its number says which one is next."""
+
+_OLDEST_PAYLOADS: Final = (
+    "SELECT e.received_at FROM body b JOIN exchange e ON e.n = b.n ORDER BY b.n LIMIT 1",
+    f"SELECT e.received_at FROM reply r JOIN exchange e ON e.n = r.n / {FAN_OUT} ORDER BY r.n LIMIT 1",  # noqa: S608 (constant)
+)
 
 Told = Callable[["Piece"], object]
 
@@ -166,6 +172,7 @@ class Retention:
         while sequences := self._sequences(20):
             self._remove_sequences(sequences)
         self._remove_audit()
+        self._destroy_keys()
         report.reclaimed = self._side.reclaim(self._clock.now())
         detail = {"removed": report.removed, "bytes": report.bytes, "kept_open": report.kept_open}
         with self._side.transaction() as database:
@@ -277,6 +284,21 @@ class Retention:
                 times = [row[1] for row in rows]
                 self._write_down(within, "audit", [str(row[0]) for row in rows], 0, min(times), max(times))
             self._done(Piece("audit", len(rows), 0, time.monotonic() - started))
+
+    def _destroy_keys(self) -> None:
+        """Keys of days from before the oldest payload that is left: nothing that they encrypted may be read again,
+        whatever a disk or a page still holds."""
+        database = self._side.database
+        oldest = [row[0] for query in _OLDEST_PAYLOADS if (row := database.execute(query).fetchone()) is not None]
+        first = min([*oldest, self._clock.now()])
+        until = int((first + JAPAN_S) // DAY_S) - 1
+        rows = database.execute("SELECT k, day FROM data_key WHERE day < ? ORDER BY k", (until,)).fetchall()
+        if rows:
+            with self._side.transaction() as within:
+                within.executemany("DELETE FROM data_key WHERE k = ?", [(row[0],) for row in rows])
+                days = [row[1] * DAY_S - JAPAN_S for row in rows]
+                self._write_down(within, "key", [str(row[0]) for row in rows], 0, min(days), max(days))
+            self._done(Piece("key", len(rows), 0))
 
     def _book(self, database: Database, kind: str, going: Sequence[Old], size: int) -> None:
         times = [old.received_at for old in going]

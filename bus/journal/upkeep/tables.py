@@ -52,3 +52,12 @@ ALTER TABLE removal ADD COLUMN key TEXT NOT NULL DEFAULT '';
 ALTER TABLE removal ADD COLUMN signature BLOB NOT NULL DEFAULT x'';
 """
 """``again`` is the number of the last delivery looked at by a sweep over all of them, -1 when none is under way."""
+
+DATA_KEYS: Final = """
+CREATE TABLE data_key (              -- keys of payloads, wrapped: bus.journal.vault
+    k INTEGER PRIMARY KEY,
+    day INTEGER NOT NULL,            -- in Japan, counted from 1970
+    master TEXT NOT NULL,            -- the name of the site's key that opens it
+    wrapped BLOB NOT NULL
+) STRICT;
+"""
