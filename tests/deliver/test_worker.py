@@ -349,7 +349,7 @@ async def test_a_message_whose_body_cannot_be_decrypted_is_parked_and_its_endpoi
         await bus.accept(lost, fine)
         await bus.until_state(State.PARKED, lost)
         await bus.until_state(State.DELIVERED, fine)
-        assert bus.sender.bodies == [fine.raw]
+        assert bus.sender.bodies() == [fine.raw]
         with closing(SqliteReader(bus.path)) as reader:
             (row,) = reader.parked()
         assert row["code"] == "CB4030"

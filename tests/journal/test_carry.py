@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from bus.core.errors import JournalError
 from bus.core.keeping import Periods, RetentionSettings
@@ -26,6 +27,7 @@ from bus.journal.upkeep.retention import Retention
 from bus.journal.upkeep.seal import Sealer
 from bus.journal.upkeep.signing import Signer, Trust
 from bus.journal.upkeep.verify import Verifier
+from bus.journal.vault import MasterKey, Vault
 from tests.support.deliveries import MUNICIPALITY, NOW, SteppedClock, acceptance, call, refusal, step
 from tests.support.postgres import SHARED, journal_place
 
@@ -46,7 +48,8 @@ def quiet(carried: int, total: int) -> None:
 
 async def fill(path: Path) -> dict[str, int]:
     """A journal with a bit of everything, over three days; its counts."""
-    journal = SqliteJournal(path, clock=SteppedClock())
+    vault = Vault([MasterKey("test", AESGCM(b"k" * 32))])
+    journal = SqliteJournal(path, clock=SteppedClock(), vault=vault)
     await journal.open()
     parts = (Attachment("<a>", "image/png", "binary", 0, 5, 5, "1" * 64),)
     package = Package("a.mime", "multipart/related", "text/xml", 9, "2" * 64, "3" * 64, parts)
