@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from bus.core import log
 from bus.core.config import load_site
 from bus.core.ports import Consignment, HttpReply, Transition, Verdict
 from bus.core.states import State
@@ -105,6 +106,7 @@ def main() -> None:
 
     site, step, hit = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     arm(step, hit, queued=True)
+    log.configure("info", json=True, stream=sys.stderr.buffer)
     serving.run(load_site(site, need_secrets=True), lambda event: None)
 
 

@@ -71,7 +71,7 @@ class Receiver:
         how = self.behave(message_id)
         self.misbehaved += how != "ok"
         if how in {"503", "refuse"}:
-            writer.write(_answer("503 Service Unavailable" if how == "503" else "500 Internal Server Error", b""))
+            writer.write(_answer("503 Service Unavailable" if how == "503" else "400 Bad Request", b""))
             return True
         self._take(message_id, hashlib.sha256(content(body)).digest())
         answer = _answer("200 OK", self._reply.replace(NO_ID, message_id.encode()))
