@@ -21,6 +21,8 @@ BOTH, EMBEDDED, DISTRIBUTED = ("embedded", "distributed"), ("embedded",), ("dist
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
 FIU = tuple(Path("/usr/lib/fiu") / name for name in ("fiu_run_preload.so", "fiu_posix_preload.so"))
 NO_SPACE, IO_ERROR = 28, 5
+SLOW = 30
+"""How many answers that never end a cell asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,11 +247,13 @@ async def _fiu(fifo: str, pid: int, order: str) -> None:
 
 
 async def receiver_fails(place: Place, how: str, share: float) -> int:
-    """The receiver misbehaves to this share of what comes, until 300 (or a fifth of the load) met it."""
+    """The receiver misbehaves to this share of what comes, until it has done so to enough of the load."""
     await place.arrived(0.1)
     receiver = place.receiver
     receiver.behave = lambda message_id: how if receiver.dice.random() < share else "ok"
-    wanted = min(300, place.messages // 5) if how in {"503", "lost"} else 30
+    wanted = int(min(1000, place.messages) * share / 5)
+    if how in {"silent", "drip"}:
+        wanted = min(wanted, SLOW)  # each of these costs the bus its whole deadline
     await until(lambda: receiver.misbehaved >= wanted, 300, "the receiver to misbehave")
     receiver.behave = lambda message_id: "ok"
     return receiver.misbehaved

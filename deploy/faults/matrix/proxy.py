@@ -50,8 +50,8 @@ class Proxy:
                 back, forth = await asyncio.open_connection("127.0.0.1", self._target)
                 self._open.add(forth)
                 await asyncio.gather(self._pump(reader, forth, answers=False), self._pump(back, writer, answers=True))
-        except OSError:
-            pass  # the server behind it is down, and so is the proxy
+        except (OSError, asyncio.CancelledError):
+            pass  # the server behind it is down, or the town is closed
         finally:
             for each in (writer, forth):
                 if each is not None:

@@ -56,7 +56,7 @@ class Receiver:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         try:
-            with suppress(OSError, asyncio.IncompleteReadError):
+            with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):  # the last: the town is closed
                 while await self._one(reader, writer):
                     await writer.drain()
         finally:
