@@ -33,8 +33,8 @@ def unit_page(edition: Edition, unit: Unit) -> str:
         else "出典の記号は [common.md](common.md) の「出典」にあります。",
         "## 操作",
         table(
-            ("操作", "名称", "型", "使う業務", "要求", "回答", "順序鍵", "期限（秒）", "番号利用事務", "利用目的"),
-            (_operation(operation, units, purposes) for operation in unit.operations.values()),
+            ("操作", "型", "使う業務", "要求と回答", "順序鍵", "期限（秒）", "番号利用事務"),
+            (_operation(operation, units) for operation in unit.operations.values()),
         ),
         _purposes(unit, purposes),
         *_answers(unit),
@@ -94,7 +94,7 @@ def _record(unit: Unit, record: RecordType, example: Mapping[str, str], basis: s
     said = [f"{text}: {'、'.join(names)}。" for text, names in
             (("運ぶ操作", carried), ("要求に使う操作", asks), ("回答の操作", answers)) if names]  # fmt: skip
     must = sum(item.mandatory for item in record.items)
-    head = ["#", "要素名", "項目名", "型", "必須", "コード", "形式", "配慮", *(["記入例"] if example else []), "出典"]
+    head = ["#", "項目と要素名", "型", "必須", "コード・形式", "配慮", *(["記入例"] if example else []), "出典"]
     rows = (_item(number, item, example, basis) for number, item in enumerate(record.items, 1))
     return [
         f"### {record.title}",
@@ -182,42 +182,44 @@ def _names(edition: Edition, name: str) -> dict[str, str]:
     return {row.code: row.name_ja for row in edition.codes[name].rows} if name in edition.codes else {}
 
 
-def _operation(operation: Operation, units: Mapping[str, str], purposes: Mapping[str, str]) -> tuple[str, ...]:
+def _operation(operation: Operation, units: Mapping[str, str]) -> tuple[str, ...]:
     everybody = "*" in operation.consumers
     return (
-        f"`{operation.name}`",
-        operation.name_ja,
+        f"{operation.name_ja}<br>`{operation.name}`",
         PATTERNS[operation.pattern],
         "すべて" if everybody else "、".join(units.get(one, one) for one in operation.consumers),
-        f"`{_local(operation.input)}`",
-        f"`{_local(operation.output)}`",
-        "、".join(f"`{key}`" for key in operation.ordering),
+        f"`{_local(operation.input)}`<br>`{_local(operation.output)}`",
+        "<br>".join(f"`{key}`" for key in operation.ordering),
         f"{operation.deadline_s:g}",
         "○" if operation.number_use else "",
-        "すべて" if set(operation.purposes) == set(purposes) else "、".join(operation.purposes),
     )
 
 
 def _purposes(unit: Unit, purposes: Mapping[str, str]) -> str:
-    """What the purposes of the table are called; all of them stand in common.md."""
-    named = dict.fromkeys(
-        one for operation in unit.operations.values() for one in operation.purposes
-        if set(operation.purposes) != set(purposes)
-    )  # fmt: skip
-    said = "、".join(f"{one}＝{purposes.get(one, one)}" for one in named)
-    return f"利用目的: {said}。" if said else "利用目的の一覧は [common.md](common.md) にあります。"
+    """For which purposes the operations may be used: those that agree together, by what they are called."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for operation in unit.operations.values():
+        alike.setdefault(operation.purposes, []).append(operation.name_ja)
+    lines = []
+    for own, operations in alike.items():
+        everything = set(own) == set(purposes)
+        said = (
+            "すべて（一覧は [common.md](common.md)）"
+            if everything
+            else "、".join(f"{purposes.get(one, one)}（`{one}`）" for one in own)
+        )
+        lines.append(f"- {'すべての操作' if len(alike) == 1 else '、'.join(operations)}: {said}")
+    return "\n".join(("利用目的:", "", *lines))
 
 
 def _item(number: int, item: Item, example: Mapping[str, str], basis: str) -> tuple[str, ...]:
     size = f"{item.digits},{item.scale}" if item.scale else str(item.digits)
     return (
         str(number),
-        f"`{item.name}`",
-        item.name_ja,
+        f"{item.name_ja}<br>`{item.name}`",
         f"{item.type}({size})",
         "○" if item.mandatory else "",
-        item.code,
-        item.format,
+        "<br>".join(f"`{one}`" for one in (item.code, item.format) if one),
         CARE_JA.get(item.sensitivity, item.sensitivity),
         *([example.get(item.name, "")] if example else []),
         _source(item.provenance, basis),
