@@ -101,7 +101,7 @@ def open_reader(site: Site) -> JournalReader:
     from bus.journal.reader import SqliteReader
 
     _there(site)
-    return SqliteReader(site.journal.path)
+    return SqliteReader(site.journal.path, [each.code for each in site.municipalities])
 
 
 def open_operator(site: Site, clock: Clock, actor: str) -> JournalOperator:

@@ -18,7 +18,7 @@ from bus.core.types import Finding
 from bus.journal.database import Database
 from bus.journal.message_index import stored_candidates
 from bus.journal.packages import REPLY, REQUEST
-from bus.journal.schema import FAN_OUT, HELD, open_for_reading
+from bus.journal.schema import CALLING, FAN_OUT, GATHERED, HELD, MOVING, WAITING, open_for_reading
 
 COLUMNS: Final = (
     "e.exchange_id, d.n AS delivery, e.municipality, e.sender, d.target, e.unit, e.operation, e.edition, e.purpose,"
@@ -28,6 +28,7 @@ COLUMNS: Final = (
 )
 LEFT: Final = f"exchange e LEFT JOIN delivery d ON d.n BETWEEN e.n * {FAN_OUT} AND e.n * {FAN_OUT} + {FAN_OUT - 1}"
 Row = dict[str, object]
+Way = tuple[str, str, list[object]]
 
 
 class TableReader(ABC):
@@ -64,12 +65,6 @@ class TableReader(ABC):
             if value:
                 where.append(f"{column} = ?")
                 values.append(value)
-        if endpoint:
-            where.append("(e.sender = ? OR d.target = ?)")
-            values += [endpoint, endpoint]
-        if state:
-            where.append("coalesce(d.state, 'REJECTED') = ?")
-            values.append(State(state).value)
         if since:
             where.append("e.received_at >= ?")
             values.append(since)
@@ -84,12 +79,33 @@ class TableReader(ABC):
             n, index = self._place(before)
             where.append("(e.n < ? OR (e.n = ? AND d.n < ?))")
             values += [n, n, n * FAN_OUT + index]
-        condition = f"WHERE {' AND '.join(where)}" if where else ""
-        rows = self._database.execute(
-            f"SELECT {COLUMNS} FROM {LEFT} {condition} ORDER BY e.n DESC, d.n DESC LIMIT ?",  # noqa: S608 (own text)
-            [*values, limit],
-        )
-        return [flat(row) for row in rows.fetchall()]
+        found: dict[tuple[int, int], Row] = {}
+        for source, condition, more in self._ways(state, endpoint):
+            conditions = [*([condition] if condition else []), *where]
+            text = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+            order = "d.n DESC" if source != LEFT else "e.n DESC, d.n DESC"
+            rows = self._database.execute(
+                f"SELECT {COLUMNS}, e.n AS place FROM {source} {text} ORDER BY {order} LIMIT ?",  # noqa: S608 (own text)
+                [*more, *values, limit],
+            )
+            for row in rows.fetchall():
+                shown = flat(row)
+                place = shown.pop("place")
+                assert isinstance(place, int)
+                found[place, row["delivery"] or 0] = shown
+        return [found[place] for place in sorted(found, reverse=True)[:limit]]
+
+    def _ways(self, state: str, endpoint: str) -> Sequence[Way]:
+        """How to look: what to read, along which condition, with its values. What several find is merged."""
+        where: list[str] = []
+        values: list[object] = []
+        if endpoint:
+            where.append("(e.sender = ? OR d.target = ?)")
+            values += [endpoint, endpoint]
+        if state:
+            where.append("coalesce(d.state, 'REJECTED') = ?")
+            values.append(State(state).value)
+        return [(LEFT, " AND ".join(where), values)]
 
     def show(self, exchange_id: str) -> Row | None:
         """One exchange with ``deliveries``, each with its ``events``; ``None`` when there is none."""
@@ -200,11 +216,35 @@ def _findings(detail: Any) -> object:
     return json.loads(detail) if detail else []
 
 
+MAPPED_BYTES: Final = 1 << 32
+"""Pages of the file are looked at where the system has them, without copying each."""
+
+_RARE: Final = {
+    State.ACCEPTED: (f"d.open = {MOVING} AND d.next_attempt_at = 0 AND d.state = 'ACCEPTED'",),
+    State.PUBLISHED: (f"d.open = {MOVING} AND d.next_attempt_at = 0 AND d.state = 'PUBLISHED'",),
+    State.DISPATCHING: (
+        f"d.open = {MOVING} AND d.next_attempt_at = 0 AND d.state = 'DISPATCHING'",
+        f"d.open = {CALLING} AND d.next_attempt_at = 0 AND d.state = 'DISPATCHING'",
+    ),
+    State.RETRY_WAIT: (f"d.open = {WAITING}",),
+    State.PARKED: (f"d.open = {HELD} AND d.next_attempt_at = 0",),
+    State.EARLY: (f"d.open = {GATHERED} AND d.next_attempt_at = 0",),
+    State.EXPIRED: ("d.state IN ('EXPIRED', 'CANCELLED') AND d.state = 'EXPIRED'",),
+    State.CANCELLED: ("d.state IN ('EXPIRED', 'CANCELLED') AND d.state = 'CANCELLED'",),
+}
+"""States that few deliveries have, as conditions that lie along an index of theirs."""
+
+_BY_DELIVERY: Final = f"delivery d CROSS JOIN exchange e ON e.n = d.n / {FAN_OUT}"
+
+
 class SqliteReader(TableReader):
     """Reads a SQLite journal beside a running bus or after it. Errors: CB4003."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, municipalities: Sequence[str] = ()) -> None:
+        """``municipalities`` are those that the site has now; others are looked for only where these do not help."""
+        self._municipalities = tuple(municipalities)
         self._connection = open_for_reading(path)
+        self._connection.execute(f"PRAGMA mmap_size={MAPPED_BYTES}")
         self._connection.row_factory = sqlite3.Row
         super().__init__(self._connection)
 
@@ -212,8 +252,25 @@ class SqliteReader(TableReader):
         """Close the connection."""
         self._connection.close()
 
+    def _ways(self, state: str, endpoint: str) -> Sequence[Way]:
+        """Along the index of a rare state; an endpoint as sender and as target, each by itself: a condition on both
+        tables would make every message of the journal meet its deliveries."""
+        wanted = State(state) if state else None
+        either: list[object] = [endpoint, endpoint] if endpoint else []
+        if wanted in _RARE:
+            more = " AND (e.sender = ? OR d.target = ?)" if endpoint else ""
+            return [(_BY_DELIVERY, each + more, either) for each in _RARE[wanted]]
+        if wanted is State.REJECTED:
+            return [(LEFT, "e.refused = 1 AND e.sender = ?" if endpoint else "e.refused = 1", either[:1])]
+        if endpoint and wanted is None:
+            return [(LEFT, "e.sender = ?", [endpoint]), (_BY_DELIVERY, "d.target = ?", [endpoint])]
+        return super()._ways(state, endpoint)
+
     def _numbers(self, municipality: str, message_id: str) -> list[int]:
         if municipality:
             return stored_candidates(self._connection, municipality, message_id)
+        found = [n for code in self._municipalities for n in stored_candidates(self._connection, code, message_id)]
+        if found:
+            return found
         codes = self._connection.execute("SELECT DISTINCT municipality FROM exchange").fetchall()
         return [n for code in codes for n in stored_candidates(self._connection, code[0], message_id)]

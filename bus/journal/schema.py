@@ -204,6 +204,12 @@ CREATE VIEW exchange_key AS SELECT exchange_id, n FROM exchange;
 """Numbers by exchange id under one name in every engine; in PostgreSQL it is a table, since partitions have no index
 in common."""
 
+RARE: Final = """
+CREATE INDEX delivery_ended ON delivery (state) WHERE state IN ('EXPIRED', 'CANCELLED');
+CREATE INDEX exchange_refused ON exchange (refused) WHERE refused = 1;
+"""
+"""Indexes of what is rare: a message that is accepted and delivered is in none of them."""
+
 MIGRATIONS: Final[tuple[str, ...]] = (
     VERSION_1,
     SEGMENTS,
@@ -214,6 +220,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     RETENTION,
     SEALS,
     DATA_KEYS,
+    RARE,
 )
 """``MIGRATIONS[i]`` brings a journal from version ``i`` to ``i + 1``; a released entry is never edited."""
 

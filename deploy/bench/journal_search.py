@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Measures searches and counts in a large synthetic journal on PostgreSQL.
+"""Measures searches and counts in a large synthetic journal on SQLite or PostgreSQL.
 
+    python deploy/bench/journal_search.py --sqlite [--exchanges N] [--rounds N]
     python deploy/bench/journal_search.py --dsn "host=/run/postgresql dbname=bench" [--exchanges N] [--rounds N]
 
-Fills a schema of its own (``bench_search``; dropped first) with N invented exchanges of N days, 40 municipalities, 22
+With ``--sqlite`` a journal in a temporary folder (500,000 exchanges), removed at the end. Else fills a schema of its
+own (``bench_search``; dropped first) with 5,000,000. The exchanges are invented, of 30 days, 40 municipalities and 22
 units; one in 5,000 deliveries is parked, one in 10,000 waits, one in 20,000 has expired, one exchange in 500 was
 refused. Then asks every search of the list in turn and prints median, 95th percentile and worst. Exit code 0.
 """
@@ -11,21 +13,28 @@ refused. Then asks every search of the list in turn and prints median, 95th perc
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import random
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 from psycopg import sql
 
 from bus.core.clock import SystemClock
+from bus.journal.batch import EXCHANGE
 from bus.journal.message_key import message_key
 from bus.journal.postgres.database import Place, connect
 from bus.journal.postgres.migrate import migrate
 from bus.journal.postgres.reader import PostgresReader
 from bus.journal.postgres.schema import DAY_S, JAPAN_S, day_of, ensure_day, first_of
+from bus.journal.reader import SqliteReader, TableReader
+from bus.journal.schema import FAN_OUT, HELD, WAITING, open_for_writing
+from bus.journal.sqlite import SqliteJournal
 
 SCHEMA: Final = "bench_search"
 PORTION: Final = 100_000
@@ -81,6 +90,47 @@ def fill(place: Place, exchanges: int, days: int) -> None:
     link.close()
 
 
+def fill_sqlite(path: Path, exchanges: int, days: int) -> None:
+    """The same synthetic journal in a file."""
+    connection = open_for_writing(path)
+    connection.execute("PRAGMA synchronous=OFF")
+    began, step = SystemClock().now() - days * DAY_S, days * DAY_S / exchanges
+    marks = ",".join("?" * len(EXCHANGE.split(",")))
+    for start in range(0, exchanges, PORTION):
+        numbers = range(start, min(start + PORTION, exchanges))
+        connection.execute("BEGIN")
+        connection.executemany(
+            f"INSERT INTO exchange ({EXCHANGE}) VALUES ({marks})",
+            (
+                (s + 1, f"{s + 1:032x}", f"{990000 + s % 40:06d}", f"system{s % 22}", f"urn:uuid:{s:032x}",
+                 int(s % 500 == 0), "0" * 64, f"unit{s % 22}", f"unit{s % 22}.op{s % 3}", "1.0", "jumin", "queued",
+                 f"atena:{s % 100000}", began + s * step, began + s * step + 3600, "text/xml; charset=utf-8",
+                 "urn:x-synthetic", "", "0" * 16, 1024, "")
+                for s in numbers
+            ),
+        )  # fmt: skip
+        connection.executemany(
+            "INSERT INTO delivery (n, target, state, open, updated_at) VALUES (?, ?, ?, ?, 0)",
+            (((s + 1) * FAN_OUT, f"system{s * 7 % 22}", *_state(s)) for s in numbers if s % 500),
+        )
+        connection.executemany(
+            "INSERT INTO message_key (key, n) VALUES (?, ?)",
+            sorted((message_key(f"{990000 + s % 40:06d}", f"urn:uuid:{s:032x}"), s + 1) for s in numbers),
+        )
+        connection.execute("UPDATE progress SET value = ? WHERE name = 'message_key'", (numbers[-1] + 1,))
+        connection.execute("COMMIT")
+    connection.close()
+
+
+def _state(s: int) -> tuple[str, int | None]:
+    """Where the delivery of message ``s`` stands: as rarely as on PostgreSQL."""
+    if s % 5000 == 1:
+        return "PARKED", HELD
+    if s % 10000 == 2:
+        return "RETRY_WAIT", WAITING
+    return ("EXPIRED", None) if s % 20000 == 3 else ("DELIVERED", None)
+
+
 def searches(exchanges: int, chance: random.Random) -> dict[str, Callable[[], dict[str, Any]]]:
     """What is asked, each time with other values."""
 
@@ -115,6 +165,8 @@ def searches(exchanges: int, chance: random.Random) -> dict[str, Callable[[], di
         "waiting": lambda: {"state": "RETRY_WAIT"},
         "expired": lambda: {"state": "EXPIRED"},
         "refused": lambda: {"state": "REJECTED"},
+        "an operation that nobody uses": lambda: {"operation": "unit99.op9"},
+        "an endpoint that nobody is": lambda: {"endpoint": "system99"},
         "cancelled, of which there are none": lambda: {"state": "CANCELLED"},
         "message id": message,
         "message id, municipality unknown": lambda: {"message_id": message()["message_id"]},
@@ -122,35 +174,69 @@ def searches(exchanges: int, chance: random.Random) -> dict[str, Callable[[], di
     }
 
 
-def main() -> int:
-    """Fill, ask, print."""
-    parser = argparse.ArgumentParser(description="Searches in a large synthetic journal on PostgreSQL.")
-    parser.add_argument("--dsn", required=True)
-    parser.add_argument("--exchanges", type=int, default=5_000_000)
-    parser.add_argument("--days", type=int, default=30)
-    parser.add_argument("--rounds", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--filled", action="store_true", help="ask only: the schema is filled already")
-    wanted = parser.parse_args()
-    place = Place(wanted.dsn, SCHEMA)
-    if not wanted.filled:
-        fill(place, wanted.exchanges, wanted.days)
-    chance = random.Random(wanted.seed)
-    reader = PostgresReader(place)
-    for name, values in searches(wanted.exchanges, chance).items():
+def ask(reader: TableReader, exchanges: int, rounds: int, seed: int) -> None:
+    """Every search so many times, each time with other values; one line each."""
+    for name, values in searches(exchanges, random.Random(seed)).items():
         times: list[float] = []
         rows = 0
-        for _ in range(wanted.rounds):
+        for _ in range(rounds):
             asked = values()
             begin = time.perf_counter()
             rows += len(reader.search(**asked))
             times.append((time.perf_counter() - begin) * 1e3)
         times.sort()
         print(json.dumps({
-            "search": name, "rows": rows // wanted.rounds, "p50_ms": round(times[len(times) // 2], 2),
+            "search": name, "rows": rows // rounds, "p50_ms": round(times[len(times) // 2], 2),
             "p95_ms": round(times[len(times) * 95 // 100], 2), "max_ms": round(times[-1], 1),
         }))  # fmt: skip
     reader.close()
+
+
+async def count(path: Path, rounds: int) -> None:
+    """``counts()`` of the bus that owns the file."""
+    journal = SqliteJournal(path, clock=SystemClock())
+    begin = time.perf_counter()
+    await journal.open()
+    opened, times = (time.perf_counter() - begin) * 1e3, []
+    for _ in range(rounds):
+        begin = time.perf_counter()
+        journal.counts()
+        times.append((time.perf_counter() - begin) * 1e3)
+    await journal.close()
+    times.sort()
+    p95 = round(times[len(times) * 95 // 100], 2)
+    print(json.dumps({"counts": "p95_ms", "p95_ms": p95, "opened_after_a_sudden_end_ms": round(opened, 1)}))
+
+
+def main() -> int:
+    """Fill, ask, print."""
+    parser = argparse.ArgumentParser(description="Searches in a large synthetic journal.")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--dsn")
+    where.add_argument("--sqlite", action="store_true")
+    parser.add_argument("--exchanges", type=int, default=0)
+    parser.add_argument("--days", type=int, default=30)
+    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--filled", action="store_true", help="ask only: the schema is filled already")
+    wanted = parser.parse_args()
+    exchanges = wanted.exchanges or (500_000 if wanted.sqlite else 5_000_000)
+    if wanted.sqlite:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "journal.sqlite"
+            fill_sqlite(path, exchanges, wanted.days)
+            asyncio.run(count(path, wanted.rounds))
+            ask(
+                SqliteReader(path, [f"{990000 + number:06d}" for number in range(40)]),
+                exchanges,
+                wanted.rounds,
+                wanted.seed,
+            )
+        return 0
+    place = Place(wanted.dsn, SCHEMA)
+    if not wanted.filled:
+        fill(place, exchanges, wanted.days)
+    ask(PostgresReader(place), exchanges, wanted.rounds, wanted.seed)
     return 0
 
 

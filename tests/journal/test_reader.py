@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -198,3 +199,37 @@ def test_there_is_nothing_to_read_without_a_journal(tmp_path: Path) -> None:
             opening(tmp_path / "none.sqlite")
         assert caught.value.code == "CB4003"
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_every_search_finds_what_going_through_everything_finds(stock: Stock, reader: JournalReader) -> None:
+    """Whatever index a search goes along: the same rows in the same order, also from page to page."""
+    everything = reader.search(limit=10_000)
+    states = ["", *(state.value for state in State)]
+    for state, endpoint, municipality in product(states, ["", "juki", "tax", "kokuho"], ["", MUNICIPALITY, "990027"]):
+        expected = [
+            row
+            for row in everything
+            if (not state or row["state"] == state)
+            and (not endpoint or endpoint in (row["sender"], row["target"]))
+            and (not municipality or row["municipality"] == municipality)
+        ]
+        asked = {"state": state, "endpoint": endpoint, "municipality": municipality}
+        assert list(reader.search(**asked, limit=10_000)) == expected, asked
+        pages: list[object] = []
+        before = ""
+        while page := reader.search(**asked, before=before, limit=2):
+            pages += page
+            before = str(page[-1]["delivery_id"])
+        assert pages == expected, asked
+
+
+@pytest.mark.slow
+def test_a_message_id_is_found_without_its_municipality(stock: Stock) -> None:
+    """Whether its municipality is one of the site's or was one once."""
+    if stock.engine != "sqlite":
+        return
+    wanted = stock.elsewhere.message_id
+    for known in ((), (MUNICIPALITY,), (MUNICIPALITY, "990027")):
+        with closing(SqliteReader(stock.path, known)) as reader:
+            assert [row["exchange_id"] for row in reader.search(message_id=wanted)] == [stock.elsewhere.exchange_id]
