@@ -3,11 +3,15 @@
 ``*`` is every record, ``-`` none. Otherwise terms separated by ``;`` that must all hold: ``zeimoku=01|02``,
 ``gyomu=$consumer`` (the key of the receiving unit), ``a|b=1`` (either item), ``item`` (it is there) and ``!item``.
 What a record *is not* cannot be asked: a code that is added later would then be disclosed before anybody decided so.
+
+``about`` of an operation has terms of its own: ``item`` (the record has the question's value), ``item>other`` (it has
+what the records of that value have in ``other``), ``item unless flag=1`` (as the first, except records of that flag).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from schemas.conditions import conditions
 from schemas.model import CONSUMER, CodeTable, Condition, Operation, RecordType, Unit
@@ -47,16 +51,37 @@ def undecided(terms: tuple[Condition, ...], record: RecordType, kinds: Mapping[s
         yield f"rows names no value of {names}: {record.name} belongs to somebody by its kind"
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """One term of ``about``: ``item`` of the question, ``shared`` of the records, and the records it does not bind."""
+
+    item: str
+    shared: str
+    flag: str = ""
+    value: str = ""
+
+
+def about_of(text: str) -> About:
+    """A term as it is written."""
+    term, _, exception = text.partition(" unless ")
+    item, _, shared = term.partition(">")
+    flag, _, value = exception.partition("=")
+    return About(item, shared or item, flag, value)
+
+
 def about_problems(
     about: tuple[str, ...], records: Mapping[str, RecordType], entry: Mapping[str, object]
 ) -> Iterator[str]:
     """What is wrong with ``about`` of an operation: items of the question, and of the record that answers it."""
     question, record = records.get(str(entry.get("request_record", ""))), records.get(str(entry.get("record", "")))
     for one in about:
-        item, _, shared = one.partition(">")
+        term = about_of(one)
+        item, shared = term.item, term.shared
         if question is None or item not in {each.name for each in question.items}:
             yield f"the question has no item {item}"
-        for name in (item, shared) if shared else (item,):
+        if " unless " in one and not (term.flag and term.value):
+            yield f"an exception is an item and its value: {one}"
+        for name in dict.fromkeys((item, shared, *([term.flag] if term.flag else ()))):
             if record is None or name not in {each.name for each in record.items}:
                 yield f"the record has no item {name}"
 
@@ -76,9 +101,10 @@ def about_text(unit: Unit, operation: Operation) -> str:
         return ""
     parts = []
     for one in operation.about:
-        item, _, shared = one.partition(">")
-        name = record.item(item).name_ja
-        parts.append(f"{name}の人と同じ{record.item(shared).name_ja}" if shared else f"同じ{name}")
+        term = about_of(one)
+        name = record.item(term.item).name_ja
+        text = f"{name}の人と同じ{record.item(term.shared).name_ja}" if term.shared != term.item else f"同じ{name}"
+        parts.append(f"{text}（{record.item(term.flag).name_ja}＝{term.value} のものを除く）" if term.flag else text)
     return "照会が示した" + "、".join(parts)
 
 

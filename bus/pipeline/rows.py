@@ -6,7 +6,7 @@ Prepared when a site is loaded; what has no terms is in no table here and costs 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from lxml import etree
@@ -15,6 +15,7 @@ from bus.core.errors import DeliveryError, RightsError
 from bus.core.types import Endpoint, Finding
 from bus.wire.rules import compile_rule
 from schemas.model import Condition, Operation, Rule, Unit
+from schemas.rows import about_of
 
 NOT_ASKED: Final = "CB3027"
 FOR_NOBODY: Final = "CB3028"
@@ -67,11 +68,13 @@ class Subject:
     """To what of the question the records of an answer belong: (item of the question, item the records share).
 
     ``places`` says where the items stand when none before them is left out: looking there first makes this cost 1 µs.
+    ``exceptions`` has, by the item of the question, a flag and its value with which a record is not bound.
     """
 
     record: str
     pairs: tuple[tuple[str, str], ...]
     places: tuple[Mapping[str, int], Mapping[str, int]]
+    exceptions: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def asked(self, payload: etree._Element) -> Values:
         """What a question says of its subject."""
@@ -103,9 +106,14 @@ class Subject:
                 own = [one for one in records if value_of(one, tag, places[tag]) == asked[tag]]
                 wanted = {value_of(one, shared, places[shared]) or "" for one in own}
             for record in records:
-                if value_of(record, shared, places[shared]) not in wanted:
+                if value_of(record, shared, places[shared]) not in wanted and not self._free(tag, record):
                     finding = Finding(ABOUT_OTHERS, path=name_of(shared), expected=f"{name_of(tag)} of the question")
                     raise DeliveryError(ABOUT_OTHERS, [finding])
+
+    def _free(self, tag: str, record: etree._Element) -> bool:
+        """Whether a record may stand under another number than was asked for: what is held in common."""
+        flag, value = self.exceptions.get(tag, ("", ""))
+        return bool(flag) and value_of(record, flag, self.places[1][flag]) == value
 
 
 def limit_of(unit: Unit, record: str, consumer: str, purpose: str) -> Limit | None:
@@ -148,13 +156,14 @@ def subject_of(unit: Unit, operation: Operation) -> Subject | None:
     if not operation.about:
         return None
     prefix = f"{{{unit.namespace}}}"
-    parts = (one.partition(">") for one in operation.about)
+    terms = [about_of(one) for one in operation.about]
     places = tuple(
         {prefix + item.name: place for place, item in enumerate(unit.records[name].items)}
         for name in (operation.request_record, operation.record)
     )
-    pairs = tuple((prefix + asked, prefix + (to or asked)) for asked, _, to in parts)
-    return Subject(prefix + operation.record, pairs, (places[0], places[1]))
+    pairs = tuple((prefix + one.item, prefix + one.shared) for one in terms)
+    free = {prefix + one.item: (prefix + one.flag, one.value) for one in terms if one.flag}
+    return Subject(prefix + operation.record, pairs, (places[0], places[1]), free)
 
 
 def limit_records(payload: etree._Element, record: str, limits: Iterable[Limit]) -> tuple[int, frozenset[str]]:

@@ -10,17 +10,18 @@ from random import Random
 import pytest
 from lxml import etree
 
-from bus.core.errors import RightsError
+from bus.core.errors import DeliveryError, RightsError
 from bus.core.ports import HttpReply
 from bus.core.types import Endpoint, Mode, Right, Route
 from bus.ops.explain import explain
 from bus.pipeline import outgoing_body, process
-from bus.pipeline.rows import limit_of, values_of
+from bus.pipeline.rows import Subject, limit_of, subject_of, values_of
 from bus.wire import envelope, safe_xml, withheld
 from bus.wire.fault import read_fault
 from bus.wire.http import XML, Response
 from bus.wire.records import payload
 from schemas.model import Condition, Disclosure
+from schemas.rows import about_of
 from tests.pipeline.fakes import World, endpoint, site, world
 from tests.pipeline.messages import TOWN, compiled, edition, inquiry, request, resident_values
 from tests.support.valid_records import valid
@@ -234,6 +235,64 @@ async def test_a_household_inquiry_is_answered_with_that_household_only(
     response = await process(town.house, request(ask_household(**asked), caller="tax"))
     assert code(response) == expected
     assert not expected or OTHER not in response.body.decode()
+
+
+def assets(*owners: tuple[str, str]) -> tuple[Subject, etree._Element]:
+    """An answer about land of these owners, each with whether it is held in common; and what such answers are about."""
+    unit = edition().units["koteishisanzei"]
+    operation, land = unit.operations["tochi_shokai"], unit.records["tochi"]
+    rows = [
+        {
+            **valid(unit, land, Random(4)),
+            "kazeinendo": "2026",
+            "bukkenbango": "B1",
+            "atenabango": one,
+            "kyoyu_umu": shared,
+        }
+        for one, shared in owners
+    ]
+    subject = subject_of(unit, operation)
+    assert subject is not None
+    return subject, payload(operation.output, carried=(land, rows))
+
+
+@pytest.mark.parametrize(
+    ("owners", "passes"),
+    [
+        ([(ONE, "0")], True),
+        ([(ONE, "0"), (OTHER, "1")], True),
+        ([(OTHER, "1")], True),
+        ([(OTHER, "0")], False),
+        ([(ONE, "0"), (OTHER, "0")], False),
+        ([], True),
+    ],
+)
+def test_land_of_another_passes_only_where_it_is_held_in_common(owners: list[tuple[str, str]], passes: bool) -> None:
+    """Land in common stands under the number of the group; land of one owner under his, or it is not passed on."""
+    subject, told = assets(*owners)
+    prefix = f"{{{edition().units['koteishisanzei'].namespace}}}"
+    asked = {prefix + "kazeinendo": "2026", prefix + "atenabango": ONE}
+    records = [values_of(one) for one in told.iterchildren(prefix + "tochi")]
+    assert not subject.holds(asked, records) or passes
+    if passes:
+        subject.check(asked, told)
+        return
+    with pytest.raises(DeliveryError) as refused:
+        subject.check(asked, told)
+    assert (refused.value.code, refused.value.findings[0].path) == ("CB3030", "atenabango")
+
+
+def test_every_inquiry_about_a_person_is_bound_to_who_was_asked_for() -> None:
+    """An inquiry whose question names a number of somebody has it in ``about``; the one exception has its reason."""
+    numbers = {"atenabango", "setaibango", "kojinbango", "shokuinbango"}
+    free = []
+    for unit in edition().units.values():
+        for one in unit.operations.values():
+            if one.pattern in {"inquiry", "late"}:
+                named = {item.name for item in unit.records[one.request_record].items} & numbers
+                if named and not {about_of(term).item for term in one.about} & named:
+                    free.append(one.key)
+    assert free == ["keijidoshazei.sharyo_shokai"]  # the number asked for may be payer, owner, user or disabled person
 
 
 def test_a_document_goes_to_the_unit_whose_it_is() -> None:

@@ -129,6 +129,18 @@ def test_unknown_protection_withholds_every_address_of_every_unit() -> None:
             'about = ["atenabangou"]',
             "the question has no item atenabangou",
         ),
+        (
+            "kojinjuminzei/unit.toml",
+            'about = ["atenabango", "kazeinendo"]',
+            'about = ["atenabango unless kyoyu=1"]',
+            "the record has no item kyoyu",
+        ),
+        (
+            "kojinjuminzei/unit.toml",
+            'about = ["atenabango", "kazeinendo"]',
+            'about = ["atenabango unless kazeinendo"]',
+            "an exception is an item and its value",
+        ),
     ],
 )
 def test_a_mistake_in_a_table_of_personal_data_is_named(
