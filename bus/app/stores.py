@@ -185,7 +185,27 @@ def open_carrier(site: Site, source: Path | None, told: Callable[[int, int], Non
 
 
 def journal_findings(site: Site) -> tuple[list[Finding], list[Finding]]:
-    """Problems and warnings of the journal's server, where it has one."""
+    """Problems and warnings of the journal's keys, and of its server, where it has one."""
+    problems = [*_missing_keys(site)]
+    server, warnings = _server_findings(site)
+    return [*problems, *server], warnings
+
+
+def _missing_keys(site: Site) -> list[Finding]:
+    """Keys without which nothing is sealed, or the bus does not start. A command is not run for this."""
+    found: list[Finding] = []
+    seal, encryption = site.journal.seal, site.journal.encryption
+    if seal is not None and not seal.key.is_file():
+        found.append(Finding("CB7072", path="site.toml: journal.seal.key", expected="a file", got=seal.key.name))
+    for number, path in enumerate(encryption.keys if encryption is not None else ()):
+        if not path.is_file():
+            place = f"site.toml: journal.encryption.keys[{number}]"
+            found.append(Finding("CB7074", path=place, expected="a file", got=path.name))
+    return found
+
+
+def _server_findings(site: Site) -> tuple[list[Finding], list[Finding]]:
+    """Problems and warnings of the server."""
     if site.journal.engine != "postgresql" or not site.journal.dsn:
         return [], []
     try:

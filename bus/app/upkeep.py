@@ -21,7 +21,7 @@ from bus.core.settings import Site
 Log = Callable[..., None]
 
 TICK_S: Final = 1.0
-AGAIN_S: Final = 30.0
+AGAIN_S: Final = 10.0
 """After an error the same task rests for so long."""
 
 NICENESS: Final = 10

@@ -139,7 +139,7 @@ async def test_the_upkeep_seals_and_removes_when_it_is_time(tmp_path: Path) -> N
     assert told == [("upkeep.failed", "CB7072")]
     assert site.journal.seal is not None
     create_key(site.journal.seal)
-    clock.at += 31
+    clock.at += 11
     upkeep.tick()
     assert told.pop() == ("journal.sealed", "")
     upkeep.tick()
@@ -159,3 +159,15 @@ def test_the_hour_is_that_of_japan() -> None:
     at = datetime.fromtimestamp(next_time(noon, 150), UTC)
     assert (at.day, at.hour, at.minute) == (1, 17, 30)
     assert next_time(next_time(noon, 150), 150) == next_time(noon, 150) + 86_400
+
+
+@pytest.mark.slow
+def test_a_check_tells_of_keys_that_are_missing(cli: Cli, tmp_path: Path) -> None:
+    """Before the start, not by it: the key of the seals, and each of the encryption."""
+    rules = '\n[journal.seal]\n[journal.encryption]\nkeys = ["secrets/a.key", "secrets/b.key"]\n'
+    folder = with_rules(tmp_path / "site", rules)
+    found = cli("check", "--site", folder).err
+    assert (found.count("CB7072"), found.count("CB7074")) == (1, 2), found
+    assert cli("journal", "seal", "key", "--site", folder).code == 0
+    assert cli("journal", "keys", "create", "--site", folder).code == 0
+    assert cli("check", "--site", folder).code == 0
