@@ -7,6 +7,7 @@ import asyncio
 import json
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -107,6 +108,7 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """Exit code 0 when every cell is sound, 1 when one is not, 3 when the harness could not work."""
     options = arguments()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end like Ctrl-C: with everything that was started
     if options.list:
         print("\n".join(f"{cell.name:14} {', '.join(cell.engines):24} {cell.title}" for cell in CELLS))
         return 0
