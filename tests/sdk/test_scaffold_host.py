@@ -203,7 +203,7 @@ def test_no_bytes_break_the_guessing_and_what_is_guessed_loads(tmp_path: Path, s
         code, new = made(folder, raw)
         assert code == 0
         tried = try_out(load_subject(new, load_edition()).samples[0])
-        assert tried.same or {code for code, _, _ in tried.problems} <= {"CB6003", "CB6021"}
+        assert tried.same or {code for code, _, _ in tried.problems} & {"CB6003", "CB6021"}
 
 
 @pytest.mark.parametrize(

@@ -168,11 +168,16 @@ def _runs(look: bytes, shift: Shift) -> list[tuple[int, int]]:
 
 
 def _marked(raw: bytes, size: int) -> bool:
-    """Whether first bytes are a digit for a header, another for all data, a third for a trailer."""
+    """Whether first bytes are a digit for a header, another for all data, a third for a trailer.
+
+    Of few records that is chance, unless the digits are the usual ones.
+    """
     firsts = raw[::size]
     inner = set(firsts[1:-1])
     three = {firsts[0], *inner, firsts[-1]}
-    return len(firsts) >= 3 and len(inner) == 1 and len(three) == 3 and all(0xF0 <= one <= 0xF9 for one in three)
+    usual = firsts[0] == 0xF1 and firsts[-1] in {0xF8, 0xF9}
+    distinct = len(inner) == 1 and len(three) == 3 and all(0xF0 <= one <= 0xF9 for one in three)
+    return distinct and len(firsts) >= (3 if usual else 5)
 
 
 def _score(raw: bytes, size: int) -> float:
@@ -198,14 +203,15 @@ def _agreement(classes: bytes, step: int) -> float:
 def _marks(records: list[bytes], found: Guess, coding: _Coding) -> list[bytes]:
     """Header and trailer by the first byte: one kind first, one last, another between. The data records."""
     firsts = [record[:1] for record in records]
-    if len(records) < 3 or len(set(firsts[1:-1])) != 1 or len({firsts[0], firsts[1], firsts[-1]}) != 3:
+    if not _marked(b"".join(records), len(records[0])) or len({len(one) for one in records}) > 1:
         return records
     try:
         marks = [charset(coding.name, gaiji=False).decode(one) for one in (firsts[0], firsts[1], firsts[-1])]
     except CharacterError:
         return records
     found.marks = (marks[0], marks[1], marks[2])
-    sure = HIGH if all(mark.isdigit() for mark in marks) else MEDIUM
+    usual = marks[0] == "1" and marks[2] in {"8", "9"}
+    sure = HIGH if usual and len(records) >= 4 else MEDIUM if usual or len(records) >= 5 else LOW
     shown = f"ヘッダー {marks[0]}、データ {marks[1]}、トレーラー {marks[2]}"
     found.remarks.append(f"レコード区分（1バイト目）: {shown}（確からしさ {sure}）")
     silent: list[str] = []

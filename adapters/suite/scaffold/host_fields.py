@@ -323,7 +323,5 @@ def _tell(
             remarks.append(f"{place}: どのレコードも 00: 値のない項目と仮定（確からしさ {LOW}）")
         elif one.wide:
             remarks.append(f"{place}: シフトコードのない漢字だけの項目（確からしさ {MEDIUM}）")
-        elif one.type == "N":
-            remarks.append(f"{place}: 読めないバイトがある（文字表か項目の切れ目が違う。確からしさ {LOW}）")
         elif one.bytes > 8 and all(set(record[piece.start : piece.end]) <= _DIGITS for record in records):
             remarks.append(f"{place}: 数字だけが続く。中の切れ目は --widths で示す（確からしさ {LOW}）")
