@@ -19,6 +19,7 @@ from adapters.codecs.delimited import DelimitedCodec
 from adapters.host.definition import VENDORS
 from adapters.sdk.types import BadRecord, VendorRecord
 from adapters.transports.file_drop import write_file
+from bus.cli import run
 from bus.core.basic import basic_header
 from bus.core.errors import ChiikibusError
 from bus.core.types import Addressing
@@ -296,6 +297,73 @@ async def test_a_file_that_changes_while_it_is_read_is_not_asked(
         await until_async(lambda: not path.exists())
     assert sorted(later.asked.values()) == sorted(NUMBERS[:3])
     assert place.status("a-tax")["questions"] == {"later": 3}
+
+
+@pytest.mark.parametrize("code", ["CB3002", "CB4001", "CB4005"])
+async def test_a_bus_that_says_come_again_is_asked_again(place: Place, edition: Edition, code: str) -> None:
+    """The question is under way from before a crash, or was not stored: neither is an answer for the vendor."""
+    later = Later(place, edition, at_once=frozenset(NUMBERS))
+    turned_away: list[str] = []
+
+    async def behave(taken: Taken) -> web.Response | None:
+        if len(turned_away) < 2:
+            turned_away.append(taken.message_id)
+            error = ChiikibusError(code)
+            return web.Response(status=503, body=fault_bytes(error), headers={"Content-Type": "text/xml"})
+        return await later.behave(taken)
+
+    place.bus.behaviour = behave
+    async with place.running("a-tax"):
+        drop(place, NUMBERS[0])
+        await until_async((place.path("a-tax", "kaito") / f"{NAMES[1]}.END").exists)
+    assert set(turned_away) == set(later.asked)
+    assert told(place) == [("00000001", "00", NUMBERS[0])]
+
+
+async def test_a_late_answer_that_the_vendor_cannot_hold_is_told_with_its_code(place: Place, edition: Edition) -> None:
+    """A character that its files do not have: the code in its line, the others as ever, nothing parked."""
+    later = Later(place, edition)
+    async with place.running("a-tax") as host:
+        drop(place, *NUMBERS[:2])
+        await until_async(lambda: len(later.asked) == 2)
+        for number, name in zip(NUMBERS[:2], ("架空　\U0002000b子", "架空　花子"), strict=True):
+            assert (await Caller(host).post(later.message(later.question(number), name)))[0] == 202
+        await until_async((place.path("a-tax", "kaito") / f"{NAMES[1]}.END").exists)
+    assert [code for _, code, _ in told(place)] == ["CB6007", "00"]
+
+
+async def test_a_late_answer_with_an_attachment_is_refused(place: Place, edition: Edition) -> None:
+    """No answer file could carry it: CB1050, and the question waits on."""
+    later = Later(place, edition)
+    async with place.running("a-tax") as host:
+        drop(place, NUMBERS[0])
+        await until_async(lambda: place.status("a-tax")["questions"] == {"later": 1})
+        raw = later.message(later.question(NUMBERS[0]))
+        part = b"--b\r\nContent-Type: text/xml; charset=utf-8\r\nContent-ID: <r@x>\r\n\r\n" + raw + b"\r\n"
+        part += b"--b\r\nContent-Type: application/octet-stream\r\nContent-ID: <a@x>\r\n\r\nabc\r\n--b--\r\n"
+        caller = Caller(host, content_type='multipart/related; boundary="b"; type="text/xml"; start="<r@x>"')
+        status, _, body = await caller.post(part)
+    assert (status, code_of(body)) == (500, "CB1050")
+    assert place.status("a-tax")["questions"] == {"later": 1}
+
+
+async def test_what_is_waited_for_is_listed_without_anybodys_data(
+    place: Place, edition: Edition, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """File, record, state and time; never a number of a person."""
+    later = Later(place, edition)
+    async with place.running("a-tax"):
+        drop(place, *NUMBERS[:2])
+        await until_async(lambda: place.status("a-tax")["questions"] == {"later": 2})
+        assert run(["adapter", "status", "--site", str(place.folder), "--adapter", "a-tax", "--detail"]) == 0
+        shown = capsys.readouterr().out
+        listed = place.status("a-tax", detail=True)["question_list"]
+    assert NAMES[0] in shown
+    assert [(one["name"], one["record_no"], one["state"]) for one in listed] == [
+        (NAMES[0], 1, "later"),
+        (NAMES[0], 2, "later"),
+    ]
+    assert not any(number in shown or number in str(listed) for number in later.asked.values())
 
 
 async def post(place: Place, raw: bytes) -> int:

@@ -130,6 +130,8 @@ async def test_a_question_by_file_is_answered_by_file_while_the_asker_is_away(tm
         async with adapter(folder, "jidoteate") as host:
             await until_async(path.with_name(f"{path.name}.END").exists, within_s=20)
             found = answers(host, path.read_bytes())
+            # the end mark comes first, then the store says so
+            await until_async(lambda: count(store)["idle"], within_s=20)
             status = count(store)
         vendor.cancel()
         await asyncio.gather(vendor, return_exceptions=True)

@@ -40,8 +40,8 @@ LATE = "late"
 LATER_S = 7 * 24 * 3600.0
 """How long an answer is waited for, where the flow does not say ``answer_within_s``: the longest life of a message."""
 
-PATIENT = frozenset({"CB4001", "CB4002", "CB4005", "CB4006"})
-"""Refusals with which the bus says that it stored nothing and is to be asked again."""
+PATIENT = frozenset({"CB3002", "CB4001", "CB4002", "CB4005", "CB4006", "CB4007"})
+"""Refusals that say nothing of the question: it is under way already (asked before a crash), or was not stored."""
 NOT_REACHED = frozenset({"CB5001"})
 UNKNOWN = frozenset({"CB5001", "CB5002"})
 """What became of a question is not known: where the answer comes later, it is sent again under its id."""
