@@ -40,6 +40,23 @@ class Decision:
         return not self.code
 
 
+def move(database: Database, n: int, new: State, now: float, attempt: int, code: str, actor: str) -> None:
+    """Inside a transaction: delivery ``n`` goes to ``new``, as ``actor`` decided. What is resent is due now, and a new
+    series of attempts begins; the events keep the old one."""
+    due = now if new is State.RETRY_WAIT else 0.0
+    attempt = 0 if new is State.RETRY_WAIT else attempt
+    database.execute(
+        "UPDATE delivery SET state=?, open=?, next_attempt_at=?, updated_at=?, code=?, attempt=? WHERE n=?",
+        (new.value, OPEN_CLASS.get(new), due, now, code, attempt, n),
+    )
+    database.execute(
+        "INSERT INTO event (delivery, n, at, state, attempt, code, detail, actor)"
+        " SELECT ?, coalesce(max(n), 0) + 1, ?, ?, ?, ?, '', ? FROM event WHERE delivery = ?",
+        (n, now, new.value, attempt, code, actor, n),
+    )
+    touch(database, [n])
+
+
 class JournalOperator:
     """Changes deliveries beside a running bus. Errors: CB4001 it could not be written."""
 
@@ -108,19 +125,5 @@ class JournalOperator:
         n, old, mode, attempt = row
         if State(old) not in allowed or mode == Mode.DIRECT.value or not may_follow(State(old), new):
             return Decision(delivery_id, old, old, "CB4004")
-        now = self._clock.now()
-        due = now if new is State.RETRY_WAIT else 0.0
-        if new is State.RETRY_WAIT:
-            # A new series of attempts begins; the events keep the old one.
-            attempt = 0
-        database.execute(
-            "UPDATE delivery SET state=?, open=?, next_attempt_at=?, updated_at=?, code=?, attempt=? WHERE n=?",
-            (new.value, OPEN_CLASS.get(new), due, now, code, attempt, n),
-        )
-        database.execute(
-            "INSERT INTO event (delivery, n, at, state, attempt, code, detail, actor)"
-            " SELECT ?, coalesce(max(n), 0) + 1, ?, ?, ?, ?, '', ? FROM event WHERE delivery = ?",
-            (n, now, new.value, attempt, code, self._actor, n),
-        )
-        touch(database, [n])
+        move(database, n, new, self._clock.now(), attempt, code, self._actor)
         return Decision(delivery_id, old, new.value)

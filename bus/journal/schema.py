@@ -15,7 +15,7 @@ from bus.core.errors import JournalError
 from bus.core.states import State
 from bus.core.types import Finding
 from bus.journal.seen import TABLE as SEEN
-from bus.journal.upkeep.tables import DATA_KEYS, RETENTION, SEALS
+from bus.journal.upkeep.tables import DATA_KEYS, RESEND, RETENTION, SEALS
 
 FAN_OUT: Final = 4096
 """No message has more targets than this; the number is part of the stored keys and never changes."""
@@ -221,6 +221,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     SEALS,
     DATA_KEYS,
     RARE,
+    RESEND,
 )
 """``MIGRATIONS[i]`` brings a journal from version ``i`` to ``i + 1``; a released entry is never edited."""
 

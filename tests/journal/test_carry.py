@@ -21,6 +21,8 @@ from bus.journal.postgres.carry import Carrier
 from bus.journal.postgres.database import Place
 from bus.journal.postgres.journal import PostgresJournal
 from bus.journal.postgres.side import PostgresSide
+from bus.journal.resend.desk import ResendDesk
+from bus.journal.resend.values import Pace, Selection
 from bus.journal.side import SqliteSide
 from bus.journal.sqlite import SqliteJournal
 from bus.journal.upkeep.retention import Retention
@@ -74,6 +76,8 @@ async def fill(path: Path) -> dict[str, int]:
         )
     await journal.depart(SOURCE, [(1, one.delivery_id(0))], [])
     await journal.remember("nonce", 1e10, NOW)
+    await journal.accept(held := acceptance(received_at=NOW + 5 * DAY))
+    await journal.record([step(held, State.DISPATCHING), step(held, State.PARKED, code="CB6004")])
     counts = journal.counts()
     await journal.close()
     later = SteppedClock(NOW + 5.1 * DAY)
@@ -81,6 +85,8 @@ async def fill(path: Path) -> dict[str, int]:
         sealer = Sealer(side, SIGNER, later, path.with_suffix(".json"))
         sealer.seal()
         Retention(side, RetentionSettings(Periods(3, 5)), later, actor="test", signer=SIGNER).run()
+        desk = ResendDesk(side, later, "test")
+        desk.start(desk.plan(Selection(deliveries=(held.delivery_id(0),)), "test").number, Pace())
         sealer.seal()
     return counts
 

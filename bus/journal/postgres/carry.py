@@ -56,6 +56,9 @@ WHOLE: Final[Mapping[str, str]] = {
     "removal": "r,at,actor,kind,number,bytes,first_at,last_at,ids,key,signature",
     "data_key": "k,day,master,wrapped",
     "seal": "s,at,previous,number,digest,key,signature,entries",
+    "resend_job": "j,at,actor,reason,selection,summary,digest,state,number,pace,started_by,started_at,changed_at,"
+    "ended_at,failed_before,code,holder,held_until",
+    "resend_item": "j,i,exchange_id,target_index,target,event,overtaken,state,code,at",
 }
 """Small tables, carried in one piece; the columns of all of them."""
 
@@ -76,6 +79,8 @@ TABLES: Final[Mapping[str, tuple[str, str]]] = {
     "removal": (WHOLE["removal"], "r"),
     "seal": (WHOLE["seal"], "s"),
     "data_key": (WHOLE["data_key"], "k"),
+    "resend_job": (WHOLE["resend_job"], "j"),
+    "resend_item": (WHOLE["resend_item"], "j, i"),
 }
 """Every table with its columns and the order in which both sides are compared."""
 
@@ -95,6 +100,9 @@ _TYPES: Final[Mapping[str, Mapping[str, str]]] = {
                 "ids": "bytea", "key": "text", "signature": "bytea"},
     "data_key": {"k": "int8", "day": "int4", "wrapped": "bytea"},
     "seal": {"s": "int8", "number": "int8", "key": "text", "signature": "bytea", "entries": "bytea"},
+    "resend_job": {"j": "int8", "number": "int8", "started_at": "float8", "changed_at": "float8", "ended_at": "float8",
+                   "failed_before": "int8", "held_until": "float8"},
+    "resend_item": {"j": "int8", "i": "int8", "target_index": "int4", "event": "int4", "overtaken": "int2"},
 }  # fmt: skip
 
 

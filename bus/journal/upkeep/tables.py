@@ -61,3 +61,40 @@ CREATE TABLE data_key (              -- keys of payloads, wrapped: bus.journal.v
     wrapped BLOB NOT NULL
 ) STRICT;
 """
+
+RESEND: Final = """
+CREATE TABLE resend_job (            -- bus.journal.resend
+    j INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    actor TEXT NOT NULL,             -- who planned it
+    reason TEXT NOT NULL,
+    selection TEXT NOT NULL,         -- JSON: what was asked for
+    summary TEXT NOT NULL,           -- JSON: what was found
+    digest TEXT NOT NULL,            -- SHA-256 of its items, which the audit holds too
+    state TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    pace TEXT NOT NULL,              -- JSON: how fast, how many at once, when to stop
+    started_by TEXT NOT NULL,
+    started_at REAL NOT NULL,
+    changed_at REAL NOT NULL,
+    ended_at REAL NOT NULL,
+    failed_before INTEGER NOT NULL,  -- how many had failed when it was started the last time
+    code TEXT NOT NULL,
+    holder TEXT NOT NULL,            -- who runs it, and until when nobody else does
+    held_until REAL NOT NULL
+) STRICT;
+CREATE TABLE resend_item (
+    j INTEGER NOT NULL,
+    i INTEGER NOT NULL,              -- 1, 2, ... in the order of sending
+    exchange_id TEXT NOT NULL,
+    target_index INTEGER NOT NULL,
+    target TEXT NOT NULL,            -- municipality/endpoint
+    event INTEGER NOT NULL,          -- the number of the event that parked it: this parking is resent, no other
+    overtaken INTEGER NOT NULL,      -- 1: a later one with a key of its own had arrived
+    state TEXT NOT NULL,
+    code TEXT NOT NULL,
+    at REAL NOT NULL,
+    PRIMARY KEY (j, i)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX resend_item_state ON resend_item (j, state, i);
+"""
