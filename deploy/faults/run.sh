@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Breaks one thing at a time under load, counts every message and prints the table of docs/reliability.md.
 #
-#   deploy/faults/run.sh [--messages N] [--only CELL,...] [--engine embedded|distributed] [--seed N] [--json] [--write]
+#   deploy/faults/run.sh [--messages N] [--only CELL,...] [--engine embedded|distributed] [--seed N] [--json] [--keep FILE]
 #   deploy/faults/run.sh --list
+#   deploy/faults/run.sh --write                         the table of docs/reliability.md, from deploy/faults/results.jsonl
 #
 # Exit code: 0 every cell is sound, 1 something was lost, doubled or out of order, 3 the machine lacks something.
 set -uo pipefail

@@ -47,11 +47,18 @@ def counted(matrix: Any, effects: list[str], states: dict[str, int], **more: Any
     """The account of two residents' four notices, all acknowledged, with these effects and states."""
     sent = {f"urn:faults:x:{resident}-{number}": b"digest" for resident in (0, 1) for number in (1, 2)}
     ledger = SimpleNamespace(attempted=sent, acknowledged=dict.fromkeys(sent), refused={})
-    facts = {"effects": effects, "digests": dict.fromkeys(effects, b"digest"), "times": {}, "altered": set()} | more
+    facts = {
+        "effects": effects,
+        "digests": dict.fromkeys(effects, b"digest"),
+        "times": {},
+        "altered": set(),
+        "moments": [],
+    } | more
     place = SimpleNamespace(
-        load=SimpleNamespace(ledger=ledger), receiver=SimpleNamespace(**facts), states=lambda: states, engine="embedded"
-    )
-    return matrix.account(place, "cell", hit=1, seconds=1.0, seed=1)
+        load=SimpleNamespace(ledger=ledger), receiver=SimpleNamespace(**facts), states=lambda: states,
+        engine="embedded", marks=[],
+    )  # fmt: skip
+    return matrix.account(place, "none", "cell", hit=1, seconds=1.0, seed=1)
 
 
 def test_the_account_finds_what_is_wrong(matrix: Any) -> None:

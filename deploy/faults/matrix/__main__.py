@@ -1,4 +1,4 @@
-"""Run cells, print the table, write it into docs/reliability.md."""
+"""Run cells, keep their results, print the table or write it into docs/reliability.md."""
 
 from __future__ import annotations
 
@@ -12,20 +12,17 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from harness.children import HarnessError
 from harness.engines import Engines
-from harness.machine import describe
 
+from matrix import table
 from matrix.account import HEAD, Account, account
-from matrix.cells import CELLS, NOT_RUN, Cell
+from matrix.cells import CELLS, Cell
 from matrix.place import MatrixError, Place, until
 
-DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "reliability.md"
-BEGIN, END = "<!-- matrix: begin -->", "<!-- matrix: end -->"
 SETTLE_S = 300.0
 
 
@@ -58,7 +55,7 @@ async def run(cell: Cell, engine: str, folder: Path, engines: Engines, *, messag
             await until(lambda: _finished(place), SETTLE_S, "everything to be delivered")
         except MatrixError as error:
             say(f"{error}: {place.states()}")  # the account shows what is missing
-        return account(place, cell.title, hit=hit, seconds=time.monotonic() - begun, seed=seed)
+        return account(place, cell.name, cell.title, hit=hit, seconds=time.monotonic() - begun, seed=seed)
     finally:
         for task in tasks:
             task.cancel()
@@ -71,22 +68,6 @@ def _finished(place: Place) -> bool:
     return len(place.receiver.effects) >= len(place.load.ledger.acknowledged) and set(place.states()) == {"DELIVERED"}
 
 
-def document(accounts: list[Account], command: str, skipped: list[str]) -> str:
-    """The table with where it comes from."""
-    machine = describe()
-    stamp = f"`{command}`、{datetime.now(UTC):%Y-%m-%d %H:%M} UTC、{machine.cores} cores of {machine.processor}\n\n"
-    rows = "\n".join(each.row() for each in accounts)
-    left = "".join(f"- {name}: {why}\n" for name, why in NOT_RUN) + "".join(f"- {each}\n" for each in skipped)
-    return f"{stamp}{HEAD}\n{rows}\n\n### まだ走らせていないもの / Not run\n\n{left}"
-
-
-def write(text: str) -> None:
-    """Put it between the marks of the document."""
-    whole = DOCUMENT.read_text("utf-8")
-    head, rest = whole.split(BEGIN)
-    DOCUMENT.write_text(f"{head}{BEGIN}\n\n{text}\n{END}{rest.split(END)[1]}", encoding="utf-8")
-
-
 def arguments() -> argparse.Namespace:
     """The command line of ``deploy/faults/run.sh``."""
     parser = argparse.ArgumentParser(prog="deploy/faults/run.sh")
@@ -96,7 +77,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000)
     parser.add_argument("--list", action="store_true", help="print the names of the cells")
     parser.add_argument("--json", action="store_true", help="one line of JSON for each cell on standard output")
-    parser.add_argument("--write", action="store_true", help="write docs/reliability.md")
+    parser.add_argument(
+        "--keep", type=Path, help=f"add each result to this file at once (results: {table.RESULTS.name})"
+    )
+    parser.add_argument("--write", action="store_true", help="run nothing; write docs/reliability.md from the results")
     options = parser.parse_args()
     options.names = options.only.split(",") if options.only else [cell.name for cell in CELLS]
     unknown = set(options.names) - {cell.name for cell in CELLS}
@@ -109,6 +93,9 @@ def main() -> int:
     """Exit code 0 when every cell is sound, 1 when one is not, 3 when the harness could not work."""
     options = arguments()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # end like Ctrl-C: with everything that was started
+    if options.write:
+        table.write()
+        return 0
     if options.list:
         print("\n".join(f"{cell.name:14} {', '.join(cell.engines):24} {cell.title}" for cell in CELLS))
         return 0
@@ -121,7 +108,6 @@ def main() -> int:
     ]
     folder = Path(tempfile.mkdtemp(prefix="chiikibus-faults-"))
     accounts: list[Account] = []
-    skipped: list[str] = []
     failed: list[str] = []
     distributed = any(engine == "distributed" for _, engine in chosen)
     say(f"seed {options.seed}, {options.messages} messages each")
@@ -135,7 +121,7 @@ def main() -> int:
         for number, (cell, engine) in enumerate(chosen):
             missing = [path for path in cell.needs if not path.exists()]
             if missing:
-                skipped.append(f"{cell.title}: {missing[0].name} がない / missing")
+                failed.append(f"{cell.name}: {missing[0]} がない / is missing")
                 continue
             work = run(cell, engine, folder / str(number), engines, messages=options.messages, seed=options.seed)
             try:
@@ -146,6 +132,8 @@ def main() -> int:
                 continue
             accounts.append(found)
             say(f"{'✓' if found.sound else '✗'} {found.row()}")
+            if options.keep is not None:
+                table.append(options.keep, found)
             if options.json:
                 print(json.dumps(asdict(found), ensure_ascii=False), flush=True)
     except HarnessError as error:
@@ -155,12 +143,8 @@ def main() -> int:
         if engines is not None:
             engines.stop()
         shutil.rmtree(folder, ignore_errors=True)
-    command = f"deploy/faults/run.sh --messages {options.messages} --seed {options.seed}"
-    command += f" --only {options.only}" if options.only else ""
-    if options.write:
-        write(document(accounts, command, skipped))
-    elif not options.json:
-        print(document(accounts, command, skipped))
+    if not options.json:
+        print("\n".join([HEAD, *(each.row() for each in accounts), *failed]))
     return int(bool(failed) or not all(each.sound for each in accounts))
 
 

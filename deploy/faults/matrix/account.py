@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import pairwise
+
+from harness.machine import describe
 
 from matrix.load import Load
 from matrix.place import Place
@@ -13,6 +17,7 @@ from matrix.place import Place
 class Account:
     """One line of the table. ``doubled`` are effects of one notice under several ids, or with several contents."""
 
+    name: str
     cell: str
     engine: str
     attempted: int
@@ -27,8 +32,11 @@ class Account:
     again: int
     refused: int
     hit: int
+    recovery: float | None
     seconds: float
     seed: int
+    finished: str
+    machine: str
 
     @property
     def sound(self) -> bool:
@@ -40,17 +48,19 @@ class Account:
         """As a line of the document."""
         counted = (self.attempted, self.acknowledged, self.delivered, self.lost, self.doubled, self.disorder)
         shown = " | ".join(f"{each:,}" for each in (*counted, self.parked, self.again, self.hit))
-        return f"| {self.cell} | {self.engine} | {shown} | {self.seconds:.0f} s | {self.seed} |"
+        waited = "–" if self.recovery is None else f"{self.recovery:.1f} s"
+        return f"| {self.cell} | {self.engine} | {shown} | {waited} | {self.seconds:.0f} s | {self.seed} |"
 
 
-HEAD = (
-    "| 壊し方 cell | 構成 engines | 試行 attempted | 受付 acknowledged | 配送 delivered | 紛失 lost |"
-    " 二重効果 duplicate effects | 順序違反 out of order | 保留 parked | 再送 sent again | 回数 hits | 時間 | seed |\n"
-    "|---|---|---|---|---|---|---|---|---|---|---|---|---|"
-)
+COLUMNS = (
+    "壊し方 cell", "構成 engines", "試行 attempted", "受付 acknowledged", "配送 delivered", "紛失 lost",
+    "二重効果 duplicate effects", "順序違反 out of order", "保留 parked", "再送 sent again", "回数 hits",
+    "復旧 recovery", "時間 time", "seed",
+)  # fmt: skip
+HEAD = f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}"
 
 
-def account(place: Place, cell: str, *, hit: int, seconds: float, seed: int) -> Account:
+def account(place: Place, name: str, cell: str, *, hit: int, seconds: float, seed: int) -> Account:
     """Compare senders, receiver and journal."""
     ledger, receiver, states = place.load.ledger, place.receiver, place.states()
     effects = receiver.effects
@@ -58,7 +68,9 @@ def account(place: Place, cell: str, *, hit: int, seconds: float, seed: int) -> 
     by_resident: dict[int, list[int]] = {}
     for resident, number in versions:
         by_resident.setdefault(resident, []).append(number)
+    machine = describe()
     return Account(
+        name=name,
         cell=cell,
         engine=place.engine,
         attempted=len(ledger.attempted),
@@ -73,6 +85,28 @@ def account(place: Place, cell: str, *, hit: int, seconds: float, seed: int) -> 
         again=sum(receiver.times.values()) - len(receiver.times),
         refused=len(ledger.refused),
         hit=hit,
+        recovery=recovery(receiver.moments, place.marks),
         seconds=seconds,
         seed=seed,
+        finished=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        machine=f"{machine.cores} cores of {machine.processor}",
     )
+
+
+def recovery(moments: Sequence[float], marks: Sequence[float]) -> float | None:
+    """Seconds from a mark until deliveries went on: the longest of the cell; ``None`` without a mark.
+
+    After each mark, up to the next one, the longest pause between two new effects counts, from the mark to its end:
+    what was on the way to the receiver still arrives right after a kill, and is no recovery.
+    """
+    found: list[float] = []
+    for number, mark in enumerate(marks):
+        end = marks[number + 1] if number + 1 < len(marks) else float("inf")
+        pauses = [
+            (after - max(before, mark), after - mark)
+            for before, after in pairwise(moments)
+            if mark < after and before < end
+        ]
+        if pauses:
+            found.append(max(pauses)[1])
+    return max(found, default=None)

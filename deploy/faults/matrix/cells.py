@@ -68,7 +68,8 @@ async def killed_after(place: Place, step: int) -> int:
             with suppress(TimeoutError):
                 await asyncio.wait_for(place.bus.wait(), 60)
             struck += place.bus.returncode == -signal.SIGKILL
-        await place.kill()
+        place.mark()
+        await place.kill(marked=False)
         await place.up()
     return struck
 
@@ -80,6 +81,7 @@ async def worker_killed(place: Place) -> int:
         await place.accepted(0.15 + 0.2 * part)
         workers = place.workers()
         if workers:
+            place.mark()
             os.kill(place.dice.choice(workers), signal.SIGKILL)
             struck += 1
     return struck
@@ -98,6 +100,7 @@ async def clock_jumps(place: Place) -> int:
     """The clock of the bus jumps an hour ahead, two back, and to where it was."""
     for part, offset in enumerate(("+3600", "-3600", "+0")):
         await place.accepted(0.15 + 0.2 * part)
+        place.mark()
         (place.folder / "clock").write_text(f"{offset}\n", encoding="ascii")
     return 3
 
@@ -122,6 +125,7 @@ async def rabbit_killed(place: Place) -> int:
         await place.accepted(share)
         await together(place.engines.broker.kill)
         await together(place.engines.broker.start)
+        place.mark()
     return 2
 
 
@@ -131,6 +135,7 @@ async def rabbit_forgets(place: Place) -> int:
     await together(place.engines.broker.kill)
     place.engines.broker.forget()
     await together(place.engines.broker.start)
+    place.mark()
     return 1
 
 
@@ -142,6 +147,7 @@ async def rabbit_away(place: Place) -> int:
     place.broker.cut()
     await place.accepted(0.7)
     place.broker.refusing = False
+    place.mark()
     return 1
 
 
@@ -151,6 +157,7 @@ async def rabbit_stands(place: Place) -> int:
     place.engines.broker.pause()
     await asyncio.sleep(8)
     place.engines.broker.resume()
+    place.mark()
     return 1
 
 
@@ -161,6 +168,7 @@ async def cut(place: Place, side: str) -> int:
     for part in range(10):
         await place.accepted(0.05 + 0.08 * part)
         await asyncio.sleep(0.3 * place.dice.random())
+        place.mark()
         proxy.cut()
     return 10
 
@@ -174,6 +182,7 @@ async def partitioned(place: Place, side: str, *, one_way: bool) -> int:
     await asyncio.sleep(10)
     proxy.cut()
     proxy.answers_lost = proxy.requests_lost = False
+    place.mark()
     return 1
 
 
@@ -186,6 +195,7 @@ async def database_killed(place: Place) -> int:
         await place.accepted(share)
         await together(place.engines.journal.kill)
         await together(place.engines.journal.start)
+        place.mark()
     return 2
 
 
@@ -194,6 +204,7 @@ async def database_restarted(place: Place) -> int:
     for share in (0.2, 0.4, 0.6):
         await place.accepted(share)
         await together(place.engines.journal.restart)
+        place.mark()
     return 3
 
 
@@ -201,6 +212,7 @@ async def sessions_ended(place: Place) -> int:
     """PostgreSQL ends every session of the bus, the owner's too, five times."""
     for part in range(5):
         await place.accepted(0.1 + 0.15 * part)
+        place.mark()
         await together(place.engines.journal.disconnect_all)
     return 5
 
@@ -226,6 +238,7 @@ async def disk_fails(place: Place, point: str, error: int) -> int:
     with suppress(RuntimeError):
         await until(lambda: place.load.ledger.unavailable >= refused + 50, 10, "refusals")
     await _fiu(fifo, place.bus.pid, f"disable name={point}")
+    place.mark()
     return place.load.ledger.unavailable - refused
 
 
@@ -256,6 +269,7 @@ async def receiver_fails(place: Place, how: str, share: float) -> int:
         wanted = min(wanted, SLOW)  # each of these costs the bus its whole deadline
     await until(lambda: receiver.misbehaved >= wanted, 300, "the receiver to misbehave")
     receiver.behave = lambda message_id: "ok"
+    place.mark()
     return receiver.misbehaved
 
 

@@ -102,6 +102,7 @@ class Place:
     port: int = field(default_factory=free_port)
     environment: dict[str, str] = field(default_factory=dict)
     kills: int = 0
+    marks: list[float] = field(default_factory=list)
     receiver: Receiver = field(init=False)
     broker: Proxy | None = None
     database: Proxy | None = None
@@ -167,9 +168,15 @@ class Place:
         found = Path(f"/proc/{self.bus.pid}/task/{self.bus.pid}/children").read_text("ascii")
         return [int(each) for each in found.split()]
 
-    async def kill(self) -> None:
+    def mark(self) -> None:
+        """From now on an operator waits for deliveries to go on: the bus was killed, or what failed works again."""
+        self.marks.append(time.monotonic())
+
+    async def kill(self, *, marked: bool = True) -> None:
         """kill -9 of the bus with all its processes."""
         if self.bus is not None and not self.ended:
+            if marked:
+                self.mark()
             with suppress(ProcessLookupError):
                 os.killpg(self.bus.pid, signal.SIGKILL)
             await self.bus.wait()
@@ -178,6 +185,7 @@ class Place:
     async def down(self) -> None:
         """SIGTERM, and wait for the drain."""
         if self.bus is not None and not self.ended:
+            self.mark()
             self.bus.terminate()
             await asyncio.wait_for(self.bus.wait(), READY_S)
 
@@ -188,7 +196,7 @@ class Place:
     async def close(self) -> None:
         """End and remove everything of this town."""
         with suppress(ProcessLookupError):
-            await self.kill()
+            await self.kill(marked=False)
         for each in (self.broker, self.database, self.receiver):
             if each is not None:
                 await each.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -30,6 +31,7 @@ class Receiver:
         self.dice = dice
         self.behave: Behaviour = lambda message_id: "ok"
         self.effects: list[str] = []
+        self.moments: list[float] = []
         self.digests: dict[str, bytes] = {}
         self.times: Counter[str] = Counter()
         self.altered: set[str] = set()
@@ -95,6 +97,7 @@ class Receiver:
         if message_id not in self.digests:
             self.digests[message_id] = digest
             self.effects.append(message_id)
+            self.moments.append(time.monotonic())
         elif self.digests[message_id] != digest:
             self.altered.add(message_id)
 
