@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from bus.core.errors import ChiikibusError, DeliveryError, WireError
+from bus.core.errors import ChiikibusError, DeliveryError, JournalError, WireError
 from bus.core.ports import Clock, Consignment, HttpReply, Journal, Outgoing, Sender, Transition, Verdict
 from bus.core.settings import DeliverySettings
 from bus.core.states import State
@@ -49,7 +49,7 @@ class Courier:
         reduced: Finding | None = None
         try:
             if not sending.raw:
-                sending = consignment.carrying(self._journal.body(consignment.exchange_id), attempt)
+                sending = consignment.carrying(self._stored(consignment.exchange_id), attempt)
             body, headers, reduced = self.request(sending, endpoint)
             request_out = self._clock.now()
             if is_multipart(sending.content_type):
@@ -78,6 +78,13 @@ class Courier:
             breaker.success()
         response_in = reply.answered_at or self._clock.now()
         return self._transition(sending, settings, verdict, reply.sent_at or request_out, response_in)
+
+    def _stored(self, exchange_id: str) -> bytes:
+        """The message from the journal. Errors: CB4030, CB4031 park, as one that is not there does; CB4006 waits."""
+        raw = self._journal.body(exchange_id)
+        if not raw:
+            raise JournalError("CB4031", [Finding("CB4031", path=exchange_id, got="missing")])
+        return raw
 
     def request(
         self, sending: Consignment, endpoint: Endpoint

@@ -9,6 +9,7 @@ import heapq
 from abc import ABC, abstractmethod
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from itertools import islice
 from typing import Final
 
@@ -35,7 +36,7 @@ from bus.journal.schema import CALLING, FAN_OUT, HELD, MOVING, WAITING
 from bus.journal.seen import Remembrance
 from bus.journal.sequence_ledger import Acknowledge, Begin, Depart, End, NumberReply, Renew
 from bus.journal.sequence_rows import read_arrived, read_departures, read_sequence, read_sequences
-from bus.journal.vault import Vault, opened, opened_known
+from bus.journal.vault import Vault, altered, opened, opened_known
 from bus.journal.writer import GroupWriter, Ticket
 
 _PAGE = f"SELECT {OPEN_COLUMNS} FROM {OPEN_FROM} WHERE d.open = ? {{when}} AND d.n > ? ORDER BY d.n LIMIT ?"  # noqa: S608 (constants)
@@ -99,11 +100,23 @@ class StoredJournal(ABC):
         return opened_known(self._vault, self._known(municipality, message_id, ""), self._read())
 
     def body(self, exchange_id: str) -> bytes:
-        """The stored bytes of an exchange's request; empty when there are none."""
+        """The stored bytes of an exchange's request; empty when there are none.
+
+        Errors: CB4030 it is encrypted and cannot be read, CB4031 it is not what was accepted.
+        """
         row = self._read().execute(
-            "SELECT b.raw FROM exchange_key k JOIN body b ON b.n = k.n WHERE k.exchange_id = ?", (exchange_id,)
+            "SELECT b.raw, e.sha256, e.content_type FROM exchange_key k JOIN body b ON b.n = k.n"
+            " JOIN exchange e ON e.n = k.n WHERE k.exchange_id = ?",
+            (exchange_id,),
         ).fetchone()  # fmt: skip
-        return b"" if row is None else opened(self._vault, bytes(row[0]), exchange_id, self._read())
+        if row is None:
+            return b""
+        stored = bytes(row[0])
+        raw = opened(self._vault, stored, exchange_id, self._read())
+        if raw is stored and row[2][:1] not in {"m", "M"} and sha256(raw).hexdigest() != row[1]:
+            # What was encrypted has been authenticated; of a package the digest covers the segment, read elsewhere.
+            raise altered(exchange_id, "digest")
+        return raw
 
     def package(self, exchange_id: str) -> Package | None:
         """What is kept of an exchange's request beside its envelope."""

@@ -25,6 +25,7 @@ from bus.core.types import Finding, Known
 from bus.journal.database import Database
 
 UNREADABLE: Final = "CB4030"
+ALTERED: Final = "CB4031"
 NO_KEY: Final = "CB7074"
 
 MARK: Final = b"\x89CBENC1\n"
@@ -209,6 +210,11 @@ def opened_known(vault: Vault | None, known: Known | None, database: Database) -
         return known
     reply = opened(vault, known.reply, f"{known.exchange_id}-0", database)
     return known if reply is known.reply else replace(known, reply=reply)
+
+
+def altered(place: str, got: str) -> JournalError:
+    """CB4031: what is stored is not what was accepted; ``got`` says how that was seen."""
+    return JournalError(ALTERED, [Finding(ALTERED, path=place, got=got)])
 
 
 def unreadable(place: str, got: str) -> JournalError:

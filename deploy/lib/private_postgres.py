@@ -55,12 +55,21 @@ def free_port() -> int:
 class PrivatePostgres:
     """One server; what is committed survives ``kill`` and ``start`` because ``fsync`` is on unless ``quick``."""
 
-    def __init__(self, *, quick: bool = False, settings: Sequence[str] = (), password: str = "") -> None:
+    def __init__(
+        self,
+        *,
+        quick: bool = False,
+        settings: Sequence[str] = (),
+        password: str = "",
+        of: PrivatePostgres | None = None,
+    ) -> None:
         """Make its files, in a folder below the system's for temporary ones (``remove`` takes it away).
 
         ``quick`` gives up durability; ``settings`` are ``name=value`` of postgresql.conf; without ``password``
-        everybody on this machine is trusted. Errors: ``PostgresMissing``, ``PostgresFailed``.
+        everybody on this machine is trusted. With ``of``, a running server without a password, this one is its
+        standby: it follows from its ``start`` on until ``promote``. Errors: ``PostgresMissing``, ``PostgresFailed``.
         """
+        self.environment: dict[str, str] = {}
         self._programs = programs()
         self.folder = Path(tempfile.mkdtemp(prefix="pg"))
         self.port = free_port()
@@ -80,6 +89,10 @@ class PrivatePostgres:
             if self._as_user:
                 os.chown(secret, NOBODY, NOBODY)
             rules = ["-A", "scram-sha-256", "--pwfile", str(secret)]
+        if of is not None:
+            source = ["-h", str(of.folder), "-p", str(of.port), "-U", USER]
+            self._run("pg_basebackup", "-D", str(self.data), *source, "-R", "-X", "stream", "-c", "fast", "--no-sync")
+            return
         self._run("initdb", "-D", str(self.data), "-U", USER, *rules, "--no-sync", "-E", "UTF8", "--locale=C")
 
     @property
@@ -116,6 +129,7 @@ class PrivatePostgres:
                 [*self._as_user, str(self._programs / "postgres"), "-D", str(self.data), "-p", str(self.port),
                  "-k", str(self.folder), "-h", "127.0.0.1", *options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                env=os.environ | self.environment,
             )  # fmt: skip
         self._until(self.answers, "to answer")
 
@@ -133,6 +147,17 @@ class PrivatePostgres:
     def execute(self, statement: str, database: str = "postgres") -> str:
         """Run one statement by psql; its output without decoration. Errors: ``PostgresFailed``."""
         return self._run("psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-c", statement, self.dsn(database))
+
+    def follow_synchronously(self) -> None:
+        """Let a commit return when a standby has it too; waits until one follows. Errors: ``PostgresFailed``."""
+        self.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        self.execute("SELECT pg_reload_conf()")
+        following = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
+        self._until(lambda: self.execute(following) == "1", "to be followed")
+
+    def promote(self) -> None:
+        """Make a standby the server; returns when it takes writes. Errors: ``PostgresFailed``."""
+        self.execute("SELECT pg_promote(true, 60)")
 
     def disconnect_all(self) -> None:
         """End every connection of a client, as a failover or a firewall does."""

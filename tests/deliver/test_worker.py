@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -353,3 +354,29 @@ async def test_a_message_whose_body_cannot_be_decrypted_is_parked_and_its_endpoi
         with closing(SqliteReader(bus.path)) as reader:
             (row,) = reader.parked()
         assert row["code"] == "CB4030"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DELETE FROM body WHERE n = (SELECT min(n) FROM body)",
+        "UPDATE body SET raw = x'3c78' WHERE n = (SELECT min(n) FROM body)",
+    ],
+)
+async def test_a_message_whose_body_is_not_what_was_accepted_is_parked_and_never_sent(
+    tmp_path: Path, change: str
+) -> None:
+    """Gone or altered in the journal: neither that nor an empty message leaves the bus."""
+    async with room(tmp_path, endpoints=[replace(TAX, paused=True)], max_resident=0) as bus:
+        bad, fine = acceptance(ordering_keys=()), acceptance(ordering_keys=())
+        await bus.accept(bad, fine)
+        with closing(sqlite3.connect(bus.path, isolation_level=None)) as disk:
+            assert disk.execute(change).rowcount == 1
+        await bus.desk.reload([TAX], FAST)
+        await bus.until_state(State.PARKED, bad)
+        await bus.until_state(State.DELIVERED, fine)
+        assert bus.sender.bodies() == [fine.raw]
+        with closing(SqliteReader(bus.path)) as reader:
+            (row,) = reader.parked()
+    assert row["code"] == "CB4031"

@@ -56,7 +56,7 @@ def counted(matrix: Any, effects: list[str], states: dict[str, int], **more: Any
     } | more
     place = SimpleNamespace(
         load=SimpleNamespace(ledger=ledger), receiver=SimpleNamespace(**facts), states=lambda: states,
-        engine="embedded", marks=[],
+        engine="embedded", marks=[], stood=[],
     )  # fmt: skip
     return matrix.account(place, "none", "cell", hit=1, seconds=1.0, seed=1)
 
@@ -73,6 +73,15 @@ def test_the_account_finds_what_is_wrong(matrix: Any) -> None:
     assert counted(matrix, whole, {"DELIVERED": 3, "PARKED": 1}).parked == 1
     assert counted(matrix, whole, {"DELIVERED": 5}).unaccounted == 1
     assert not counted(matrix, whole, {"DELIVERED": 3}).sound
+
+
+def test_the_recovery_is_the_longest_wait_after_a_mark(matrix: Any) -> None:
+    """From the mark to the end of the longest pause after it; what was on the way, and a stopped machine, count not."""
+    recovery = matrix.recovery
+    assert recovery([1.0, 2.0, 3.0], []) is None
+    assert recovery([1.0, 2.0, 2.1, 6.0, 6.1], [2.0]) == 4.0
+    assert recovery([1.0, 2.0, 2.1, 6.0, 6.1, 9.0], [2.05, 6.05]) == pytest.approx(3.95)
+    assert recovery([1.0, 2.0, 9.0], [2.0], [(3.0, 7.0)]) == 3.0
 
 
 @pytest.mark.parametrize("cells", ["bus-kill,step-13", "torn,lost-50", "half,poison"])

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def acceptance(number: int, *, state: State = State.ACCEPTED, **changes: Any) ->
         "municipality": "990019",
         "sender": "juki",
         "message_id": f"urn:uuid:{number}",
-        "sha256": "0" * 64,
+        "sha256": sha256(b"<a>").hexdigest(),
         "unit": "juki",
         "operation": "juki.ido_tsuchi",
         "edition": "1.0",

@@ -113,6 +113,24 @@ async def test_what_was_stored_before_there_was_a_key_stays_readable(stored: Sto
     assert stored.values("SELECT count(*) FROM data_key") == [1]
 
 
+async def test_a_flipped_bit_in_an_unencrypted_body_is_an_error_and_never_a_message(stored: Stored) -> None:
+    """The digest of what was accepted decides, whichever bit it was; of what is beside it nothing changes."""
+    flipped, whole = acceptance(raw=SECRET), acceptance(raw=SECRET)
+    journal = await stored.open()
+    await journal.accept(flipped)
+    await journal.accept(whole)
+    (n,) = stored.values("SELECT min(n) FROM body")
+    for place in (0, 11, len(SECRET) - 1):
+        bad = SECRET[:place] + bytes([SECRET[place] ^ 0x10]) + SECRET[place + 1 :]
+        stored.change("UPDATE body SET raw = ? WHERE n = ?", bad, n)
+        with pytest.raises(JournalError) as caught:
+            journal.body(flipped.exchange_id)
+        assert (caught.value.code, caught.value.findings[0].path) == ("CB4031", flipped.exchange_id)
+    assert journal.body(whole.exchange_id) == SECRET
+    stored.change("UPDATE body SET raw = ? WHERE n = ?", SECRET, n)
+    assert journal.body(flipped.exchange_id) == SECRET
+
+
 @pytest.mark.parametrize("present", [(), ("two",)], ids=["no key", "another key"])
 async def test_a_lost_key_is_an_error_with_a_code_and_nothing_else(stored: Stored, present: tuple[str, ...]) -> None:
     """Neither the encrypted bytes nor nothing are given out as if they were the message; what is new goes on."""

@@ -17,7 +17,8 @@ from harness.children import HarnessError
 LIBRARY = Path(__file__).resolve().parents[2] / "lib"
 
 
-def _library(name: str) -> ModuleType:
+def library(name: str) -> ModuleType:
+    """A module of deploy/lib, by its name. Errors: ``HarnessError``."""
     spec = importlib.util.spec_from_file_location(name, LIBRARY / f"{name}.py")
     if spec is None or spec.loader is None:
         raise HarnessError(str(LIBRARY / name))
@@ -36,9 +37,9 @@ class Engines:
         self.journal: Any = None
         try:
             if broker == "rabbitmq":
-                self.broker = _library("private_rabbitmq").PrivateRabbitMq(folder / "rabbitmq").start()
+                self.broker = library("private_rabbitmq").PrivateRabbitMq(folder / "rabbitmq").start()
             if journal == "postgresql":
-                self.journal = _library("private_postgres").PrivatePostgres()
+                self.journal = library("private_postgres").PrivatePostgres()
                 self.journal.start()
         except RuntimeError as error:
             self.stop()

@@ -21,7 +21,8 @@ from harness.engines import Engines
 from matrix import table
 from matrix.account import HEAD, Account, account
 from matrix.cells import CELLS, Cell
-from matrix.place import MatrixError, Place, until
+from matrix.place import MatrixError, Place, command, until
+from matrix.servers import Servers
 
 SETTLE_S = 300.0
 
@@ -31,20 +32,23 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-async def run(cell: Cell, engine: str, folder: Path, engines: Engines, *, messages: int, seed: int) -> Account:
+async def run(cell: Cell, engine: str, folder: Path, engines: Engines | Servers, options: Options) -> Account:
     """One cell on one pair of engines. Errors: ``MatrixError``."""
+    seed = options.seed
     dice = random.Random(f"{seed} {cell.name} {engine}")
-    place = Place(folder, engine, engines, dice, messages, cell.processes)
+    place = Place(folder, engine, engines, dice, options.messages, cell.shape, away_s=options.away_s)
     place.environment.update(cell.prepare(folder))
     begun = time.monotonic()
     await place.build(f"{seed}-{cell.name}-{engine}")
+    if "[journal.seal]" in cell.shape.more:
+        await command(place, "journal", "seal", "key")
     if "clock" in place.environment.get("FAKETIME_TIMESTAMP_FILE", ""):
         (folder / "clock").write_text("+0\n", encoding="ascii")
     tasks: list[asyncio.Future[Any]] = []
     try:
         await place.up()
         loading, breaking = asyncio.ensure_future(place.load.run()), asyncio.ensure_future(cell.fault(place))
-        tasks = [loading, breaking]
+        tasks = [loading, breaking, asyncio.ensure_future(place.watch_time())]
         done, _ = await asyncio.wait((loading, breaking), return_when=asyncio.FIRST_EXCEPTION, timeout=1800)
         for task in (loading, breaking):
             if task not in done or task.exception() is not None:
@@ -63,25 +67,55 @@ async def run(cell: Cell, engine: str, folder: Path, engines: Engines, *, messag
         await place.close()
 
 
+def one(cell: Cell, engine: str, folder: Path, engines: Engines, options: Options) -> Account:
+    """One cell, on servers of its own where it wants them. Errors: ``MatrixError``."""
+    if cell.servers is None:
+        return asyncio.run(run(cell, engine, folder, engines, options))
+    try:
+        servers = cell.servers(folder.with_name(f"servers-{folder.name}"))
+    except RuntimeError as error:
+        raise MatrixError(str(error)) from error
+    try:
+        return asyncio.run(run(cell, engine, folder, servers, options))
+    finally:
+        servers.stop()
+
+
 def _finished(place: Place) -> bool:
     """Whether nothing is under way; looks into the journal only when the receiver has everything."""
     return len(place.receiver.effects) >= len(place.load.ledger.acknowledged) and set(place.states()) == {"DELIVERED"}
 
 
-def arguments() -> argparse.Namespace:
+class Options(argparse.Namespace):
+    """The command line."""
+
+    messages: int
+    only: str
+    names: list[str]
+    engine: str
+    seed: int
+    away_s: float
+    list: bool
+    json: bool
+    keep: Path | None
+    write: bool
+
+
+def arguments() -> Options:
     """The command line of ``deploy/faults/run.sh``."""
     parser = argparse.ArgumentParser(prog="deploy/faults/run.sh")
     parser.add_argument("--messages", type=int, default=10_000, help="acknowledged messages of each cell")
     parser.add_argument("--only", default="", help="names of cells, separated by commas")
     parser.add_argument("--engine", choices=("embedded", "distributed", "both"), default="both")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000)
+    parser.add_argument("--away-s", type=float, default=0.0, help="rabbit-away: at least so long, in seconds")
     parser.add_argument("--list", action="store_true", help="print the names of the cells")
     parser.add_argument("--json", action="store_true", help="one line of JSON for each cell on standard output")
     parser.add_argument(
         "--keep", type=Path, help=f"add each result to this file at once (results: {table.RESULTS.name})"
     )
     parser.add_argument("--write", action="store_true", help="run nothing; write docs/reliability.md from the results")
-    options = parser.parse_args()
+    options = parser.parse_args(namespace=Options())
     options.names = options.only.split(",") if options.only else [cell.name for cell in CELLS]
     unknown = set(options.names) - {cell.name for cell in CELLS}
     if unknown:
@@ -123,9 +157,8 @@ def main() -> int:
             if missing:
                 failed.append(f"{cell.name}: {missing[0]} がない / is missing")
                 continue
-            work = run(cell, engine, folder / str(number), engines, messages=options.messages, seed=options.seed)
             try:
-                found = asyncio.run(work)
+                found = one(cell, engine, folder / str(number), engines, options)
             except MatrixError as error:
                 failed.append(str(error))
                 say(f"✗ {cell.name} ({engine}): {error}")

@@ -85,7 +85,7 @@ def account(place: Place, name: str, cell: str, *, hit: int, seconds: float, see
         again=sum(receiver.times.values()) - len(receiver.times),
         refused=len(ledger.refused),
         hit=hit,
-        recovery=recovery(receiver.moments, place.marks),
+        recovery=recovery(receiver.moments, place.marks, place.stood),
         seconds=seconds,
         seed=seed,
         finished=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
@@ -93,17 +93,24 @@ def account(place: Place, name: str, cell: str, *, hit: int, seconds: float, see
     )
 
 
-def recovery(moments: Sequence[float], marks: Sequence[float]) -> float | None:
+def recovery(
+    moments: Sequence[float], marks: Sequence[float], stood: Sequence[tuple[float, float]] = ()
+) -> float | None:
     """Seconds from a mark until deliveries went on: the longest of the cell; ``None`` without a mark.
 
     After each mark, up to the next one, the longest pause between two new effects counts, from the mark to its end:
-    what was on the way to the receiver still arrives right after a kill, and is no recovery.
+    what was on the way to the receiver still arrives right after a kill, and is no recovery. ``stood``: from when to
+    when the whole machine stood still, which is not counted.
     """
+
+    def span(start: float, end: float) -> float:
+        return end - start - sum(max(0.0, min(end, until) - max(start, since)) for since, until in stood)
+
     found: list[float] = []
     for number, mark in enumerate(marks):
         end = marks[number + 1] if number + 1 < len(marks) else float("inf")
         pauses = [
-            (after - max(before, mark), after - mark)
+            (span(max(before, mark), after), span(mark, after))
             for before, after in pairwise(moments)
             if mark < after and before < end
         ]

@@ -8,18 +8,22 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from matrix.place import Place, command, together, until
+from matrix.beside import SEALED, beside_killed, failed_over, node_killed, supervisor_killed, upkeep_killed
+from matrix.place import Place, Shape, command, together, until
+from matrix.servers import Own, Servers
+from matrix.stored import FIU, bits_flipped, database_disk_fails
+from matrix.vendor import ADAPTER
 
 Fault = Callable[[Place], Awaitable[int]]
 BOTH, EMBEDDED, DISTRIBUTED = ("embedded", "distributed"), ("embedded",), ("distributed",)
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
-FIU = tuple(Path("/usr/lib/fiu") / name for name in ("fiu_run_preload.so", "fiu_posix_preload.so"))
 NO_SPACE, IO_ERROR = 28, 5
 SLOW = 30
 """How many answers that never end a cell asks for."""
@@ -27,13 +31,14 @@ SLOW = 30
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One fault. ``needs`` are files without which it cannot be run here."""
+    """One fault. ``needs`` are files without which it cannot be run here; ``servers`` starts those of its own."""
 
     name: str
     title: str
     fault: Fault
     engines: tuple[str, ...] = BOTH
-    processes: int = 1
+    shape: Shape = field(default_factory=Shape)
+    servers: Callable[[Path], Servers] | None = None
     needs: tuple[Path, ...] = ()
     prepare: Callable[[Path], Mapping[str, str]] = field(default=lambda folder: {})
 
@@ -140,12 +145,14 @@ async def rabbit_forgets(place: Place) -> int:
 
 
 async def rabbit_away(place: Place) -> int:
-    """Nobody answers at RabbitMQ's address until half of the messages are accepted without it."""
+    """Nobody answers at RabbitMQ's address until half of the messages are accepted without it, or for longer."""
     assert place.broker is not None
+    begun = time.monotonic()
     await place.accepted(0.2)
     place.broker.refusing = True
     place.broker.cut()
     await place.accepted(0.7)
+    await asyncio.sleep(max(0.0, begun + place.away_s - time.monotonic()))
     place.broker.refusing = False
     place.mark()
     return 1
@@ -306,6 +313,26 @@ def _failing_disk(name: str, title: str, point: str, error: int) -> Cell:
     return Cell(name, title, fault, EMBEDDED, needs=FIU, prepare=with_fiu)
 
 
+def _failing_database(name: str, title: str, point: str, error: int) -> Cell:
+    return Cell(name, title, partial(database_disk_fails, point=point, error=error), DISTRIBUTED, needs=FIU)
+
+
+def _beside() -> tuple[Cell, ...]:
+    """What runs beside the bus."""
+    behind = Shape(whole=True, adapter=True)
+    adapter = partial(beside_killed, name=ADAPTER)
+    return (
+        Cell("adapter-kill", "アダプターの強制終了 kill -9 of an adapter ×5", adapter, shape=behind),
+        Cell("up-kill", "監視プロセスの強制終了 kill -9 of `chiikibus up` ×3", supervisor_killed, shape=behind),
+        Cell(
+            "upkeep-kill",
+            "封印プロセスの強制終了 kill -9 of the upkeep ×5, then verify",
+            upkeep_killed,
+            shape=Shape(whole=True, more=SEALED),
+        ),
+    )
+
+
 def _failing_receiver(name: str, title: str, how: str, share: float) -> Cell:
     return Cell(name, title, partial(receiver_fails, how=how, share=share))
 
@@ -317,10 +344,19 @@ CELLS = (
         Cell(f"step-{step}", f"段階{step}（{name}）直後の強制終了 killed after it ×3", partial(killed_after, step=step))
         for step, name in STEPS.items()
     ),
-    Cell("worker-kill", "ワーカーの強制終了 kill -9 of a worker ×3", worker_killed, processes=2),
+    Cell("worker-kill", "ワーカーの強制終了 kill -9 of a worker ×3", worker_killed, shape=Shape(processes=2)),
+    *_beside(),
     Cell("restart", "計画再起動 orderly restart ×3", restarted),
     Cell("clock", "時計の飛び clock +1 h, −1 h, back", clock_jumps, needs=(FAKETIME,), prepare=with_clock),
     Cell("rabbit-kill", "RabbitMQ 強制終了（宣言直後・負荷中） kill -9 ×2", rabbit_killed, DISTRIBUTED),
+    Cell(
+        "rabbit-node",
+        "RabbitMQ 3ノード中1ノードの強制終了（順に3ノード） one of three nodes killed, each in turn",
+        node_killed,
+        DISTRIBUTED,
+        shape=Shape(replicas=3),
+        servers=partial(Own, cluster=True),
+    ),
     Cell("rabbit-disk", "RabbitMQ ディスク喪失 disk lost", rabbit_forgets, DISTRIBUTED),
     Cell("rabbit-away", "RabbitMQ 到達不能 unreachable while half is accepted", rabbit_away, DISTRIBUTED),
     Cell("rabbit-stop", "RabbitMQ 停止（SIGSTOP 8 s） stands still", rabbit_stands, DISTRIBUTED),
@@ -329,9 +365,19 @@ CELLS = (
     Cell("pg-restart", "PostgreSQL 再起動 restart ×3", database_restarted, DISTRIBUTED),
     Cell("pg-sessions", "PostgreSQL セッション終了 sessions ended ×5", sessions_ended, DISTRIBUTED),
     *_lines("database", "PostgreSQL"),
+    Cell(
+        "pg-failover",
+        "PostgreSQL のフェイルオーバー（同期レプリカへ） failover to a synchronous standby",
+        failed_over,
+        DISTRIBUTED,
+        servers=partial(Own, standby=True),
+    ),
+    Cell("bit-flip", "記録簿の本文のビット反転 bits flipped in stored messages ×5", bits_flipped),
     Cell("torn", "書きかけの記録 torn last record of the log ×2", torn_record, EMBEDDED),
     _failing_disk("disk-full", "ディスク一杯（書込みの 1/3） disk full", "posix/io/rw/pwrite", NO_SPACE),
     _failing_disk("fsync", "fsync の失敗（1/3） failing fsync", "posix/io/sync/fdatasync", IO_ERROR),
+    _failing_database("pg-full", "PostgreSQL ディスク一杯（書込みの 1/50） disk full", "posix/io/rw/pwrite", NO_SPACE),
+    _failing_database("pg-fsync", "PostgreSQL fsync の失敗（1/50） failing fsync", "posix/io/sync/fdatasync", IO_ERROR),
     *(
         _failing_receiver(f"lost-{share}", f"受領確認の喪失 {share} % answers lost", "lost", share / 100)
         for share in (10, 50, 100)
@@ -345,10 +391,10 @@ CELLS = (
 """In the order of the table."""
 
 NOT_RUN = (
-    ("3ノード中1ノードの停止 one of three cluster nodes killed", "3 ノードを要する / needs three nodes"),
-    ("PostgreSQL のフェイルオーバー failover to a replica", "複製を要する / needs a replica"),
-    ("記録簿のビット反転 bit flip in a stored body", "読み戻しで照合していない / not compared with its digest yet"),
     ("中継のリースの奪取 two relays with a stolen lease", "送り出すプロセスは1つ / one publishing process per site"),
-    ("RabbitMQ 到達不能10分 unreachable for 10 minutes", "件数で測る（rabbit-away） / measured in messages instead"),
+    (
+        "SQLite のログ（WAL）のビット反転 a bit flipped in SQLite's log between a kill and the start",
+        "SQLite はそこから後を捨てる。抜けは封印の照合で分かる / SQLite drops what follows; seals tell what is missing",
+    ),
 )
 """What the matrix should hold and does not yet."""

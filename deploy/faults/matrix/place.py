@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import secrets
@@ -19,14 +20,17 @@ from pathlib import Path
 from typing import Any
 
 from harness.engines import Engines
-from harness.messages import KB, Messages
 
+from matrix import vendor
 from matrix.load import Load
 from matrix.proxy import Proxy
 from matrix.receiver import Receiver
+from matrix.servers import Servers
+from matrix.vendor import VendorFolder
 
 READY_S = 60.0
 EVERY_S = 0.02
+STOOD_S = 2.0
 HERE = Path(__file__).resolve().parents[1]
 
 SITE = """
@@ -89,61 +93,90 @@ def free_port() -> int:
     return port
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What is special about the town of a cell. ``whole``: with what ``chiikibus up`` runs beside the bus.
+
+    ``adapter``: the receiver is a system of a vendor, behind its adapter. ``replicas``: of the queues, on as many
+    nodes. ``more`` ends site.toml.
+    """
+
+    processes: int = 1
+    whole: bool = False
+    adapter: bool = False
+    replicas: int = 0
+    more: str = ""
+
+
 @dataclass(slots=True)
 class Place:
     """Everything a fault may touch. ``engine``: "embedded" (SQLite, memory) or "distributed" (PostgreSQL, RabbitMQ)."""
 
     folder: Path
     engine: str
-    engines: Engines
+    engines: Engines | Servers
     dice: random.Random
     messages: int
-    processes: int = 1
+    shape: Shape = field(default_factory=Shape)
     port: int = field(default_factory=free_port)
     environment: dict[str, str] = field(default_factory=dict)
+    away_s: float = 0.0
     kills: int = 0
     marks: list[float] = field(default_factory=list)
-    receiver: Receiver = field(init=False)
+    stood: list[tuple[float, float]] = field(default_factory=list)
+    receiver: Receiver | VendorFolder = field(init=False)
     broker: Proxy | None = None
     database: Proxy | None = None
     load: Load = field(init=False)
     bus: asyncio.subprocess.Process | None = None
-    _dsn: str = ""
     _schema: str = ""
 
     async def build(self, label: str, residents: int = 40) -> None:
         """Proxies, receiver and site folder; no bus yet."""
-        self.receiver = await Receiver(Messages().notice(KB).reply, self.dice).start()
-        journal, broker = 'engine = "sqlite"\npath = "var/journal.sqlite"', 'engine = "memory"'
         secret = secrets.token_urlsafe(24)
+        self.load = Load(self.port, secret, label, total=self.messages, residents=residents, dice=self.dice)
+        self.receiver = (
+            VendorFolder(self.folder / "sim" / "in", self.load)
+            if self.shape.adapter
+            else Receiver(self.load.reply, self.dice)
+        )
+        await self.receiver.start()
+        journal, broker = 'engine = "sqlite"\npath = "var/journal.sqlite"', 'engine = "memory"'
         keys = {"990019-register": secret, "990019-receiver": secrets.token_urlsafe(24)}
         if self.engine == "distributed":
-            self.broker = await Proxy(self.engines.broker.port).start()
+            if not self.shape.replicas:
+                self.broker = await Proxy(self.engines.broker.port).start()
             self.database = await Proxy(self.engines.journal.port).start()
             keys["broker"] = self.engines.broker.password
             self._schema = f"m{secrets.token_hex(4)}"
-            self._dsn = self.engines.journal.dsn(tcp=True)
-            dsn = self._dsn.replace(f"port={self.engines.journal.port}", f"port={self.database.port}")
+            nodes = [self.broker.port] if self.broker is not None else self.engines.broker.ports
+            dsn = self.engines.journal.dsn(tcp=True).replace(
+                f"port={self.engines.journal.port}", f"port={self.database.port}"
+            )
             journal = f'engine = "postgresql"\ndsn = "{dsn}"\nschema = "{self._schema}"'
-            broker = f'engine = "rabbitmq"\nnodes = ["127.0.0.1:{self.broker.port}"]\nprefix = "{self._schema}"\n'
-            broker += "lanes = 3\ntimeout_s = 3.0\nheartbeat_s = 5"
+            named = ", ".join(f'"127.0.0.1:{port}"' for port in nodes)
+            broker = f'engine = "rabbitmq"\nnodes = [{named}]\nprefix = "{self._schema}"\n'
+            broker += f"lanes = 3\ntimeout_s = 3.0\nheartbeat_s = 5\nreplicas = {self.shape.replicas}"
         (self.folder / "secrets").mkdir(parents=True)
         for name, key in keys.items():
             path = self.folder / "secrets" / f"{name}.key"
             path.touch(mode=0o600)
             path.write_text(key, encoding="utf-8")
-        fields: Mapping[str, Any] = {"address": f'address = "http://127.0.0.1:{self.receiver.port}/soap"'}
+        address = f'address = "http://127.0.0.1:{self.receiver.port}/soap"'
+        fields: Mapping[str, Any] = {"address": 'adapter = "a-tax"' if self.shape.adapter else address}
         for name, text in FILES.items():
             (self.folder / f"{name}.toml").write_text(text.format(**fields), encoding="utf-8")
-        site = SITE.format(port=self.port, processes=self.processes, journal=journal, broker=broker)
-        (self.folder / "site.toml").write_text(site, encoding="utf-8")
-        self.load = Load(self.port, secret, label, total=self.messages, residents=residents, dice=self.dice)
+        if self.shape.adapter:
+            vendor.prepare(self.folder, free_port())
+        site = SITE.format(port=self.port, processes=self.shape.processes, journal=journal, broker=broker)
+        (self.folder / "site.toml").write_text(site + self.shape.more, encoding="utf-8")
 
     # -- the bus ----------------------------------------------------------------------------------------------
 
     async def up(self, *, step: int = 0, hit: int = 1) -> None:
         """A bus that listens; with ``step`` it kills itself at the ``hit``-th passing of that step."""
-        command = [sys.executable, "-m", "bus.cli", "serve", "--json", "--site", str(self.folder)]
+        verb = "up" if self.shape.whole else "serve"
+        command = [sys.executable, "-m", "bus.cli", verb, "--json", "--site", str(self.folder)]
         if step:
             command = [sys.executable, "-m", "matrix.armed", str(self.folder), str(step), str(hit)]
         with (self.folder / "bus.log").open("ab") as log:
@@ -171,6 +204,11 @@ class Place:
     def mark(self) -> None:
         """From now on an operator waits for deliveries to go on: the bus was killed, or what failed works again."""
         self.marks.append(time.monotonic())
+
+    def beside(self) -> dict[str, int]:
+        """The processes that ``chiikibus up`` keeps, by name; 0 for one that does not run now."""
+        (path,) = self.folder.rglob("processes.json")
+        return {name: int(each["pid"]) for name, each in json.loads(path.read_bytes()).items()}
 
     async def kill(self, *, marked: bool = True) -> None:
         """kill -9 of the bus with all its processes."""
@@ -202,6 +240,16 @@ class Place:
                 await each.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    async def watch_time(self) -> None:
+        """Note when this process did not run at all, as on a machine that is stopped: nobody recovers meanwhile."""
+        before = time.monotonic()
+        while True:
+            await asyncio.sleep(EVERY_S)
+            now = time.monotonic()
+            if now - before > STOOD_S:
+                self.stood.append((before, now))
+            before = now
+
     # -- progress ---------------------------------------------------------------------------------------------
 
     async def accepted(self, share: float) -> None:
@@ -221,7 +269,9 @@ class Place:
                 return journal.execute(statement).fetchall()
         import psycopg  # noqa: PLC0415 - an extra, which the embedded engines do without
 
-        with psycopg.connect(self._dsn, options=f"-c search_path={self._schema}") as connection:
+        with psycopg.connect(
+            self.engines.journal.dsn(tcp=True), options=f"-c search_path={self._schema}"
+        ) as connection:
             return connection.execute(statement.encode()).fetchall()
 
     def states(self) -> dict[str, int]:

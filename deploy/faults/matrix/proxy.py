@@ -10,7 +10,7 @@ class Proxy:
     """Listens on a port of its own. What it swallows is lost; the connection stays open, as behind a dead line."""
 
     def __init__(self, target: int) -> None:
-        self._target = target
+        self.target = target
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -47,7 +47,7 @@ class Proxy:
         forth: asyncio.StreamWriter | None = None
         try:
             if not self.refusing:
-                back, forth = await asyncio.open_connection("127.0.0.1", self._target)
+                back, forth = await asyncio.open_connection("127.0.0.1", self.target)
                 self._open.add(forth)
                 await asyncio.gather(self._pump(reader, forth, answers=False), self._pump(back, writer, answers=True))
         except (OSError, asyncio.CancelledError):
