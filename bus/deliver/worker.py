@@ -24,6 +24,7 @@ from bus.deliver.alarm import Alarm
 from bus.deliver.breaker import Breakers, BreakerState
 from bus.deliver.courier import Courier
 from bus.deliver.lanes import BlockedKey, Lanes
+from bus.deliver.retry import JITTER
 
 TAKE: Final = 256
 """Consignments taken from the broker at a time."""
@@ -93,7 +94,7 @@ class DeliveryWorker:
         self._parcels: dict[str, _Parcel] = {}
         self._bodies = 0
         self._staged: deque[_Parcel] = deque()
-        self._sending: set[asyncio.Task[None]] = set()
+        self._sending: dict[asyncio.Task[None], None] = {}
         self._outcomes: list[Transition] = []
         self._retries: list[tuple[float, str]] = []
         self._due: dict[str, float] = {}
@@ -183,9 +184,7 @@ class DeliveryWorker:
         consignment = lease.consignment
         delivery_id = consignment.delivery_id
         if delivery_id in self._lanes:
-            # The same delivery twice: an operator's resend of one that is held here.
-            if not consignment.parked:
-                self._resume(delivery_id)
+            # The conveyor gave it twice. Whether an operator resent one that is held is seen in the journal alone.
             return False
         if consignment.parked and self._kit.outgoing.on_park(consignment) is OnPark.CONTINUE:
             self._kit.settled([delivery_id])
@@ -258,7 +257,7 @@ class DeliveryWorker:
                 parcel = self._parcels[delivery_id]
                 parcel.attempt += 1
                 self._staged.append(parcel)
-        await self._let_go(refused)
+        await self._let_go(sorted(refused))
         return True
 
     async def _recorded(self, transitions: Sequence[Transition]) -> tuple[set[str], bool]:
@@ -290,8 +289,8 @@ class DeliveryWorker:
     def _launch(self) -> None:
         while self._staged and len(self._sending) < self._endpoint.concurrency and self._may_send():
             task = asyncio.create_task(self._send_while_staged(self._staged.popleft()))
-            self._sending.add(task)
-            task.add_done_callback(self._sending.discard)
+            self._sending[task] = None
+            task.add_done_callback(self._sending.pop)
 
     def _may_send(self) -> bool:
         if self._draining or self._endpoint.paused:
@@ -332,12 +331,12 @@ class DeliveryWorker:
             await asyncio.sleep(PAUSE_S)
             self._done.set()
             return
-        gone = set(refused)
+        gone = sorted(refused)
         for transition in batch:
             if transition.delivery_id not in refused:
                 self._line(transition)
                 if not self._kept(transition):
-                    gone.add(transition.delivery_id)
+                    gone.append(transition.delivery_id)
         await self._let_go(gone)
         self._work.set()
 
@@ -402,8 +401,10 @@ class DeliveryWorker:
     # -- time -------------------------------------------------------------------------------------------------
 
     def _retry_at(self, delivery_id: str, when: float) -> None:
-        # On the monotonic clock, so that a jump of the wall clock neither hurries nor delays what waits here.
-        due = self._kit.clock.monotonic() + max(0.0, when - self._kit.clock.now())
+        # On the monotonic clock, so that a jump of the wall clock neither hurries nor delays what waits here; and never
+        # longer than any wait is, since the clock may have been set back before a restart.
+        wait = min(when - self._kit.clock.now(), self._settings.retry_max_s * (1.0 + JITTER))
+        due = self._kit.clock.monotonic() + max(0.0, wait)
         self._due[delivery_id] = due
         heapq.heappush(self._retries, (due, delivery_id))
         self._alarm.within(self._retries[0][0] - self._kit.clock.monotonic())

@@ -199,23 +199,26 @@ class GroupWriter:
             return
         loop.call_soon_threadsafe(_settle, opened, None)
         while (taken := self._next_batch(loop)) is not None:
-            batch, outcomes = taken
-            try:
-                if not self._sound:
-                    self._store.open()
-                if outcomes is None:
-                    outcomes = self._store.write([work for work, _ in batch], patient=True)
-                assert outcomes is not None
-                self._store.commit()
-                self._sound = True
-            except FAILURES as error:
-                self._sound = False
-                outcomes = [storing_failed(error) for _ in batch]
-            loop.call_soon_threadsafe(_resolve, [ticket for _, ticket in batch], outcomes)
-            if self._sound:
-                self._tidy(idle=False)
-            self._give_back(loop)
+            self._complete(loop, *taken)
         self._store.close()
+
+    def _complete(self, loop: asyncio.AbstractEventLoop, batch: list[Waiting], outcomes: list[Outcome] | None) -> None:
+        """Make one batch durable, tell those who wait, and free the connection."""
+        try:
+            if not self._sound:
+                self._store.open()
+            if outcomes is None:
+                outcomes = self._store.write([work for work, _ in batch], patient=True)
+            assert outcomes is not None
+            self._store.commit()
+            self._sound = True
+        except FAILURES as error:
+            self._sound = False
+            outcomes = [storing_failed(error) for _ in batch]
+        loop.call_soon_threadsafe(_resolve, [ticket for _, ticket in batch], outcomes)
+        if self._sound:
+            self._tidy(idle=False)
+        self._give_back(loop)
 
     def _give_back(self, loop: asyncio.AbstractEventLoop) -> None:
         """Free the connection. The look at what gathered comes after it: whoever came before found it taken."""

@@ -20,7 +20,7 @@ from bus.journal.reader import SqliteReader
 from bus.journal.side import SqliteSide
 from bus.journal.vault import MARK
 from tests.deliver.harness import CLOCK, FAST, OK, TAX, ScriptedSender, room
-from tests.support.deliveries import MUNICIPALITY, acceptance
+from tests.support.deliveries import MUNICIPALITY, acceptance, consignment
 from tests.support.polling import until_async
 
 BUSY = HttpReply(503, "text/xml", b"<busy/>")
@@ -118,6 +118,24 @@ async def test_a_fault_parks_at_once_and_blocks_its_key(tmp_path: Path) -> None:
         await until_async(bus.desk.blocked)
         assert sender.bodies().count(b"bad") == 1
         assert behind.raw not in sender.bodies()
+
+
+async def test_a_second_copy_from_the_conveyor_is_no_resend(tmp_path: Path) -> None:
+    """What is parked stays parked and keeps its key when the broker gives it again; only the journal tells a resend."""
+    sender = ScriptedSender(behave=lambda body, attempt: FAULT)
+    async with room(tmp_path, sender=sender) as bus:
+        one = acceptance(ordering_keys=("atena:1",))
+        await bus.accept(one)
+        await bus.until_state(State.PARKED, one)
+        await bus.broker.publish([consignment(one)])
+        await until_async(lambda: not bus.broker.depth(TAX.key), what="the copy is taken")
+        two = acceptance(ordering_keys=("atena:1",))
+        await bus.accept(two)
+        await until_async(lambda: two.delivery_id(0) in bus.relay._held and not bus.broker.depth(TAX.key), what="taken")
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert sender.bodies() == [one.raw]
+        assert bus.state(one) is State.PARKED
 
 
 async def test_with_continue_a_parked_message_lets_the_others_pass(tmp_path: Path) -> None:
