@@ -20,7 +20,7 @@ from bus.journal.reader import SqliteReader
 from bus.journal.side import SqliteSide
 from bus.journal.vault import MARK
 from tests.deliver.harness import CLOCK, FAST, OK, TAX, ScriptedSender, room
-from tests.support.deliveries import MUNICIPALITY, acceptance, consignment
+from tests.support.deliveries import MUNICIPALITY, acceptance, consignment, step
 from tests.support.polling import until_async
 
 BUSY = HttpReply(503, "text/xml", b"<busy/>")
@@ -136,6 +136,17 @@ async def test_a_second_copy_from_the_conveyor_is_no_resend(tmp_path: Path) -> N
             await asyncio.sleep(0)
         assert sender.bodies() == [one.raw]
         assert bus.state(one) is State.PARKED
+
+
+async def test_no_wait_is_longer_than_the_longest_of_the_settings(tmp_path: Path) -> None:
+    """A clock that was set back before a restart does not put an attempt off until it is where it was."""
+    async with room(tmp_path) as bus:
+        one = replace(acceptance(), expires_at=CLOCK.now() + 86_400)
+        assert await bus.journal.accept(one) is None
+        far = CLOCK.now() + 7200
+        await bus.journal.record([step(one, State.DISPATCHING), step(one, State.RETRY_WAIT, next_attempt_at=far)])
+        await bus.broker.publish([consignment(one, not_before=far)])
+        await bus.until_state(State.DELIVERED, one)
 
 
 async def test_with_continue_a_parked_message_lets_the_others_pass(tmp_path: Path) -> None:

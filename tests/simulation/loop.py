@@ -45,7 +45,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.cut: Callable[[str], None] = lambda why: None
         self.unexpected: list[str] = []
         self.most_turns = 2_000_000
-        self._tasks_of_lives: list[asyncio.Task[Any]] = []
+        self._tasks: list[asyncio.Task[Any]] = []
         self.outside = contextvars.copy_context()
         self.set_exception_handler(self._unexpected)
 
@@ -59,8 +59,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
         context.run(LIFE.set, life)
         task = self.create_task(work, name=name, context=context)
         if life:
-            self._tasks_of_lives.append(task)
             task.add_done_callback(self._ended, context=self.outside)
+        return task
+
+    def create_task(self, coro: Any, *, name: Any = None, context: Any = None) -> asyncio.Task[Any]:
+        """As any loop; kept to the end, so that no collection of garbage runs a ``finally`` of an ended life."""
+        task = super().create_task(coro, name=name, context=context)
+        self._tasks.append(task)
         return task
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
@@ -134,15 +139,27 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self.unexpected.append(f"{context.get('message')}: {error!r}")
 
     def bury(self) -> None:
-        """Let go of the tasks of ended lives without a word; only after the result is known."""
+        """Let go of what ended lives left behind, in order and without a word; only after the result is known."""
         self.set_exception_handler(lambda loop, context: None)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            for task in [*self._tasks_of_lives, *asyncio.all_tasks(self)]:
-                task._log_destroy_pending = False
+            for task in self._tasks:
+                if not task.done():
+                    task._log_destroy_pending = False
+                    _closed(task.get_coro())
             self._ready.clear()
             self._scheduled.clear()
-            self._tasks_of_lives.clear()
+            self._tasks.clear()
+
+
+def _closed(coroutine: Any, tries: int = 8) -> None:
+    """Close it here rather than when it is collected; one that waits again while it ends is closed again."""
+    for _ in range(tries):
+        try:
+            coroutine.close()
+        except (Exception, PowerCut):
+            continue
+        return
 
 
 class VirtualClock(Clock):
