@@ -15,6 +15,10 @@ TLS_FAILURES: Final = frozenset({"CB2046", "CB2047", "CB2048", "CB2049"})
 """Failures of the connection's certificates or ciphers: neither the network's nor the message's."""
 
 
+UNABLE: Final = frozenset({401, 403, 503})
+"""Answers that count as failures: out of service, or the bus's credential refused, where trying on locks accounts."""
+
+
 class BreakerState(StrEnum):
     """Closed lets everything through, open nothing, half-open one probe."""
 
@@ -175,8 +179,8 @@ def _refused(endpoint: Endpoint, breaker: Breaker) -> DeliveryError:
 
 
 def _note(breaker: Breaker, reply: HttpReply) -> None:
-    """503 says that the endpoint cannot answer now; any other answer that it can."""
-    if reply.status == 503:
+    """What says that the endpoint cannot answer now, as in the courier; any other answer says that it can."""
+    if reply.status in UNABLE:
         breaker.failure()
     else:
         breaker.success()

@@ -12,7 +12,7 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
 from bus.core.errors import JournalError
 from bus.core.ids import SystemIds
@@ -25,6 +25,7 @@ from bus.deliver.breaker import Breakers, BreakerState
 from bus.deliver.courier import Courier
 from bus.deliver.lanes import BlockedKey, Lanes
 from bus.deliver.retry import JITTER
+from bus.deliver.told import outcome_fields
 
 TAKE: Final = 256
 """Consignments taken from the broker at a time."""
@@ -241,9 +242,7 @@ class DeliveryWorker:
         for delivery_id in ids:
             parcel = self._parcels[delivery_id]
             if parcel.consignment.expires_at <= now:
-                expired = Transition(delivery_id, State.EXPIRED, now, attempt=parcel.attempt, code="CB5006")
-                self._outcomes.append(expired)
-                self._done.set()
+                self._expire(parcel, now)
             else:
                 transitions[delivery_id] = Transition(delivery_id, State.DISPATCHING, now, attempt=parcel.attempt + 1)
         refused, failed = await self._recorded(list(transitions.values()))
@@ -287,10 +286,21 @@ class DeliveryWorker:
     # -- send -------------------------------------------------------------------------------------------------
 
     def _launch(self) -> None:
-        while self._staged and len(self._sending) < self._endpoint.concurrency and self._may_send():
+        while self._in_time() and len(self._sending) < self._endpoint.concurrency and self._may_send():
             task = asyncio.create_task(self._send_while_staged(self._staged.popleft()))
             self._sending[task] = None
             task.add_done_callback(self._sending.pop)
+
+    def _in_time(self) -> bool:
+        """Whether something is staged; what has expired since it was (a slow disk, a pause) is closed on the way."""
+        while self._staged and self._staged[0].consignment.expires_at <= (now := self._kit.clock.now()):
+            self._expire(self._staged.popleft(), now)
+        return bool(self._staged)
+
+    def _expire(self, parcel: _Parcel, now: float) -> None:
+        expired = Transition(parcel.consignment.delivery_id, State.EXPIRED, now, attempt=parcel.attempt, code="CB5006")
+        self._outcomes.append(expired)
+        self._done.set()
 
     def _may_send(self) -> bool:
         if self._draining or self._endpoint.paused:
@@ -304,7 +314,7 @@ class DeliveryWorker:
         while True:
             await self._send(parcel)
             self._work.set()
-            if not self._staged or len(self._sending) > self._endpoint.concurrency or not self._may_send():
+            if not self._in_time() or len(self._sending) > self._endpoint.concurrency or not self._may_send():
                 return
             parcel = self._staged.popleft()
 
@@ -382,21 +392,7 @@ class DeliveryWorker:
 
     def _line(self, transition: Transition) -> None:
         parcel = self._parcels[transition.delivery_id]
-        consignment = parcel.consignment
-        fields: dict[str, Any] = {
-            "state": transition.state.value,
-            "delivery_id": transition.delivery_id,
-            "message_id": consignment.message_id,
-            "target": self._endpoint.key,
-            "operation": consignment.operation,
-            "attempt": transition.attempt,
-            "duration_ms": round((transition.at - consignment.accepted_at) * 1000, 1),
-        }
-        if transition.response_in:
-            fields["provider_ms"] = round((transition.response_in - transition.request_out) * 1000, 1)
-        if transition.code:
-            fields["code"] = transition.code
-        self._kit.log("delivery", **fields)
+        self._kit.log("delivery", **outcome_fields(parcel.consignment, self._endpoint.key, transition))
 
     # -- time -------------------------------------------------------------------------------------------------
 

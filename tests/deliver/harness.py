@@ -13,7 +13,7 @@ from bus.app.bodies import body_or_nothing
 from bus.broker.memory import MemoryBroker
 from bus.core.clock import SystemClock
 from bus.core.errors import DeliveryError, JournalError
-from bus.core.ports import Acceptance, Consignment, HttpReply, Ids, Verdict
+from bus.core.ports import Acceptance, Clock, Consignment, HttpReply, Ids, Verdict
 from bus.core.settings import DeliverySettings, ReliableSettings
 from bus.core.states import State
 from bus.core.types import Endpoint, OnPark
@@ -31,6 +31,17 @@ FAST = DeliverySettings(
 )
 OK = HttpReply(200, "text/xml", b"<uketsuke/>")
 TAX = Endpoint("tax", MUNICIPALITY, "kojinjuminzei", address="http://tax.invalid/", concurrency=4, timeout_s=5)
+
+
+class SettableClock(SystemClock):
+    """The machine's clocks, with a wall clock that can be set ``ahead`` (seconds)."""
+
+    ahead = 0.0
+
+    def now(self) -> float:
+        """Seconds since the epoch, as this machine believes."""
+        return super().now() + self.ahead
+
 
 Behaviour = Callable[[bytes, int], HttpReply | DeliveryError]
 
@@ -151,22 +162,23 @@ async def room(
     max_resident: int = 1 << 20,
     held_back: bool = False,
     drain_s: float = 0.2,
+    clock: Clock = CLOCK,
 ) -> AsyncIterator[Room]:
     """Open a room on the journal of ``folder``; ``held_back`` keeps the sender's answers back until its gate is set."""
     sender = sender or ScriptedSender()
     if isinstance(sender, ScriptedSender) and not held_back:
         sender.gate.set()
     path = folder / "journal.sqlite"
-    journal = SqliteJournal(path, clock=CLOCK)
+    journal = SqliteJournal(path, clock=clock)
     await journal.open()
     broker = MemoryBroker(max_resident, body_or_nothing(journal))
-    relay = Relay(journal, broker, clock=CLOCK, sweep_s=settings.sweep_s, max_open=max_open)
-    outgoing, breakers, lines = outgoing or PlainOutgoing(), Breakers(CLOCK, settings), []
+    relay = Relay(journal, broker, clock=clock, sweep_s=settings.sweep_s, max_open=max_open)
+    outgoing, breakers, lines = outgoing or PlainOutgoing(), Breakers(clock, settings), []
 
     def log(event: str, /, **fields: Any) -> None:
         lines.append({"event": event, **fields})
 
-    kit = Kit(journal, broker, sender, outgoing, breakers, CLOCK, relay.taken, relay.settled, log, lambda: 0.5)
+    kit = Kit(journal, broker, sender, outgoing, breakers, clock, relay.taken, relay.settled, log, lambda: 0.5)
     kit = replace(kit, ids=ids or kit.ids, reliable=lambda: reliable or ReliableSettings())
     desk = DeliveryDesk(kit, settings)
     await relay.start()

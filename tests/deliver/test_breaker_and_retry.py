@@ -109,6 +109,16 @@ async def test_direct_calls_are_refused_while_the_breaker_is_open() -> None:
     assert breakers.of(TAX.key).state is BreakerState.CLOSED
 
 
+@pytest.mark.parametrize("status", [401, 403, 503])
+async def test_a_refused_credential_counts_for_direct_calls_too(status: int) -> None:
+    """As for queued deliveries: trying on locks accounts, and closes what those have opened."""
+    breakers = Breakers(SteppedClock(), SETTINGS)
+    sender = GuardedSender(Scripted(*[HttpReply(status, "", b"")] * 3), breakers)
+    for _ in range(3):
+        assert (await sender.post(TAX, b"", [], 1.0)).status == status
+    assert breakers.states() == {TAX.key: BreakerState.OPEN}
+
+
 def test_a_forgotten_breaker_starts_closed() -> None:
     """A new address has done nothing wrong yet."""
     breakers = Breakers(SteppedClock(), SETTINGS)

@@ -19,7 +19,7 @@ from bus.journal.operator import JournalOperator
 from bus.journal.reader import SqliteReader
 from bus.journal.side import SqliteSide
 from bus.journal.vault import MARK
-from tests.deliver.harness import CLOCK, FAST, OK, TAX, ScriptedSender, room
+from tests.deliver.harness import CLOCK, FAST, OK, TAX, ScriptedSender, SettableClock, room
 from tests.support.deliveries import MUNICIPALITY, acceptance, consignment, step
 from tests.support.polling import until_async
 
@@ -263,6 +263,21 @@ async def test_the_requester_is_told_before_an_expiry_is_recorded(tmp_path: Path
         await bus.until_state(State.EXPIRED, old)
         assert bus.outgoing.gave_up == [(old.delivery_id(0), "CB5006")]
         assert bus.outgoing.deaf == 0
+
+
+async def test_what_expires_while_it_waits_for_a_free_line_is_closed_instead_of_sent(tmp_path: Path) -> None:
+    """Its attempt was recorded in time, but others are on the wire until its time is over."""
+    clock, one_line = SettableClock(), (replace(TAX, concurrency=1),)
+    async with room(tmp_path, endpoints=one_line, clock=clock, held_back=True) as bus:
+        first, late = (acceptance(ordering_keys=(f"atena:{number}",)) for number in (1, 2))
+        late = replace(late, expires_at=late.received_at + 3600)
+        await bus.accept(first, late)
+        await bus.until_state(State.DISPATCHING, first, late)
+        clock.ahead = 3601.0
+        bus.sender.gate.set()
+        await bus.until_state(State.DELIVERED, first)
+        await bus.until_state(State.EXPIRED, late)
+        assert bus.sender.bodies() == [first.raw]
 
 
 async def test_a_message_that_keeps_failing_expires(tmp_path: Path) -> None:

@@ -73,6 +73,7 @@ class Watch:
         self._flying: dict[str, int] = {}
         self._breakers: dict[str, _Breaker] = {}
         self._due: dict[str, _Due] = {}
+        self._interrupted: dict[int, int] = {}
         self._jumped = -1.0
         self._began = 0.0
         self._file: sqlite3.Connection | None = None
@@ -115,6 +116,9 @@ class Watch:
             wait = min(max(0.0, due.wall - now), self._settings.retry_max_s * (1 + JITTER))
             self._due[delivery_id] = _Due(self._loop.life, self._began + wait, due.wall)
         self._path = path
+        for (place,) in self.file.execute("SELECT n FROM delivery WHERE state = ?", (State.DISPATCHING.value,)):
+            # What became of this attempt nobody knows: it is no failure, and one more is allowed.
+            self._interrupted[place] = self._interrupted.get(place, 0) + 1
 
     def ends(self) -> None:
         """The file goes away."""
@@ -196,7 +200,9 @@ class Watch:
         flying = self._flying[endpoint.key] = self._flying.get(endpoint.key, 0) + 1
         if flying > endpoint.concurrency:
             self.wrong(f"{flying} on the wire to {endpoint.key}", message, "concurrency")
-        if attempt != stored or attempt > self._settings.retry_limit:
+        if attempt == 1:
+            self._interrupted.pop(place, None)
+        if attempt != stored or attempt > self._settings.retry_limit + self._interrupted.get(place, 0):
             self.wrong(f"attempt {attempt}, the file says {stored}", message, "attempts")
         if self.clock.now() > expires_at + SLACK_S:
             self.wrong(f"sent {self.clock.now() - expires_at:.3f} s after it expired", message, "expiry")

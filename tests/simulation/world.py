@@ -387,12 +387,13 @@ class World:
                 _settle(answer, None)
             return
         inner: asyncio.Future[Response | None] = self.loop.create_future()
-        self._calls[inner] = None
-        self.loop.spawn(self._process(self.bus.house, letter, inner), life=self.lives, name="call")
+        self._calls[inner], life = None, self.lives
+        self.loop.spawn(self._process(self.bus.house, letter, inner), life=life, name="call")
 
         def leaves(done: asyncio.Future[Response | None]) -> None:
             self._calls.pop(done, None)
-            response = done.result()
+            # A bus that dies before it writes to the socket has answered nothing.
+            response = done.result() if self.alive and self.lives == life else None
             if response is not None:
                 self.watch.answered(letter, response, fault_code(response))
             lost = self.weather.strikes("answer_lost", f"{letter.town}/{letters.sender_of(letter)}", *occasion)
