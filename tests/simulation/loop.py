@@ -152,6 +152,17 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self._tasks.clear()
 
 
+async def passing(seconds: float) -> None:
+    """Virtual time passes for whoever awaits this; no real time does."""
+    loop = asyncio.get_running_loop()
+    over = loop.create_future()
+    handle = loop.call_later(max(0.0, seconds), lambda: over.done() or over.set_result(None))
+    try:
+        await over
+    finally:
+        handle.cancel()
+
+
 def _closed(coroutine: Any, tries: int = 8) -> None:
     """Close it here rather than when it is collected; one that waits again while it ends is closed again."""
     for _ in range(tries):

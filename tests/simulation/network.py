@@ -13,7 +13,7 @@ from bus.core.ports import HttpReply
 from bus.core.types import Endpoint
 from bus.wire.http import XML
 from tests.simulation import letters
-from tests.simulation.loop import VirtualLoop
+from tests.simulation.loop import VirtualLoop, passing
 from tests.simulation.plan import Weather
 
 HTML = b"<html><body>maintenance</body></html>"
@@ -79,7 +79,7 @@ class Network:
         strikes, throw, later = self._weather.strikes, self._weather.throw, self._loop.later
         key, occasion = endpoint.key, (headers["Chiikibus-Message-Id"], number)
         if strikes("partition", key, *occasion):
-            await asyncio.sleep(0.01)
+            await passing(0.01)
             raise DeliveryError("CB5001")
         answer: asyncio.Future[HttpReply | DeliveryError] = self._loop.create_future()
         way = 0.001 + 0.02 * throw("way", key, *occasion)

@@ -20,7 +20,7 @@ from bus.journal.batch import Outcome
 from bus.journal.schema import BUSY_TIMEOUT_MS, STATEMENT_CACHE
 from bus.journal.sqlite import SqliteJournal
 from bus.journal.writer import IDLE_GAP_S, GroupWriter, Waiting
-from tests.simulation.loop import PowerCut, VirtualLoop
+from tests.simulation.loop import PowerCut, VirtualLoop, passing
 
 Fate = Callable[[], str]
 """What becomes of the next commit: ``""`` (it is durable), ``fails``; ``before``, ``after`` and ``torn`` are a power
@@ -171,7 +171,7 @@ class SimulatedWriter(GroupWriter):
         self._housekeeping.cancel()
         while self._gathered or self._turn.locked():
             self._flush(loop)
-            await asyncio.sleep(0.001)
+            await passing(0.001)
         self._loop = None
         self._store.close()
 

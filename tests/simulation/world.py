@@ -22,7 +22,7 @@ from bus.wire import envelope, safe_xml
 from bus.wire.fault import read_fault
 from bus.wire.http import Request, Response
 from tests.simulation import letters
-from tests.simulation.loop import Stalled, VirtualClock, VirtualLoop
+from tests.simulation.loop import Stalled, VirtualClock, VirtualLoop, passing
 from tests.simulation.network import Network, Vendor
 from tests.simulation.plan import FAULTS_END, RECEIVERS, TOWNS, Fault, Letter, Plan, Weather
 from tests.simulation.reckoning import reckon
@@ -243,11 +243,11 @@ class World:
         for times in self._commit_cuts.values():
             times.sort()
         senders = [self.loop.spawn(self._sender(chain), name="sender") for chain in self._chains()]
-        await asyncio.sleep(FAULTS_END)
+        await passing(FAULTS_END)
         self._commit_cuts.clear()
         self.loop.cuts.clear()
         while self.loop.time() < SETTLED_S:
-            await asyncio.sleep(1.0)
+            await passing(1.0)
             if self.bus is None:
                 continue
             self._operate("resend", "")
@@ -349,7 +349,7 @@ class World:
 
     async def _sender(self, chain: list[Letter]) -> None:
         for letter in chain:
-            await asyncio.sleep(max(0.0, letter.at - self.loop.time()))
+            await passing(max(0.0, letter.at - self.loop.time()))
             for attempt in itertools.count(1):
                 if letter.kind == "other" and letter.of not in self.watch.receipts:
                     break
@@ -357,7 +357,7 @@ class World:
                 if response is not None and (not _again(response) or self._forgotten(letter, response)):
                     self.watch.trace("told", message=letters.message_id(letter), status=response.status)
                     break
-                await asyncio.sleep(0.2 + 2 * self.weather.throw("patience", letter.number, attempt))
+                await passing(0.2 + 2 * self.weather.throw("patience", letter.number, attempt))
 
     def _forgotten(self, letter: Letter, response: Response) -> bool:
         """A call whose end could not be stored counts as being out for ten minutes: nobody waits for that here."""
