@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from aiohttp import web
 
 from adapters.host.attached import Enclosures, Posted
-from adapters.host.flows.base import Answering, Reply, Request
+from adapters.host.flows.base import Answering, Reply, Request, Trying
 from adapters.host.guard import BusGuard
 from adapters.host.late_desk import LateDesk
 from adapters.host.store import Store, inbox
@@ -81,6 +81,7 @@ class Face:
         self.enclosures.clear()
         app = web.Application(client_max_size=MAX_BYTES)
         app.router.add_route("*", f"/soap/{self.endpoint.municipality}/{self.endpoint.id}", self.handle)
+        app.router.add_route("*", f"/trial/{self.endpoint.municipality}/{self.endpoint.id}", self.try_out)
         app.router.add_get("/health/live", self._live)
         app.router.add_get("/health/ready", self._ready)
         for method, path, handler in routes:
@@ -152,7 +153,29 @@ class Face:
             raise JournalError("CB4005", retry_after_s=1)
 
     async def _take(self, http_request: web.Request, posted: Posted, turn: _Turn) -> web.Response:
-        headers, raw, media = http_request.headers, posted.raw, posted.media
+        headers = http_request.headers
+        read, message_id, digest, large = await self._opened(headers, posted, turn)
+        known = inbox.find(self.store.reader, message_id, digest)
+        if known is not None:
+            return _response(known)
+        if message_id in self._working:
+            if self._working[message_id] != digest:
+                raise DuplicateError("CB3001", [Finding("CB3001", path="wsa:MessageID")])
+            raise DuplicateError("CB3002", retry_after_s=1)
+        self._working[message_id] = digest
+        try:
+            request = await self._valid(read, message_id, headers, posted, large=large)
+            answered = await self._answer(request, digest)
+        finally:
+            del self._working[message_id]
+        log.line("request_answered", operation=request.operation.key, message_id=message_id, record_id=turn.record_id)
+        return _response(answered)
+
+    async def _opened(
+        self, headers: Mapping[str, str], posted: Posted, turn: _Turn
+    ) -> tuple[envelope.Envelope, str, str, bool]:
+        """The envelope, the message's id and digest, and whether it is large."""
+        raw, media = posted.raw, posted.media
         large = len(raw) > LARGE
         root = await asyncio.to_thread(safe_xml.parse, raw, media) if large else safe_xml.parse(raw, media)
         try:
@@ -170,27 +193,48 @@ class Face:
         if not message_id:
             raise WireError("CB1011", [Finding("CB1011", path="wsa:MessageID", expected="1", got="0")])
         digest = posted.digest if self.guard is None else self.guard.digest(raw, posted.digest)
-        known = inbox.find(self.store.reader, message_id, digest)
-        if known is not None:
-            return _response(known)
-        if message_id in self._working:
-            if self._working[message_id] != digest:
-                raise DuplicateError("CB3001", [Finding("CB3001", path="wsa:MessageID")])
-            raise DuplicateError("CB3002", retry_after_s=1)
-        self._working[message_id] = digest
+        return read, message_id, digest, large
+
+    async def _valid(
+        self, read: envelope.Envelope, message_id: str, headers: Mapping[str, str], posted: Posted, *, large: bool
+    ) -> Request:
+        """What a flow gets. Errors: CB1013, CB1050; those of the contract."""
+        request = self._request(read, message_id, headers, posted)
+        if not read.is_fault:
+            posted.follow(read.body, self.contracts[request.operation.unit].places)
+            validate = self.contracts[request.operation.unit].validate
+            findings = await asyncio.to_thread(validate, read.body) if large else validate(read.body)
+            if findings:
+                raise WireError(findings[0].code, findings)
+        return request
+
+    async def try_out(self, request: web.Request) -> web.Response:
+        """What would become of a message that the bus may send: as JSON, and nothing of it is stored.
+
+        ``taken`` as things stand; ``known``: it is here already and would be answered as it was; ``code`` why not.
+        An operation that nobody can say it of is answered with 501.
+        """
+        turn = _Turn(self.ids.exchange())
         try:
-            request = self._request(read, message_id, headers, posted)
-            if not read.is_fault:
-                posted.follow(read.body, self.contracts[request.operation.unit].places)
-                validate = self.contracts[request.operation.unit].validate
-                findings = await asyncio.to_thread(validate, read.body) if large else validate(read.body)
-                if findings:
-                    raise WireError(findings[0].code, findings)
-            answered = await self._answer(request, digest)
-        finally:
-            del self._working[message_id]
-        log.line("request_answered", operation=request.operation.key, message_id=message_id, record_id=turn.record_id)
-        return _response(answered)
+            self._admit(request)
+            posted = await self.enclosures.receive(request, turn.record_id)
+            try:
+                read, message_id, digest, large = await self._opened(request.headers, posted, turn)
+                if inbox.find(self.store.reader, message_id, digest) is not None:
+                    return web.json_response({"taken": True, "known": True})
+                asked = await self._valid(read, message_id, request.headers, posted, large=large)
+                flow: object = None if asked.late else self.flows[asked.operation.key]
+                if not isinstance(flow, Trying):
+                    return web.json_response({"taken": False, "code": ""}, status=501)
+                await flow.trial(asked)
+            finally:
+                posted.remove()
+        except ChiikibusError as error:
+            return web.json_response({"taken": False, "code": error.code})
+        except Exception:
+            log.logger().exception("internal_error", record_id=turn.record_id)
+            return web.json_response({"taken": False, "code": "CB9001"}, status=500)
+        return web.json_response({"taken": True, "known": False})
 
     def _request(self, read: envelope.Envelope, message_id: str, headers: Mapping[str, str], posted: Posted) -> Request:
         operation, late = self.operations.get(str(read.body.tag)), False

@@ -1,4 +1,5 @@
-"""The process beside the bus that keeps its journal: seals it, and removes once a day what is old enough.
+"""The process beside the bus that keeps its journal: seals it, removes once a day what is old enough, and goes on with
+resend jobs that nobody else runs.
 
 It holds nothing that counts: when it ends, the next one goes on from the journal. The bus never waits for it.
 """
@@ -13,14 +14,20 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final
 
+from bus.app.resend import open_resend, process_name
 from bus.app.stores import open_retention, open_sealer
-from bus.core.errors import ChiikibusError
+from bus.core.errors import ChiikibusError, EnvironmentFault
 from bus.core.ports import Clock
 from bus.core.settings import Site
+from bus.journal.resend.run import Tokens
+from bus.journal.resend.values import JobState
 
 Log = Callable[..., None]
 
 TICK_S: Final = 1.0
+IDLE_S: Final = 3.0
+"""How soon a resend job is noticed that somebody started."""
+
 AGAIN_S: Final = 10.0
 """After an error the same task rests for so long."""
 
@@ -39,6 +46,7 @@ class Upkeep:
         self._clock = clock
         self._log = log
         self._next: dict[str, float] = {}
+        self._paces: dict[int, Tokens] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Until ``stop``; the last thing is a seal of what came meanwhile."""
@@ -56,6 +64,7 @@ class Upkeep:
             self._do("seal", self._seal)
         if self._site.journal.retention is not None:
             self._do("retention", self._retain)
+        self._do("resend", self._resend)
 
     def _do(self, name: str, task: Callable[[float], float]) -> None:
         """Run a task that is due; it says when the next time is. One that fails is told and tried again later."""
@@ -90,6 +99,21 @@ class Upkeep:
             told: dict[str, Any] = {"count": sum(report.removed.values()), "pieces": report.pieces}
             self._log("journal.retained", **told)
         return next_time(now, settings.at)
+
+    def _resend(self, now: float) -> float:
+        """A step of every job that runs; the pace of a job is kept from one step to the next."""
+        try:
+            desk = open_resend(self._site, self._clock, ACTOR)
+        except EnvironmentFault:
+            return now + IDLE_S
+        with closing(desk):
+            running = sorted(job.number for job in desk.jobs(states=[JobState.RUNNING]))
+            self._paces = {number: self._paces.get(number) or Tokens() for number in running}
+            for number in running:
+                job = desk.runner(number, process_name(), self._paces[number]).step()
+                if job.state is not JobState.RUNNING:
+                    self._log("resend.stopped", job=number, state=job.state.value, code=job.code)
+        return now + (TICK_S if running else IDLE_S)
 
 
 def next_time(now: float, at: int) -> float:

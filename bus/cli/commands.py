@@ -30,6 +30,9 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "messages": Command(
             "bus.cli.messages", "電文を探す・追う・再送する・取り消す", "find, trace, resend, cancel messages"
         ),
+        "resend": Command(
+            "bus.cli.resend", "保留の電文を計画してまとめて再送する", "resend what is parked, as a durable job"
+        ),
         "sequences": Command(
             "bus.cli.sequences", "高信頼メッセージングのシーケンスを見る・終わらせる", "see and end reliable sequences"
         ),

@@ -103,6 +103,7 @@ LOG_KEYS: Mapping[str, str] = MappingProxyType(
         "step": "処理段階",
         "task": "記録簿の仕事（seal・retention）",
         "seal": "封印の番号",
+        "job": "再送の番号",
         "pieces": "消去のトランザクション数",
         "errno": "OS のエラー番号",
         "host": "待ち受けホスト",

@@ -72,6 +72,7 @@ def test_every_command_knows_json_and_help(cli: Cli) -> None:
         assert shown.code == 0
         groups = {
             "messages": ["list", "show", "trace", "parked", "resend", "cancel"],
+            "resend": ["plan", "try", "start", "pause", "cancel", "status", "list"],
             "sequences": ["list", "show", "terminate"],
             "secrets": ["create"],
         }

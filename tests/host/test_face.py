@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import aiohttp
 import pytest
@@ -15,7 +16,7 @@ from bus.wire.records import from_element
 from schemas.model import Edition
 from tests.host.place import Caller, Place
 from tests.support.polling import until_async
-from tests.support.residents import message, resident
+from tests.support.residents import ATENABANGO, message, resident
 
 ID = "urn:uuid:00000000-0000-4000-8000-000000000001"
 NOTICE = "juki.ido_tsuchi"
@@ -194,6 +195,31 @@ async def test_a_notice_refused_for_a_character_puts_it_on_the_worklist(place: P
         assert (await Caller(host).post(raw))[0] == 200
         status = place.status("a-tax")
     assert (status["returned"], status["inbox"], status["worklist"]) == (0, 1, {"decided": 1})
+
+
+@pytest.mark.slow
+async def test_a_trial_says_what_would_become_of_a_message_and_takes_nothing(place: Place, edition: Edition) -> None:
+    """Taken, known, or the code of its refusal; no row is written, no vendor told; strangers learn nothing."""
+    sound, strange = notice(edition), notice(edition, ID[:-1] + "2", shimei="架空　花\U0002a6d6")
+    async with place.running("a-tax") as host:
+        trial, caller = Caller(host, path="/trial/990019/tax"), Caller(host)
+
+        async def said(raw: bytes) -> object:
+            return json.loads((await trial.post(raw))[2])
+
+        assert await said(sound) == {"taken": True, "known": False}
+        assert await said(strange) == {"taken": False, "code": "CB6007"}
+        assert await said(b"<no/>") == {"taken": False, "code": "CB1007"}
+        status = place.status("a-tax")
+        assert (status["inbox"], status["received"], status["returned"], status["worklist"]) == (0, {}, 0, {})
+        assert (await caller.post(sound))[0] == 200
+        assert await said(sound) == {"taken": True, "known": True}
+        stranger = Caller(host, path="/trial/990019/tax", secret="wrong")
+        assert json.loads((await stranger.post(sound))[2]) == {"taken": False, "code": "CB2001"}
+        inquiry = message(edition, "juki.jumin_shokai", {"atenabango": ATENABANGO, "kijunbi": "2026-01-01"}, ID)
+    async with place.running("a-juki") as host:
+        asked = Caller(host, "juki", path="/trial/990019/juki")
+        assert (await asked.post(inquiry))[0] == 501
 
 
 async def test_health_says_live_and_ready(place: Place) -> None:

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from aiohttp import web
 from lxml import etree
@@ -85,6 +85,15 @@ class Answering(Protocol):
 
     async def answer(self, request: Request) -> Reply:
         """Answer a request or raise a coded error; nothing of it may be lost once the reply is stored."""
+        ...
+
+
+@runtime_checkable
+class Trying(Protocol):
+    """A flow that can say what would become of a message without taking it."""
+
+    async def trial(self, request: Request) -> None:
+        """Errors: the coded error with which it would refuse."""
         ...
 
 

@@ -105,6 +105,22 @@ class Receiving:
 
         return Reply(receipt, store=store, after=self._told)
 
+    async def trial(self, request: Request) -> None:
+        """Whether the vendor could hold every record as things stand; nothing is stored. Errors: as ``answer``.
+
+        What a bulk part would hold back is the first error, although the part itself would be taken.
+        """
+        operation = request.operation
+        record = self.environment.edition.units[operation.unit].records[operation.record]
+        elements = records.carried_elements(request.payload, operation)
+        if operation.pattern == "bulk":
+            part, _ = await asyncio.to_thread(self._part, request, record, elements)
+            for held in part.held[:1]:
+                raise AdapterError(held.code, held.findings)
+            return
+        for number, one in enumerate(elements, 1):
+            self._incoming(record, number, records.from_element(one))
+
     def _told(self) -> None:
         self.queued()
         self.environment.posted()
@@ -281,6 +297,10 @@ class ReceivingFlow(AnsweringFlow):
     async def answer(self, request: Request) -> Reply:
         """Take records; see ``Receiving``."""
         return await self._receiving.answer(request)
+
+    async def trial(self, request: Request) -> None:
+        """What would become of a message; see ``Receiving``."""
+        await self._receiving.trial(request)
 
     async def release(self) -> None:
         """Try held records again."""

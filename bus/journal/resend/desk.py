@@ -9,7 +9,7 @@ from bus.core.errors import JournalError
 from bus.core.ports import Clock
 from bus.core.types import Finding
 from bus.journal.resend.plan import Planner
-from bus.journal.resend.run import Runner, finish
+from bus.journal.resend.run import Runner, Tokens, finish
 from bus.journal.resend.store import encoded, items, read_job, read_jobs
 from bus.journal.resend.values import ItemState, Job, JobState, Pace, Selection
 from bus.journal.side import Side
@@ -76,9 +76,9 @@ class ResendDesk:
         """Items in the order of sending."""
         return items(self._side.database, number, state=state, after=after, limit=limit)
 
-    def runner(self, number: int, name: str) -> Runner:
-        """What runs it, in the process of this ``name``."""
-        return Runner(self._side, self._clock, number, name)
+    def runner(self, number: int, name: str, tokens: Tokens | None = None) -> Runner:
+        """What runs it, in the process of this ``name``; ``tokens`` keep the pace beyond this connection."""
+        return Runner(self._side, self._clock, number, name, tokens)
 
     def _stop(self, number: int, new: JobState, allowed: Sequence[JobState]) -> Job:
         with self._side.transaction() as database:

@@ -7,6 +7,7 @@ goes on. One runner at a time holds the job; two would do no harm either, since 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from bus.core.ports import Clock
@@ -54,18 +55,31 @@ _OUTCOMES: Final = {
 Lane = tuple[str, str]
 
 
+@dataclass(slots=True)
+class Tokens:
+    """How many may be sent now: so many a second are added, and what two seconds bring is kept at most."""
+
+    left: float = 1.0
+    at: float = 0.0
+
+    def refill(self, now: float, rate: float) -> int:
+        """By the monotonic clock; how many whole ones there are."""
+        gone = max(0.0, now - self.at) if self.at else 0.0
+        self.left, self.at = min(max(1.0, 2 * rate), self.left + gone * rate), now
+        return int(self.left)
+
+
 class Runner:
     """One process's hand on one job. Errors: CB4001, CB4004 there is no such job."""
 
-    def __init__(self, side: Side, clock: Clock, number: int, name: str) -> None:
-        """``name`` is the process, as others see who runs the job."""
+    def __init__(self, side: Side, clock: Clock, number: int, name: str, tokens: Tokens | None = None) -> None:
+        """``name`` is the process, as others see who runs the job; ``tokens`` keep its pace beyond this runner."""
         self._side = side
         self._clock = clock
         self._number = number
         self._name = name
         self._stuck: set[Lane] | None = None
-        self._tokens = 1.0
-        self._at = clock.monotonic()
+        self._tokens = tokens or Tokens(0.0, clock.monotonic())
 
     def step(self) -> Job:
         """Look at what was sent, send what may be sent now; the job as it stands then.
@@ -80,6 +94,9 @@ class Runner:
             rows = self._side.database.execute(_STUCK, (self._number,)).fetchall()
             self._stuck = {lane for target, keys in rows for lane in keys_of(target, keys)}
         busy, still = self._settle()
+        now = self._conclude()
+        if now.state is not JobState.RUNNING:
+            return now
         self._send(job, busy, still)
         return self._conclude()
 
@@ -173,14 +190,11 @@ class Runner:
         for start in range(0, len(chosen), SENT_AT_ONCE):
             if not self._resend(job, chosen[start : start + SENT_AT_ONCE]):
                 return
-        self._tokens -= len(chosen)
+        self._tokens.left -= len(chosen)
 
     def _budget(self, job: Job, still: int) -> int:
-        now = self._clock.monotonic()
-        most = max(1.0, job.pace.rate)
-        self._tokens = min(most, self._tokens + max(0.0, now - self._at) * job.pace.rate)
-        self._at = now
-        return max(0, min(int(self._tokens), job.pace.most_open - still))
+        allowed = self._tokens.refill(self._clock.monotonic(), job.pace.rate)
+        return max(0, min(allowed, job.pace.most_open - still))
 
     def _resend(self, job: Job, chosen: Sequence[Any]) -> bool:
         """One transaction: each is due again, and it is noted that it is. False when the job is not ours any more."""
