@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from contextlib import suppress
 
 from matrix.place import Place, command, together, until
 
+SUSPENDED = 3
 SEALED = """
 [journal.seal]
 every_s = 1
@@ -47,6 +49,24 @@ async def supervisor_killed(place: Place) -> int:
         await place.kill()
         await place.up()
     return place.kills
+
+
+async def machine_suspended(place: Place) -> int:
+    """Bus, RabbitMQ and PostgreSQL stop together with their connections open, three times, as a suspended machine does.
+
+    The pause between two is random: the next one falls into the recovery from the one before.
+    """
+    for part in range(SUSPENDED):
+        await place.accepted(0.1 + 0.2 * part)
+        await asyncio.sleep(8 * place.dice.random())
+        servers = [each for each in (place.engines.broker, place.engines.journal) if each is not None]
+        place.signal(signal.SIGSTOP)
+        await together(*(each.pause for each in servers))
+        await asyncio.sleep(place.dice.choice((6, 12, 20)))
+        await together(*(each.resume for each in servers))
+        place.signal(signal.SIGCONT)
+        place.mark()
+    return SUSPENDED
 
 
 async def node_killed(place: Place) -> int:

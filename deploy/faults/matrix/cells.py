@@ -15,7 +15,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from matrix.beside import SEALED, beside_killed, failed_over, node_killed, supervisor_killed, upkeep_killed
+from matrix.beside import (
+    SEALED,
+    beside_killed,
+    failed_over,
+    machine_suspended,
+    node_killed,
+    supervisor_killed,
+    upkeep_killed,
+)
 from matrix.place import Place, Shape, command, together, until
 from matrix.servers import Own, Servers
 from matrix.stored import FIU, bits_flipped, database_disk_fails
@@ -347,6 +355,7 @@ CELLS = (
     Cell("worker-kill", "ワーカーの強制終了 kill -9 of a worker ×3", worker_killed, shape=Shape(processes=2)),
     *_beside(),
     Cell("restart", "計画再起動 orderly restart ×3", restarted),
+    Cell("suspend", "機械の一時停止（SIGSTOP 6–20 s） the machine is suspended ×3", machine_suspended),
     Cell("clock", "時計の飛び clock +1 h, −1 h, back", clock_jumps, needs=(FAKETIME,), prepare=with_clock),
     Cell("rabbit-kill", "RabbitMQ 強制終了（宣言直後・負荷中） kill -9 ×2", rabbit_killed, DISTRIBUTED),
     Cell(

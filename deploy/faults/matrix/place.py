@@ -210,6 +210,11 @@ class Place:
         (path,) = self.folder.rglob("processes.json")
         return {name: int(each["pid"]) for name, each in json.loads(path.read_bytes()).items()}
 
+    def signal(self, number: signal.Signals) -> None:
+        """To the bus and its workers."""
+        if self.bus is not None and not self.ended:
+            os.killpg(self.bus.pid, number)
+
     async def kill(self, *, marked: bool = True) -> None:
         """kill -9 of the bus with all its processes."""
         if self.bus is not None and not self.ended:
