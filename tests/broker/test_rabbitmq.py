@@ -305,6 +305,30 @@ async def test_a_consumer_whose_queue_is_deleted_goes_on(rabbitmq: Any, monkeypa
     await broker.close()
 
 
+async def test_acknowledgements_that_nobody_writes_any_more_do_not_keep_the_next_connection_waiting(
+    rabbitmq: Any,
+) -> None:
+    """A connection ends while more acknowledgements wait to be written than the library queues: deliveries go on."""
+    broker = RabbitMqBroker(settings_for(rabbitmq, lanes=1, timeout_s=3.0), body)
+    await broker.open()
+    subscription = broker.subscribe(TAX)
+    many = [consignment(acceptance()) for _ in range(40)]
+    for each in many:
+        await broker.publish([each])
+    leases = await taken(subscription, 40)
+    assert len(leases) == 40
+    link = broker._link
+    assert link is not None
+    link._connection.transport.connection._writer_task.cancel()
+    await subscription.acknowledge(leases)
+    await until_async(lambda: broker._link not in (None, link), within_s=20, what="another connection")
+    last = consignment(acceptance())
+    await broker.publish([last])
+    async with asyncio.timeout(20):
+        assert ids(await subscription.take(1)) == [last.delivery_id]
+    await broker.close()
+
+
 async def test_what_nobody_can_read_goes_to_the_dead_and_stops_nobody(rabbitmq: Any) -> None:
     """Bytes of somebody else in a lane are set aside at least once, logged with CB5015, and reported."""
     settings = settings_for(rabbitmq)

@@ -13,15 +13,19 @@ from typing import Any, Final
 
 from bus.broker.amqp.book import Book, Room
 from bus.broker.amqp.cargo import keyed_lane_hash
-from bus.broker.amqp.link import Link
+from bus.broker.amqp.link import CLOSE_S, UNREACHABLE, Link
 from bus.broker.amqp.publisher import PAUSES_S, Publisher, declare
 from bus.broker.amqp.subscription import AmqpSubscription, Receiver
 from bus.core.errors import BrokerError
 from bus.core.ports import BrokerStatus, Capability, Consignment
 from bus.core.settings import BrokerSettings
+from bus.core.types import Finding
 
 CAPABILITIES: Final = frozenset({Capability.LASTING, Capability.BOUNDED_BODIES, Capability.LANES})
 
+
+ATTACH: Final = 4
+"""Calls to RabbitMQ for each lane of a receiver; all of them together may take so many deadlines."""
 
 HOLD_S: Final = 300.0
 """A message that is open for longer is acknowledged: the journal and this process have it."""
@@ -226,7 +230,7 @@ class RabbitMqBroker:
             while self._again and not link.lost:
                 receiver = self._again.pop()
                 try:
-                    await receiver.attach(link)
+                    await self._attach(receiver, link)
                 except BrokerError as error:
                     return error
             wanted = asyncio.ensure_future(self._wanted.wait())
@@ -236,6 +240,22 @@ class RabbitMqBroker:
             finally:
                 wanted.cancel()
         return None
+
+    async def _attach(self, receiver: Receiver, link: Link) -> None:
+        """Let a receiver consume over this connection, as long as that is there. Errors: CB5010, CB5011, CB5013."""
+        attaching = asyncio.ensure_future(receiver.attach(link))
+        try:
+            await asyncio.wait(
+                (attaching, link.gone),
+                timeout=ATTACH * self._settings.timeout_s * receiver.book.lanes,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if not attaching.done():
+                raise BrokerError(UNREACHABLE, [Finding(UNREACHABLE, path=receiver.book.endpoint, got="lost")])
+        finally:
+            attaching.cancel()
+            await asyncio.wait((attaching,), timeout=CLOSE_S)
+        await attaching
 
     def _log_once(self, failures: int, error: BrokerError) -> None:
         if not failures:

@@ -144,14 +144,14 @@ class Link:
 
     async def exchange(self, name: str, kind: str) -> None:
         """Declare a durable exchange. Errors: CB5010, CB5011, CB5013."""
-        async with self._guard(UNREACHABLE, name) as channel:
+        async with self._bounded(UNREACHABLE, name) as channel:
             self._exchanges[name] = await channel.declare_exchange(
                 name, aio_pika.ExchangeType(kind), durable=True, timeout=self._settings.timeout_s
             )
 
     async def queue(self, name: str, arguments: Mapping[str, Any], exchange: str, key: str) -> int:
         """Declare a durable queue and bind it; how many messages are ready in it. Errors: CB5010, CB5011, CB5013."""
-        async with self._guard(UNREACHABLE, name) as channel:
+        async with self._bounded(UNREACHABLE, name) as channel:
             queue = await channel.declare_queue(
                 name, durable=True, arguments=dict(arguments), timeout=self._settings.timeout_s
             )
@@ -160,7 +160,7 @@ class Link:
 
     async def same(self, name: str, arguments: Mapping[str, Any]) -> None:
         """Whether a queue has these properties. Errors: CB5010, CB5011, CB5013."""
-        async with self._guard(UNREACHABLE, name) as channel:
+        async with self._bounded(UNREACHABLE, name) as channel:
             await channel.declare_queue(name, durable=True, arguments=dict(arguments), timeout=self._settings.timeout_s)
 
     async def trial(self, name: str) -> None:
@@ -168,7 +168,7 @@ class Link:
 
         Errors: CB5010, CB5011, CB5012.
         """
-        async with self._guard(UNCONFIRMED, name) as channel:
+        async with self._bounded(UNCONFIRMED, name) as channel:
             timeout = self._settings.timeout_s
             exchange = await channel.declare_exchange(name, auto_delete=True, timeout=timeout)
             queue = await channel.declare_queue(name, exclusive=True, auto_delete=True, timeout=timeout)
@@ -178,7 +178,7 @@ class Link:
 
     async def purge(self, name: str) -> int:
         """Empty a queue of what is ready; how many messages that were. Errors: CB5010, CB5018."""
-        async with self._guard(LEADERLESS, name) as channel:
+        async with self._bounded(LEADERLESS, name) as channel:
             return await _purged(channel, name, min(LEADER_S, self._settings.timeout_s))
 
     async def has_leader(self, name: str) -> bool:
@@ -212,7 +212,7 @@ class Link:
 
     async def remove(self, name: str, exchange: str) -> None:
         """Unbind and delete a queue. Errors: CB5010, CB5011."""
-        async with self._guard(UNREACHABLE, name) as channel:
+        async with self._bounded(UNREACHABLE, name) as channel:
             queue = await channel.get_queue(name, ensure=False)
             await queue.unbind(exchange, routing_key=name, timeout=self._settings.timeout_s)
             await channel.queue_delete(name, timeout=self._settings.timeout_s)
@@ -222,9 +222,10 @@ class Link:
         channel: AbstractChannel | None = None
         try:
             with mapped(UNREACHABLE, name, but=exceptions.ChannelNotFoundEntity):
-                channel = await self._opened(confirms=False)
-                passive = channel.declare_queue(name, passive=True, timeout=self._settings.timeout_s)
-                declared = (await passive).declaration_result
+                async with asyncio.timeout(2 * self._settings.timeout_s + CLOSE_S):
+                    channel = await self._opened(confirms=False)
+                    passive = channel.declare_queue(name, passive=True, timeout=self._settings.timeout_s)
+                    declared = (await passive).declaration_result
                 return declared.message_count or 0, declared.consumer_count or 0
         except exceptions.ChannelNotFoundEntity:
             return None
@@ -240,6 +241,12 @@ class Link:
             await self._exchanges[exchange].publish(message, key, mandatory=True, timeout=self._settings.timeout_s)
 
     @contextlib.asynccontextmanager
+    async def _bounded(self, code: str, place: str) -> AsyncIterator[AbstractChannel]:
+        """``_guard`` with a deadline of our own: after its own one the library says good-bye, and may wait for ever."""
+        async with self._guard(code, place) as channel, asyncio.timeout(2 * self._settings.timeout_s + CLOSE_S):
+            yield channel
+
+    @contextlib.asynccontextmanager
     async def _guard(self, code: str, place: str) -> AsyncIterator[AbstractChannel]:
         """The confirming channel; whatever fails on it is a coded error."""
         channel = self._channel
@@ -251,7 +258,8 @@ class Link:
     async def reception(self, received: Received, ended: Callable[[], None]) -> Reception:
         """A channel to consume on. ``ended`` is called once when it ends by itself. Errors: CB5010, CB5011."""
         with mapped(UNREACHABLE, "channel"):
-            channel = await self._opened(confirms=False)
+            async with asyncio.timeout(2 * self._settings.timeout_s + CLOSE_S):
+                channel = await self._opened(confirms=False)
             await channel.set_qos(prefetch_count=self._settings.prefetch, timeout=self._settings.timeout_s)
         return Reception(channel, self._settings.timeout_s, received, ended)
 
@@ -307,9 +315,17 @@ class Reception:
         task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """End it; the broker gives what is not acknowledged to the next consumer."""
+        """End it; the broker gives what is not acknowledged to the next consumer. Never waits long.
+
+        The library queues ten frames of a connection and waits for room without end, also when nobody writes them any
+        more: acknowledgements of a connection that is lost would otherwise keep the next one from being used.
+        """
+        was_alive = self.alive
         self.stop()
         if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=CLOSE_S if was_alive else 0.0)
+            for task in self._tasks:
+                task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
         await _closed(self._channel)
 
