@@ -19,6 +19,39 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
 MESSAGES = os.environ.get("CHIIKIBUS_FAULT_MESSAGES", "240")
 
 
+def results(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The module that makes the table of the document."""
+    for path in ("deploy/bench", "deploy/faults"):
+        monkeypatch.syspath_prepend(str(ROOT / path))
+    return importlib.import_module("matrix.table")
+
+
+def test_the_table_of_the_document_is_made_of_the_results_that_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody writes into it by hand, and no cell is missing without a word: it has a row, or is named as not run."""
+    table = results(monkeypatch)
+    text = table.DOCUMENT.read_text("utf-8")
+    found = table.latest(table.RESULTS)
+    assert table.written(text, table.document(found)) == text
+    rows, _, not_run = text.split(table.BEGIN)[1].split(table.END)[0].partition("### ")
+    for cell in table.CELLS:
+        for engine in cell.engines:
+            if (cell.name, engine) in found:
+                assert f"| {cell.title} | {engine} |" in rows
+            else:
+                assert f"`{cell.name}` {engine}" in not_run
+
+
+def test_every_result_in_the_document_is_sound_and_of_ten_thousand_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lost, doubled, out of order, parked, altered, without account, refused: 0; and the fault struck."""
+    table = results(monkeypatch)
+    found = table.latest(table.RESULTS)
+    assert found
+    for (name, engine), account in found.items():
+        assert account.sound, (name, engine)
+        assert account.acknowledged >= 10_000, (name, engine)
+        assert (account.lost, account.doubled, account.disorder, account.parked) == (0, 0, 0, 0)
+
+
 def run(*arguments: str) -> tuple[int, list[dict[str, Any]], str]:
     """The command; its exit code, the accounts of its cells, and what it told."""
     paths = os.pathsep.join(str(ROOT / each) for each in ("deploy/faults", "deploy/bench", "."))

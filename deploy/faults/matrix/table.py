@@ -38,9 +38,8 @@ def document(accounts: dict[tuple[str, str], Account]) -> str:
     """The table in the order of ``CELLS``, where it comes from, and what is not in it."""
     wanted = [(cell, engine) for cell in CELLS for engine in cell.engines]
     found = [accounts[cell.name, engine] for cell, engine in wanted if (cell.name, engine) in accounts]
-    left = [
-        f"{cell.title}（{engine}、`{cell.name}`）" for cell, engine in wanted if (cell.name, engine) not in accounts
-    ]
+    missing = [f"`{cell.name}` {engine}" for cell, engine in wanted if (cell.name, engine) not in accounts]
+    left = [f"10,000 件でまだ / not yet with 10,000: {'、'.join(missing)}"] if missing else []
     left += [f"{name}: {why}" for name, why in NOT_RUN]
     command = "`deploy/faults/run.sh --only CELL --engine ENGINES --seed SEED`"
     stamp = f"一行ずつ / each row: {command}。{_span(found)}\n\n"
