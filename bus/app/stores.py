@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bus.journal.sequence_desk import SequenceDesk, SequenceOperator
     from bus.journal.side import Side
     from bus.journal.upkeep.desk import RetentionDesk
+    from bus.journal.upkeep.export import Exporter, Wanted
     from bus.journal.upkeep.seal import Sealer
     from bus.journal.upkeep.signing import Signer
     from bus.journal.upkeep.verify import Verifier
@@ -53,7 +54,12 @@ def make_journal(site: Site, clock: Clock) -> SharedJournal:
         from bus.journal.postgres.journal import PostgresJournal
 
         return PostgresJournal(
-            place, clock=clock, standby=site.journal.standby, log=line, sealed=site.journal.seal is not None
+            place,
+            clock=clock,
+            standby=site.journal.standby,
+            log=line,
+            sealed=site.journal.seal is not None,
+            vault=make_vault(site),
         )
     from bus.journal.checkpoint import LOG_ROOM
     from bus.journal.sqlite import SqliteJournal
@@ -139,6 +145,16 @@ def open_verifier(site: Site, clock: Clock) -> tuple[Side, Verifier]:
 
     trust, side = load_trust(settings), open_side(site)
     return side, Verifier(side, trust, clock)
+
+
+def open_exporter(site: Site, wanted: Wanted) -> tuple[Side, Exporter]:
+    """What exports evidence, and its connection. Errors: as ``open_sealer``; CB7074 a key of payloads is missing."""
+    settings = seal_settings(site)
+    from bus.journal.upkeep.export import Exporter
+    from bus.journal.upkeep.signing import load_trust
+
+    keys, vault, side = load_trust(settings).public(), make_vault(site), open_side(site)
+    return side, Exporter(side, keys, vault, wanted)
 
 
 def seal_settings(site: Site) -> SealSettings:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from bus.app.stores import open_carrier
-from bus.cli import journal_keys, journal_retention, journal_seal
+from bus.cli import journal_evidence, journal_keys, journal_retention, journal_seal
 from bus.cli.options import JsonOption, SiteOption
 from bus.cli.output import ExitCode, Output
 from bus.core.config import load_site
@@ -24,6 +24,7 @@ app.add_typer(journal_retention.app, name="retention")
 app.add_typer(journal_seal.app, name="seal")
 app.add_typer(journal_keys.app, name="keys")
 app.command()(journal_seal.verify)
+app.command()(journal_evidence.export)
 app.command()(journal_seal.keep)
 
 SourceOption = Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import sqlite3
 import threading
 from contextlib import closing
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bus.app.stores import make_journal
 from bus.app.upkeep import Upkeep, next_time
 from bus.cli import run
 from bus.core.config import load_site
@@ -22,7 +24,7 @@ from bus.journal.upkeep.signing import create_key
 from schemas.catalog import load_edition
 from tests.cli.conftest import Cli
 from tests.support.deliveries import NOW, SteppedClock, call, step
-from tests.support.sites import write_site
+from tests.support.sites import change, write_site
 
 RULES = """
 [journal.retention]
@@ -159,6 +161,42 @@ def test_the_hour_is_that_of_japan() -> None:
     at = datetime.fromtimestamp(next_time(noon, 150), UTC)
     assert (at.day, at.hour, at.minute) == (1, 17, 30)
     assert next_time(next_time(noon, 150), 150) == next_time(noon, 150) + 86_400
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_every_engine_gets_the_keys_of_the_site(cli: Cli, tmp_path: Path, engine: str) -> None:
+    """A site that wants its payloads encrypted has a journal that encrypts, on either engine."""
+    folder = with_rules(tmp_path / "site", '\n[journal.encryption]\nkeys = ["secrets/a.key"]\n')
+    more = 'engine = "postgresql"\ndsn = "host=/nowhere dbname=none"\nschema = "none"'
+    if engine == "postgresql":
+        change(folder / "site.toml", 'engine = "sqlite"\npath = "var/journal.sqlite"', more)
+    assert cli("journal", "keys", "create", "--site", folder).code == 0
+    journal = make_journal(load_site(folder, load_edition()), SteppedClock())
+    assert getattr(journal, "_vault") is not None  # noqa: B009 (both engines have it, and nobody else may ask)
+
+
+@pytest.mark.slow
+def test_evidence_is_exported_once_and_recorded(cli: Cli, tmp_path: Path) -> None:
+    """A new file of mode 600, never one that is there; a reason is needed; who took what stands in the audit."""
+    folder = with_rules(tmp_path / "site", "\n[journal.seal]\n")
+    asyncio.run(filled(folder))
+    out = tmp_path / "evidence.jsonl"
+    why = ("--reason", "開示の求め")
+    assert cli("journal", "seal", "key", "--site", folder).code == 0
+    assert cli("journal", "export", out, "--site", folder, *why).code == 1, "nothing is sealed yet"
+    out.unlink()
+    assert cli("journal", "seal", "now", "--site", folder).code == 0
+    told = cli("journal", "export", out, "--site", folder, *why, "--bodies", "--json").document
+    assert (told["messages"], told["seals"], out.stat().st_mode & 0o777) == (2, 1, 0o600)
+    assert hashlib.sha256(out.read_bytes()).hexdigest() == told["digest"]
+    assert cli("journal", "export", out, "--site", folder, *why).code == 2
+    assert cli("journal", "export", tmp_path / "x" / "y", "--site", folder, *why).code == 2
+    assert cli("journal", "export", tmp_path / "z", "--site", folder, "--reason", " ").code == 2
+    assert sorted(tmp_path.glob(".*")) == []
+    with closing(sqlite3.connect(folder / "var" / "journal.sqlite")) as database:
+        rows = database.execute("SELECT action, reason FROM audit").fetchall()
+    assert rows == [("evidence.export", "開示の求め")] * 2
 
 
 @pytest.mark.slow

@@ -43,6 +43,10 @@ class Trust:
     def __init__(self, keys: dict[str, Ed25519PublicKey]) -> None:
         self._keys = keys
 
+    def public(self) -> dict[str, bytes]:
+        """The 32 bytes of each key by its name."""
+        return {name: key.public_bytes(Encoding.Raw, PublicFormat.Raw) for name, key in self._keys.items()}
+
     def holds(self, name: str, signature: bytes, text: bytes) -> bool:
         """Whether the key of this name signed this text."""
         key = self._keys.get(name)
