@@ -25,7 +25,7 @@ from bus.journal.packages import REQUEST
 from bus.journal.postgres.database import Place, cannot_open, connect
 from bus.journal.postgres.migrate import migrate
 from bus.journal.postgres.schema import day_of, ensure_day, first_of
-from bus.journal.postgres.writers import KEYS, CopyWriter
+from bus.journal.postgres.writers import KEYS, RowsWriter
 from bus.journal.schema import FAN_OUT
 from bus.journal.schema import connect as connect_sqlite
 from bus.journal.schema import migrate as migrate_sqlite
@@ -204,7 +204,7 @@ class Carrier:
         for day in sorted({number >> 36 for number in numbers.values()}):
             ensure_day(self._link, day)
         self._write("exchange", EXCHANGE, exchanges)
-        CopyWriter("exchange_key", KEYS).write(self._link, keys)
+        RowsWriter("exchange_key", KEYS).write(self._link, keys)
         low, high = first * FAN_OUT, last * FAN_OUT + FAN_OUT - 1
         within = "n BETWEEN ? AND ?"
         self._copy("body", BODY, within, (first, last), lambda row: (numbers[row[0]], *row[1:]))
@@ -271,7 +271,7 @@ class Carrier:
         self._write(table, columns, [value for row in rows for value in turned(row)])
 
     def _write(self, table: str, columns: str, values: list[object]) -> None:
-        CopyWriter(table, columns, **_TYPES.get(table, {})).write(self._link, values)
+        RowsWriter(table, columns, **_TYPES.get(table, {})).write(self._link, values)
 
     # -- comparing --------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -106,6 +107,20 @@ class Link:
 
     def __init__(self, connection: BoundedConnection) -> None:
         self.connection = connection
+        self._pipeline = contextlib.ExitStack()
+        self._piped = False
+
+    def enter_pipeline(self) -> None:
+        """From now on statements are sent without waiting for what became of those before them."""
+        if not self._piped:
+            self._pipeline.enter_context(self.connection.pipeline())
+            self._piped = True
+
+    def leave_pipeline(self) -> bool:
+        """Wait for everything that was sent; whether anything could be on its way. Errors: the first one of it."""
+        piped, self._piped = self._piped, False
+        self._pipeline.close()
+        return piped
 
     @property
     def lost(self) -> bool:
@@ -128,6 +143,8 @@ class Link:
 
     def rollback(self) -> None:
         """Undo what is open, where that is still possible."""
+        with contextlib.suppress(psycopg.Error):
+            self.leave_pipeline()
         with contextlib.suppress(psycopg.Error):
             if not self.lost and self.connection.info.transaction_status != pq.TransactionStatus.IDLE:
                 self.connection.execute("ROLLBACK")
@@ -159,6 +176,8 @@ def connect(place: Place, *, purpose: str, wait_s: float = WRITE_WAIT_S, named: 
     parameters |= {name: value for name, value in given.items() if name != "options"}
     if place.password is not None:
         parameters["password"] = place.password()
+    # The library logs what it raises, and what it quotes may be a value; here every failure becomes a code.
+    logging.getLogger("psycopg").setLevel(logging.CRITICAL)
     try:
         connection = BoundedConnection.connect(**parameters, autocommit=True)
     except psycopg.Error as error:

@@ -20,7 +20,7 @@ from bus.journal.database import Database
 from bus.journal.message_key import message_key
 from bus.journal.postgres.database import Link
 from bus.journal.postgres.schema import day_of, day_of_number, ensure_day, first_of
-from bus.journal.postgres.writers import KEYS, CopyWriter, postgres_writers
+from bus.journal.postgres.writers import KEYS, RowsWriter, postgres_writers
 from bus.journal.rows import known
 from bus.journal.schema import FAN_OUT
 from bus.journal.seen import Remembrance, Seen
@@ -77,7 +77,7 @@ class PostgresLedger(BatchLedger):
         super().__init__(link, clock, postgres_writers(), self._stored, Seen(link), 0)
         self._link = link
         self._owner = owner
-        self._key_rows = CopyWriter("exchange_key", KEYS)
+        self._key_rows = RowsWriter("exchange_key", KEYS)
         self._batches = -1
         self._present: set[int] = set()
         self._used: set[str] = set()
@@ -96,10 +96,15 @@ class PostgresLedger(BatchLedger):
             self._look(accepts, batch)
             if self.vault is not None:
                 self.vault.begin(self._link, self._clock.now())
+            self._link.enter_pipeline()
             if accepts:
                 self._accept(accepts, outcomes)
             if len(accepts) < len(batch):
-                self._record(((i, work) for i, work in enumerate(batch) if isinstance(work, tuple)), outcomes)
+                records = [(i, work) for i, work in enumerate(batch) if isinstance(work, tuple)]
+                self._record(records, outcomes)
+                if len(accepts) + len(records) < len(batch):
+                    # What follows looks at how many rows it changed before it goes on.
+                    self._link.leave_pipeline()
                 self._remember([(i, work) for i, work in enumerate(batch) if isinstance(work, Remembrance)], outcomes)
                 for index, work in enumerate(batch):
                     if not isinstance(work, Acceptance | tuple | Remembrance):
@@ -111,15 +116,16 @@ class PostgresLedger(BatchLedger):
 
     def commit(self) -> None:
         """Make what was written durable; returns when it is. Errors: ``psycopg.Error``, and then nobody knows yet."""
-        connection, moves = self._link.connection, self._moves_made
+        moves = self._moves_made
         values = [getattr(moves, name) for name in _NAMES]
         serial = self.serial + 1
         try:
-            with connection.pipeline():
-                if self._touched:
-                    self._link.execute(TOUCHED, (packed(self._touched),))
-                self._link.execute(_FINISH, (self._batches + 1, self._next_n - 1, serial, *values))
-                self._link.execute("COMMIT")
+            self._link.enter_pipeline()
+            if self._touched:
+                self._link.execute(TOUCHED, (packed(self._touched),))
+            self._link.execute(_FINISH, (self._batches + 1, self._next_n - 1, serial, *values))
+            self._link.execute("COMMIT")
+            self._link.leave_pipeline()
         except BaseException:
             self.abandon()
             raise
