@@ -286,7 +286,7 @@ class DeliveryWorker:
     # -- send -------------------------------------------------------------------------------------------------
 
     def _launch(self) -> None:
-        while self._in_time() and len(self._sending) < self._endpoint.concurrency and self._may_send():
+        while len(self._sending) < self._endpoint.concurrency and self._in_time() and self._may_send():
             task = asyncio.create_task(self._send_while_staged(self._staged.popleft()))
             self._sending[task] = None
             task.add_done_callback(self._sending.pop)
@@ -314,7 +314,7 @@ class DeliveryWorker:
         while True:
             await self._send(parcel)
             self._work.set()
-            if not self._in_time() or len(self._sending) > self._endpoint.concurrency or not self._may_send():
+            if len(self._sending) > self._endpoint.concurrency or not self._in_time() or not self._may_send():
                 return
             parcel = self._staged.popleft()
 
