@@ -15,6 +15,7 @@ from bus.core.settings import Site
 from bus.core.types import Finding
 
 if TYPE_CHECKING:
+    from bus.journal.backup import Copied
     from bus.journal.counter import SharedJournal
     from bus.journal.operator import JournalOperator
     from bus.journal.postgres.carry import Carrier
@@ -198,6 +199,19 @@ def open_carrier(site: Site, source: Path | None, told: Callable[[int, int], Non
     from bus.journal.postgres.carry import Carrier
 
     return Carrier(source or site.journal.path, place, told)
+
+
+def copy_journal(site: Site, target: Path) -> Copied:
+    """A copy of the journal beside the running bus. Errors: CB9005, CB4003; CB4001; CB9002 no ``pg_dump``."""
+    if site.journal.engine == "postgresql":
+        place = postgres_place(site)
+        from bus.journal.postgres.backup import copy_postgres
+
+        return copy_postgres(place, target)
+    from bus.journal.backup import copy_sqlite
+
+    _there(site)
+    return copy_sqlite(site.journal.path, target)
 
 
 def journal_findings(site: Site) -> tuple[list[Finding], list[Finding]]:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bus.app.stores import open_carrier
+from bus.app.stores import copy_journal, open_carrier
 from bus.cli import journal_evidence, journal_keys, journal_retention, journal_seal
 from bus.cli.options import JsonOption, SiteOption
 from bus.cli.output import ExitCode, Output
@@ -36,6 +36,25 @@ SourceOption = Annotated[
 @app.callback()
 def journal() -> None:
     """記録簿を移し替える・保つ。 / Carry and keep the journal."""
+
+
+@app.command()
+def backup(
+    site: SiteOption,
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="控えのファイル（新規） / a new file")],
+    json: JsonOption = False,
+) -> int:
+    """動いているバスの記録簿の控えを取る。 / Copy the journal beside the running bus.
+
+    添付の本体、secrets、アダプターの記憶は別に写す（docs/keeping.md）。
+    Attachments, secrets and adapters' stores are copied by themselves.
+    """
+    output = Output(json=json)
+    copied = copy_journal(load_site(site), out)
+    output.document(asdict(copied))
+    output.say(f"{copied.file}　{copied.bytes} bytes　版 version {copied.version}")
+    output.say(f"電文 messages {copied.messages}　未完了 open {copied.open}")
+    return ExitCode.DONE
 
 
 @app.command()
