@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from conformance.commands.certifying import key_command, statement_command, verify_command
 from conformance.commands.checking import coverage_command, selfcheck_command
 from conformance.commands.judging import judge_command, list_command, rejudge_command
 from conformance.commands.reporting import report_command
@@ -29,6 +30,9 @@ app.command("run")(run_command)
 app.command("report")(report_command)
 app.command("judge")(judge_command)
 app.command("rejudge")(rejudge_command)
+app.command("key")(key_command)
+app.command("statement")(statement_command)
+app.command("verify")(verify_command)
 app.command("selfcheck")(selfcheck_command)
 app.command("coverage")(coverage_command)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from bus.app.certificate_watch import CertificateWatch
 from bus.app.inquiry_desk import InquiryDesk
+from bus.app.statement_watch import StatementWatch, standing
 from bus.app.stores import check_engines, make_broker, make_journal, open_reader
 from bus.app.workers import Workers, bind
 from bus.core import log
@@ -50,8 +51,8 @@ class App:
 
     def __init__(self, site: Site, edition: Edition | None = None) -> None:
         check_engines(site)
-        self.site = site
         self.clock = SystemClock()
+        self.site = site = standing(site, self.clock.now())
         self._edition = edition or load_edition(site.edition, site.standard_folder, site.mounts)
         self._contracts: Mapping[str, UnitContract] = contracts(self._edition, used_units(site))
         self._journal = make_journal(site, self.clock)
@@ -106,6 +107,8 @@ class App:
         self.workers_changed: Callable[[], None] | None = None
         self._sweeping: asyncio.Task[None] | None = None
         self._certificates = CertificateWatch(lambda: self.site, self.clock, log.warn)
+        self._statements = StatementWatch(lambda: self.site, self._close_lapsed, self.clock)
+        self._reloading = asyncio.Lock()
         self._started = 0.0
         self._reloads = 0
 
@@ -150,6 +153,7 @@ class App:
             raise
         self._sweeping = asyncio.create_task(self._sweep_forever(), name="sweep segments")
         self._certificates.start()
+        self._statements.start()
         self._started = self.clock.monotonic()
 
     async def _sweep(self, idle_s: float) -> None:
@@ -223,6 +227,7 @@ class App:
             self._sweeping.cancel()
             await asyncio.gather(self._sweeping, return_exceptions=True)
         await self._certificates.stop()
+        await self._statements.stop()
         await self._desk.stop(drain_s)
         await self._keeper.stop()
         await self._acknowledger.stop()
@@ -237,6 +242,17 @@ class App:
 
         What needs a new process (listen address, journal, broker) keeps its old value and is logged.
         """
+        async with self._reloading:
+            await self._reload(standing(site, self.clock.now()))
+
+    async def _close_lapsed(self) -> None:
+        """Take over which statements have ended; every other table stays as it is."""
+        async with self._reloading:
+            site = standing(self.site, self.clock.now())
+            if site.lapsed != self.site.lapsed:
+                await self._reload(site)
+
+    async def _reload(self, site: Site) -> None:
         edition, compiled = self._edition, self._contracts
         if self._standard(site) != self._standard(self.site):
             edition = load_edition(site.edition, site.standard_folder, site.mounts)
@@ -256,6 +272,7 @@ class App:
         self._pool.forget(site.endpoints)
         self._reloads += 1
         self._certificates.again()
+        self._statements.again()
         log.line("reload.done", tables_hash=site.tables_hash, count=len(site.endpoints))
 
     def metrics(self) -> Metrics:

@@ -50,6 +50,15 @@ def _tls(site: Site) -> tuple[list[Finding], list[Finding]]:
     return tls_findings(site, SystemClock().now())
 
 
+def _statements(site: Site) -> tuple[list[Finding], list[Finding]]:
+    """Statements that have ended or end soon; a site that asks for none does not load the library."""
+    if not site.statements:
+        return [], []
+    from bus.core.statements import at_this_time
+
+    return at_this_time(site, SystemClock().now())
+
+
 def _broker(site: Site, *, ask: bool) -> tuple[list[Finding], list[Finding]]:
     """Problems and warnings of the broker; nobody is asked where it is embedded."""
     if site.broker.engine != "rabbitmq" or not ask:
@@ -75,6 +84,8 @@ def check(site: SiteOption, json: JsonOption = False, secrets: bool = True, engi
         problems, soon = _broker(loaded, ask=engines and secrets)
         findings, warnings = findings + problems, warnings + soon
         warnings += ending(loaded, SystemClock().now())
+        problems, soon = _statements(loaded)
+        findings, warnings = findings + problems, warnings + soon
         findings += contributed_findings(loaded)
     except ConfigurationError as error:
         if error.code != "CB7001":

@@ -10,6 +10,7 @@ import typer
 from bus.cli.options import JsonOption, SiteOption
 from bus.cli.output import ExitCode, Output
 from bus.cli.send import find_endpoint, find_operation
+from bus.core.clock import SystemClock
 from bus.core.config import load_site
 from bus.core.errors import error_entry
 from bus.ops.explain import Explanation, explain
@@ -34,6 +35,10 @@ def explain_command(
     """どの規則で許可・拒否され、誰に届くか。 / Which rule allows or denies it, and who gets it."""
     output = Output(json=json)
     loaded = load_site(site)
+    if loaded.statements:
+        from bus.core.statements import with_lapsed
+
+        loaded = with_lapsed(loaded, SystemClock().now())
     edition = load_edition(loaded.edition, loaded.standard_folder, loaded.mounts)
     endpoint = find_endpoint(loaded, sender, "--from")
     found = find_operation(edition, operation)

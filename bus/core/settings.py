@@ -239,7 +239,9 @@ class GuardSettings:
 class Site:
     """Everything a site folder says; ``outgoing`` is how it calls https addresses (``[delivery.tls]``).
 
-    ``editions`` holds the folders of editions beside the site's own that do not come with the program.
+    ``editions`` holds the folders of editions beside the site's own that do not come with the program. ``statements``
+    says until when (seconds since 1970) the statement of an endpoint holds, for those of which a route asks one;
+    ``lapsed`` are the endpoints whose statement has ended.
     """
 
     folder: Path
@@ -266,6 +268,8 @@ class Site:
     security: SecuritySettings | None = None
     outgoing: TlsClient | None = None
     editions: dict[str, Path] = field(default_factory=dict)
+    statements: dict[str, float] = field(default_factory=dict)
+    lapsed: frozenset[str] = frozenset()
 
     @property
     def uses_tls(self) -> bool:

@@ -160,7 +160,8 @@ class Route:
     """Where an operation goes in one municipality; ``targets`` are endpoint ids of that municipality.
 
     ``unfiltered`` is the reason why content that the bus does not look into (opaque, attachments) may go to a receiver
-    from whom items are withheld; without one it does not.
+    from whom items are withheld; without one it does not. With ``require_statement`` it serves only targets of which
+    the site holds a valid statement of conformity.
     """
 
     municipality: str
@@ -174,6 +175,7 @@ class Route:
     senders: tuple[str, ...] = ()
     attachments: bool = False
     unfiltered: str = ""
+    require_statement: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ def explain_tables(site: Site, tables: Tables, sender: Endpoint, operation: str,
     elif prepared is None:
         code = "CB2005"
     elif prepared.denied:
-        code = "CB2002"
+        code = "CB2056" if prepared.lapsed else "CB2002"
     elif prepared.route.mode == "direct" and any(target.paused for target in targets):
         code = "CB5005"
     route = prepared.route if prepared else None
@@ -110,11 +110,18 @@ def _targets(
             paused=target.paused,
             rule=_right_name(site, target, operation, target.purpose),
             withheld=_items(tables.views.deliveries.get((target.key, operation))),
-            code="CB2002" if target.key in prepared.denied else "",
+            code=_refused(prepared, target),
             records=_records(tables, operation, tables.views.deliveries.get((target.key, operation))),
         )
         for target in prepared.targets
     )
+
+
+def _refused(prepared: PreparedRoute, target: Endpoint) -> str:
+    """Why a target would not get the message."""
+    if target.key in prepared.lapsed:
+        return "CB2056"
+    return "CB2002" if target.key in prepared.denied else ""
 
 
 def _items(veil: Veil | None) -> tuple[str, ...]:

@@ -10,14 +10,14 @@ from bus.pipeline import late
 from bus.pipeline.disclosure import may_go_unread, seen_by_caller
 from bus.pipeline.house import House
 from bus.pipeline.rows import FOR_NOBODY, IN_BULK, Limit, for_nobody, is_for
-from bus.pipeline.tables import Lane, Tables
+from bus.pipeline.tables import Lane, PreparedRoute, Tables
 from bus.pipeline.veil import raised
 from bus.wire.addressing import is_addressed, required
 
 
 def route(house: House, exchange: Exchange) -> None:
-    """Errors: CB2005 no route, CB2002 a target without right, CB2006 reply address, CB1011 no back channel, CB3028 and
-    CB3029 the records are for no target.
+    """Errors: CB2005 no route, CB2002 a target without right, CB2056 one whose statement has ended, CB2006 reply
+    address, CB1011 no back channel, CB3028 and CB3029 the records are for no target.
     """
     if exchange.relates_to:
         late.route(house, exchange)
@@ -35,8 +35,7 @@ def route(house: House, exchange: Exchange) -> None:
         expected = f"an endpoint of {prepared.from_unit}"
         raise RightsError("CB2002", [Finding("CB2002", path="rights.toml", expected=expected, got=got)])
     if prepared.denied:
-        findings = [Finding("CB2002", path="rights.toml", expected=f"{key} {operation.key}") for key in prepared.denied]
-        raise RightsError("CB2002", findings)
+        raise _denied(prepared, operation.key)
     wanted = message.context.receiver_system
     if wanted and wanted not in prepared.route.targets:
         raise RightsError("CB2005", [Finding("CB2005", path="Context/soshinsaki/shisutemu", got=wanted)])
@@ -72,6 +71,14 @@ def ordering_keys(lanes: tuple[Lane, ...], payload: etree._Element) -> tuple[str
         if element is not None and element.text:
             keys.append(f"{lane.name}:{element.text}")
     return tuple(keys)
+
+
+def _denied(prepared: PreparedRoute, operation: str) -> RightsError:
+    """CB2056 where a statement of conformity has ended, else CB2002."""
+    if prepared.lapsed:
+        return RightsError("CB2056", [Finding("CB2056", path="statements", got=key) for key in sorted(prepared.lapsed)])
+    findings = [Finding("CB2002", path="rights.toml", expected=f"{key} {operation}") for key in prepared.denied]
+    return RightsError("CB2002", findings)
 
 
 def _meant(tables: Tables, exchange: Exchange) -> tuple[Endpoint, ...]:

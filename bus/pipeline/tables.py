@@ -75,10 +75,10 @@ class Lane:
 class PreparedRoute:
     """A route with its targets looked up.
 
-    ``denied`` are targets that have no right to the operation. ``from_unit`` is the unit whose endpoints alone may
-    send here, empty when anybody with a right may: what goes to others than the providing unit comes from it, so
-    that a right to receive a notice is not a right to send one. ``limited`` says that some targets are not to have
-    every record; ``subject`` what an answer has to be about.
+    ``denied`` are targets that have no right to the operation, or (``lapsed``) whose statement of conformity has ended.
+    ``from_unit`` is the unit whose endpoints alone may send here, empty when anybody with a right may: what goes to
+    others than the providing unit comes from it, so that a right to receive a notice is not a right to send one.
+    ``limited`` says that some targets are not to have every record; ``subject`` what an answer has to be about.
     """
 
     route: Route
@@ -88,6 +88,7 @@ class PreparedRoute:
     from_unit: str
     limited: bool = False
     subject: Subject | None = None
+    lapsed: frozenset[str] = frozenset()
 
     def serves(self, sender: Endpoint) -> bool:
         """Whether this sender's messages take this route."""
@@ -196,7 +197,7 @@ def build_tables(site: Site, edition: Edition, contracts: Mapping[str, Contract]
     opaque: dict[tuple[str, str], tuple[PreparedRoute, ...]] = {}
     for route in site.routes:
         operation = operations[route.operation]
-        prepared = _prepare(route, operation, endpoints, seen)
+        prepared = _prepare(route, operation, endpoints, seen, site.lapsed)
         key = (route.municipality, route.operation)
         routes[key] = (*routes.get(key, ()), prepared)
         if route.opaque:
@@ -295,24 +296,27 @@ def _prepare(
     operation: Operation,
     endpoints: Mapping[tuple[str, str], Endpoint],
     seen: Views,
+    lapsed: frozenset[str],
 ) -> PreparedRoute:
-    """Targets of a route; those outside the providing unit need a right of their own."""
+    """Targets of a route; those outside the providing unit need a right of their own, some routes a statement."""
     targets = tuple(endpoints[route.municipality, name] for name in route.targets)
     denied = tuple(
         target.key
         for target in targets
         if target.unit != operation.provider and (target.key, operation.key) not in seen.known
     )
+    ended = tuple(target.key for target in targets if route.require_statement and target.key in lapsed)
     outward = any(target.unit != operation.provider for target in targets)
     veils = (seen.deliveries.get((target.key, operation.key)) for target in targets)
     return PreparedRoute(
         route,
         targets,
-        denied,
+        denied + ended,
         frozenset(route.senders),
         operation.provider if outward else "",
         any(veil is not None and veil.limits for veil in veils),
         seen.subjects.get(operation.key),
+        frozenset(ended),
     )
 
 

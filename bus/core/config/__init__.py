@@ -21,6 +21,7 @@ from bus.core.config.parts import Parts
 from bus.core.config.pins import check_pins
 from bus.core.config.reader import Document
 from bus.core.config.security import password_path, read_security, secured
+from bus.core.config.stated import concerned, read_statements
 from bus.core.errors import ConfigurationError
 from bus.core.settings import Site
 from bus.core.types import Finding
@@ -70,6 +71,8 @@ def load_site(folder: Path, edition: Edition | None = None, *, need_secrets: boo
     if all(document.readable for document in documents.values()):
         check_all(parts, need_secrets=need_secrets)
         check_pins(parts, _others(parts, findings))
+    statements, wrong = read_statements(parts, folder)
+    findings += wrong
     if findings:
         raise ConfigurationError("CB7001", sorted(findings, key=_by_file_and_line))
     return Site(
@@ -92,11 +95,12 @@ def load_site(folder: Path, edition: Edition | None = None, *, need_secrets: boo
         numbering=site.numbering,
         run_folder=site.run_folder,
         log_level=site.log_level,
-        tables_hash=_tables_hash(documents, folder),
+        tables_hash=_tables_hash(documents, folder, stated=concerned(parts)),
         attachments=site.attachments,
         security=security if documents["security.toml"].raw else None,
         outgoing=site.outgoing,
         editions=site.editions,
+        statements=statements,
     )
 
 
@@ -124,15 +128,20 @@ def _by_file_and_line(finding: Finding) -> tuple[int, int, str]:
     return (FILES.index(name) if name in FILES else len(FILES), finding.line, finding.path)
 
 
-def _tables_hash(documents: dict[str, Document], folder: Path) -> str:
+def _tables_hash(documents: dict[str, Document], folder: Path, *, stated: bool = False) -> str:
     """SHA-256 over names, lengths and bytes of the files: which tables decided.
 
-    A site without ``security.toml`` trusts nobody's certificates: then its trust folder does not count.
+    A site without ``security.toml`` trusts nobody's certificates: then its trust folder does not count;
+    statements count where a route asks for them.
     """
     files = {name: document.raw for name, document in documents.items() if name != SECURITY or document.raw}
     if SECURITY in files:
         trusted = (path for path in sorted((folder / "trust").rglob("*")) if path.is_file())
         files |= {str(path.relative_to(folder)): path.read_bytes() for path in trusted}
+    if stated:
+        from bus.core.statements import files as statement_files  # noqa: PLC0415 - only where a route asks
+
+        files |= statement_files(folder)
     digest = hashlib.sha256()
     for name, raw in files.items():
         digest.update(f"{name}\0{len(raw)}\0".encode())

@@ -400,6 +400,7 @@ def read_routes(root: Table, edition: Edition) -> tuple[Entry[Route], ...]:
             senders=table.texts("from"),
             attachments=table.flag("attachments", default=False),
             unfiltered=table.text("unfiltered"),
+            require_statement=table.flag("require_statement", default=False),
         )
         table.finish()
         found.append(Entry(table, route))
