@@ -68,6 +68,19 @@ def _broker(site: Site, *, ask: bool) -> tuple[list[Finding], list[Finding]]:
     return check_site(site)
 
 
+def _console(site: Site) -> list[Finding]:
+    """Problems of ``console.toml``, where the site has one."""
+    from bus.console.people import FILE, read_console
+
+    if not (site.folder / FILE).is_file():
+        return []
+    try:
+        read_console(site)
+    except ConfigurationError as error:
+        return list(error.findings)
+    return []
+
+
 @app.command()
 def check(site: SiteOption, json: JsonOption = False, secrets: bool = True, engines: bool = True) -> int:
     """設定フォルダーの誤りをすべて挙げる（--no-engines は接続しない）。 / Name every problem of a site folder."""
@@ -86,6 +99,7 @@ def check(site: SiteOption, json: JsonOption = False, secrets: bool = True, engi
         warnings += ending(loaded, SystemClock().now())
         problems, soon = _statements(loaded)
         findings, warnings = findings + problems, warnings + soon
+        findings += _console(loaded)
         findings += contributed_findings(loaded)
     except ConfigurationError as error:
         if error.code != "CB7001":

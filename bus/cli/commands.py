@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         ),
         "broker": Command("bus.cli.broker", "RabbitMQ の状態を見る・作り直す・片付ける", "see, rebuild, tidy RabbitMQ"),
         "journal": Command("bus.cli.journal", "記録簿を移し替える・保つ", "carry and keep the journal"),
+        "console": Command("bus.cli.console", "運用者の画面を動かす", "serve the operators' console"),
         "routes": Command("bus.cli.routes", "どの規則で誰に届くかを説明する", "explain which rule sends what where"),
         "catalog": Command(
             "bus.cli.catalog", "連携の項目一覧を見る・書き出す・版を比べる", "see, export and compare the interfaces"

@@ -116,6 +116,12 @@ class ConfigurationError(ChiikibusError):
     prefixes = ("CB7", "CB6008", "CB6067", "CB6089")
 
 
+class ConsoleError(ChiikibusError):
+    """The console refuses: not signed in, no right, no reason, nothing there."""
+
+    prefixes = ("CB8",)
+
+
 class EnvironmentFault(ChiikibusError):
     """Something this machine should have is missing, or a process cannot start."""
 

@@ -24,6 +24,7 @@ FAMILIES = (
     ("提供側への送信 / Delivery", "CB5"),
     ("アダプターとベンダーのデータ / Adapters and vendors' data", "CB6"),
     ("設定（コマンドが示すもの） / Configuration, shown by commands", "CB7"),
+    ("運用者の画面 / The operators' console", "CB8"),
     ("動かしている機械 / The machine", "CB9"),
 )
 ERRORS_HEAD = """\

@@ -190,7 +190,7 @@ def test_every_error_has_two_texts_two_remedies_and_a_possible_status() -> None:
         assert entry.action_en, entry.code
         known = {"Client", "Server", "VersionMismatch", "MustUnderstand", "wsse:FailedCheck"}
         assert entry.faultcode in known, entry.code
-        assert entry.http_status in {400, 401, 403, 404, 405, 413, 415, 417, 500, 501, 503}, entry.code
+        assert entry.http_status in {400, 401, 403, 404, 405, 413, 415, 417, 429, 500, 501, 503}, entry.code
         assert entry.retryable or entry.http_status != 503 or entry.code == "CB4003", entry.code
 
 
