@@ -36,7 +36,7 @@ async def run(cell: Cell, engine: str, folder: Path, engines: Engines | Servers,
     """One cell on one pair of engines. Errors: ``MatrixError``."""
     seed = options.seed
     dice = random.Random(f"{seed} {cell.name} {engine}")
-    place = Place(folder, engine, engines, dice, options.messages, cell.shape, away_s=options.away_s)
+    place = Place(folder, engine, engines, dice, options.messages, cell.shape)
     place.environment.update(cell.prepare(folder))
     begun = time.monotonic()
     await place.build(f"{seed}-{cell.name}-{engine}")
@@ -94,7 +94,6 @@ class Options(argparse.Namespace):
     names: list[str]
     engine: str
     seed: int
-    away_s: float
     list: bool
     json: bool
     keep: Path | None
@@ -108,7 +107,6 @@ def arguments() -> Options:
     parser.add_argument("--only", default="", help="names of cells, separated by commas")
     parser.add_argument("--engine", choices=("embedded", "distributed", "both"), default="both")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000)
-    parser.add_argument("--away-s", type=float, default=0.0, help="rabbit-away: at least so long, in seconds")
     parser.add_argument("--list", action="store_true", help="print the names of the cells")
     parser.add_argument("--json", action="store_true", help="one line of JSON for each cell on standard output")
     parser.add_argument(

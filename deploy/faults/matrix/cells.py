@@ -152,15 +152,15 @@ async def rabbit_forgets(place: Place) -> int:
     return 1
 
 
-async def rabbit_away(place: Place) -> int:
-    """Nobody answers at RabbitMQ's address until half of the messages are accepted without it, or for longer."""
+async def rabbit_away(place: Place, least_s: float = 0.0) -> int:
+    """Nobody answers at RabbitMQ's address until half of the messages are accepted without it, or ``least_s`` seconds."""
     assert place.broker is not None
-    begun = time.monotonic()
     await place.accepted(0.2)
+    begun = time.monotonic()
     place.broker.refusing = True
     place.broker.cut()
     await place.accepted(0.7)
-    await asyncio.sleep(max(0.0, begun + place.away_s - time.monotonic()))
+    await asyncio.sleep(max(0.0, begun + least_s - time.monotonic()))
     place.broker.refusing = False
     place.mark()
     return 1
@@ -368,6 +368,12 @@ CELLS = (
     ),
     Cell("rabbit-disk", "RabbitMQ ディスク喪失 disk lost", rabbit_forgets, DISTRIBUTED),
     Cell("rabbit-away", "RabbitMQ 到達不能 unreachable while half is accepted", rabbit_away, DISTRIBUTED),
+    Cell(
+        "rabbit-10min",
+        "RabbitMQ 到達不能10分 unreachable for 10 minutes",
+        partial(rabbit_away, least_s=600),
+        DISTRIBUTED,
+    ),
     Cell("rabbit-stop", "RabbitMQ 停止（SIGSTOP 8 s） stands still", rabbit_stands, DISTRIBUTED),
     *_lines("broker", "RabbitMQ"),
     Cell("pg-kill", "PostgreSQL 強制終了 kill -9 ×2", database_killed, DISTRIBUTED),

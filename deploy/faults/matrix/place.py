@@ -120,7 +120,6 @@ class Place:
     shape: Shape = field(default_factory=Shape)
     port: int = field(default_factory=free_port)
     environment: dict[str, str] = field(default_factory=dict)
-    away_s: float = 0.0
     kills: int = 0
     marks: list[float] = field(default_factory=list)
     stood: list[tuple[float, float]] = field(default_factory=list)
