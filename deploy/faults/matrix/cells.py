@@ -153,7 +153,7 @@ async def rabbit_forgets(place: Place) -> int:
 
 
 async def rabbit_away(place: Place, least_s: float = 0.0) -> int:
-    """Nobody answers at RabbitMQ's address until half of the messages are accepted without it, or ``least_s`` seconds."""
+    """Nobody answers at RabbitMQ's address until half is accepted without it, and for ``least_s`` seconds."""
     assert place.broker is not None
     await place.accepted(0.2)
     begun = time.monotonic()
