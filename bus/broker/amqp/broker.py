@@ -255,7 +255,10 @@ class RabbitMqBroker:
         finally:
             attaching.cancel()
             await asyncio.wait((attaching,), timeout=CLOSE_S)
-        await attaching
+            # Asked here, also where it does not matter any more: what nobody asks for is logged as a defect.
+            failure = attaching.exception() if attaching.done() and not attaching.cancelled() else None
+        if failure is not None:
+            raise failure
 
     def _log_once(self, failures: int, error: BrokerError) -> None:
         if not failures:

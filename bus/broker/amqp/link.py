@@ -47,6 +47,10 @@ PROBE_MS: Final = 60_000
 CLOSE_S: Final = 2.0
 """How long a connection may take to say good-bye; a blocked or half-open one would take for ever."""
 
+STEPS: Final = 20
+STEP_S: Final = 0.005
+"""How long the library is left alone with a connection that has ended."""
+
 FAILURES: Final = (*exceptions.CONNECTION_EXCEPTIONS, TimeoutError, EOFError)
 """What the client library raises when something outside of this program goes wrong; and a bare ``Exception``."""
 
@@ -265,6 +269,11 @@ class Link:
 
     async def close(self) -> None:
         """Say good-bye; never waits long."""
+        if self.lost:
+            # A connection that ends by itself ends its tasks in a few steps; a good-bye begun meanwhile would be among
+            # them, thrown away before its first one.
+            for _ in range(STEPS):
+                await asyncio.sleep(STEP_S)
         self.lose()
         with contextlib.suppress(BrokerError), mapped(UNREACHABLE, "close"):
             async with asyncio.timeout(CLOSE_S):
