@@ -13,6 +13,9 @@ from harness.machine import cpu_seconds, descendants
 
 TEN_MINUTES_S = 600.0
 MEGA = 1 << 20
+CURVE = 20
+"""About so many points of the curve are told."""
+
 LAST = 2
 """So many samples at the end of a run are not part of its steady state."""
 
@@ -99,7 +102,7 @@ def _name(pid: int) -> str:
 
 def told(samples: Samples, *, warm: float = 0.1) -> list[dict[str, object]]:
     """Per process: megabytes at the start, at most and at the end, MB per ten minutes after the first ``warm`` share
-    of the time (resident, and what is its own), open files and threads from least to most in that time."""
+    of the time (resident, and what is its own), the curve, open files and threads from least to most in that time."""
     rows: list[dict[str, object]] = []
     for pid, points in samples.points.items():
         # Without the beginning, and without the moment in which the load ends and its connections close.
@@ -122,6 +125,7 @@ def told(samples: Samples, *, warm: float = 0.1) -> list[dict[str, object]]:
                 "anon_settled_mb": round(settled[0].anon / MEGA, 1),
                 "anon_most_mb": round(max(each.anon for each in points) / MEGA, 1),
                 "anon_last_mb": round(points[-1].anon / MEGA, 1),
+                "curve_mb": [round(each.resident / MEGA) for each in points[:: max(1, len(points) // CURVE)]],
                 "mb_per_10_min": round(growth["resident"], 3),
                 "anon_mb_per_10_min": round(growth["anon"], 3),
                 "files": [min(each.files for each in settled), max(each.files for each in settled)],
