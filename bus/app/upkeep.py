@@ -19,8 +19,7 @@ from bus.app.stores import open_retention, open_sealer
 from bus.core.errors import ChiikibusError, EnvironmentFault
 from bus.core.ports import Clock
 from bus.core.settings import Site
-from bus.journal.resend.run import Tokens
-from bus.journal.resend.values import JobState
+from bus.journal.resend.keeper import JobKeeper
 
 Log = Callable[..., None]
 
@@ -46,7 +45,7 @@ class Upkeep:
         self._clock = clock
         self._log = log
         self._next: dict[str, float] = {}
-        self._paces: dict[int, Tokens] = {}
+        self._jobs = JobKeeper(process_name())
 
     def run(self, stop: threading.Event) -> None:
         """Until ``stop``; the last thing is a seal of what came meanwhile."""
@@ -107,12 +106,9 @@ class Upkeep:
         except EnvironmentFault:
             return now + IDLE_S
         with closing(desk):
-            running = sorted(job.number for job in desk.jobs(states=[JobState.RUNNING]))
-            self._paces = {number: self._paces.get(number) or Tokens() for number in running}
-            for number in running:
-                job = desk.runner(number, process_name(), self._paces[number]).step()
-                if job.state is not JobState.RUNNING:
-                    self._log("resend.stopped", job=number, state=job.state.value, code=job.code)
+            running, stopped = self._jobs.tick(desk)
+            for job in stopped:
+                self._log("resend.stopped", job=job.number, state=job.state.value, code=job.code)
         return now + (TICK_S if running else IDLE_S)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -18,6 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bus.console.desk import allowed, remedy
+from bus.console.jobs import JobRunner
 from bus.console.openapi import described
 from bus.console.openers import Openers, Workers
 from bus.console.pages import WAYS, House, Way
@@ -64,9 +67,13 @@ def make_app(site: Site, settings: ConsoleSettings, edition: Edition, openers: O
     routes.append(Route("/openapi.json", front.description, methods=["GET"]))
     routes += [Route(f"/static/{name}", _asset(name, kind), methods=["GET"]) for name, kind in ASSETS.items()]
 
+    runner = JobRunner(openers.side, clock, f"console {socket.gethostname()}:{os.getpid()}")
+
     @asynccontextmanager
     async def living(_app: Starlette) -> Any:
+        runner.start()
         yield
+        await asyncio.to_thread(runner.stop)
         await asyncio.to_thread(doormen.shutdown)
         await asyncio.to_thread(workers.close)
 

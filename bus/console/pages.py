@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from bus.console import bodies, desk
+from bus.console import bodies, desk, jobs
 from bus.console.openers import Workers
 from bus.console.people import Person, Right
 from bus.console.rendering import LANGUAGES, epoch
@@ -121,6 +121,35 @@ async def code(_house: House, visit: Visit) -> Answer:
     return Shown({"code": wanted, **found})
 
 
+async def job_list(house: House, visit: Visit) -> Answer:
+    """Resend jobs, newest first."""
+    before = _number(visit.query, "before", 0)
+    return Shown(await house.workers.run(partial(jobs.listed, house.clock, visit.known.person, before=before)))
+
+
+async def job(house: House, visit: Visit) -> Answer:
+    """One resend job: what was planned, how far it is, what became of each message."""
+    number, after = _path_number(visit), _number(visit.query, "after", 0)
+    return Shown(await house.workers.run(partial(jobs.shown, number, house.clock, visit.known.person, after=after)))
+
+
+async def plan(house: House, visit: Visit) -> Answer:
+    """Plan a resend of a cause or of one delivery; nothing is sent yet."""
+    number = await house.workers.run(partial(jobs.plan, visit.form, house.clock, visit.known.person))
+    return Moved(f"/jobs/{number}")
+
+
+def changing(what: str) -> Page:
+    """The page that starts, pauses or cancels a job."""
+
+    async def change(house: House, visit: Visit) -> Answer:
+        number = _path_number(visit)
+        await house.workers.run(partial(jobs.changed, what, number, house.clock, visit.known.person))
+        return Moved(f"/jobs/{number}")
+
+    return change
+
+
 async def sign_in_form(_house: House, visit: Visit) -> Answer:
     """The form."""
     language = visit.query.get("language", "ja")
@@ -194,6 +223,14 @@ def _number(query: Mapping[str, str], name: str, default: int) -> int:
     return int(text)
 
 
+def _path_number(visit: Visit) -> int:
+    """The number in the path. Errors: CB8006."""
+    text = visit.path["number"]
+    if not text.isascii() or not text.isdecimal() or len(text) > 15:
+        raise desk.missing(text)
+    return int(text)
+
+
 def _wrong(path: str, expected: str) -> ConsoleError:
     return ConsoleError(desk.WRONG_QUESTION, [Finding(desk.WRONG_QUESTION, path=path, expected=expected)])
 
@@ -218,6 +255,12 @@ WAYS: Final = (
     Way("GET", "/messages/{exchange_id}", exchange, Right.METADATA, "exchange.html", "一つの連携 / one exchange"),
     Way("POST", "/messages/{exchange_id}/body", body, Right.BODY, "body.html", "本文（理由を記録） / its content"),
     Way("GET", "/parked", parked, Right.METADATA, "parked.html", "保留 / what is parked, by cause"),
+    Way("GET", "/jobs", job_list, Right.METADATA, "jobs.html", "再送 / resend jobs", ("before",)),
+    Way("GET", "/jobs/{number}", job, Right.METADATA, "job.html", "一つの再送 / one resend job", ("after",)),
+    Way("POST", "/jobs", plan, Right.ACT, summary="再送の計画 / plan a resend"),
+    Way("POST", "/jobs/{number}/start", changing("start"), Right.ACT, summary="再送の実行 / start"),
+    Way("POST", "/jobs/{number}/pause", changing("pause"), Right.ACT, summary="再送の一時停止 / pause"),
+    Way("POST", "/jobs/{number}/cancel", changing("cancel"), Right.ACT, summary="再送の取消し / cancel"),
     Way("GET", "/endpoints", endpoints, Right.METADATA, "endpoints.html", "システム / systems"),
     Way("GET", "/audit", audit, Right.METADATA, "audit.html", "監査記録 / who saw and did what", ("before", "action")),
     Way("GET", "/codes/{code}", code, Right.METADATA, "code.html", "コードの説明 / what a code means"),

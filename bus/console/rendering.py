@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from bus.console.jobs import STATES_JA as JOBS_JA
 from bus.core.states import State
 
 JAPAN: Final = timezone(timedelta(hours=9), "JST")
@@ -51,8 +52,12 @@ class Pages:
         def state_name(state: object) -> str:
             return str(state) if english else STATES_JA.get(str(state), str(state))
 
+        def job_state(state: object) -> str:
+            return str(state) if english else JOBS_JA.get(str(state), str(state))
+
+        values |= {"t": t, "state_name": state_name, "job_state": job_state}
         found = self._environment.get_template(template)
-        return found.render(language=language, t=t, state_name=state_name, **values)
+        return found.render(language=language, **values)
 
 
 def when(seconds: object) -> str:

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.common.by import By
-from selenium.webdriver.common.keys import Keys
 
 from bus.cli import run
 from bus.console.passwords import matches
 from tests.console.room import CANARY, PASSWORD, Room
+from tests.support.polling import until
 from tests.support.processes import running
 
 pytestmark = [pytest.mark.slow, pytest.mark.system]
@@ -46,7 +47,6 @@ def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
     for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"):
         options.add_argument(flag)
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
-    driver.implicitly_wait(10)
     try:
         yield driver
     finally:
@@ -74,50 +74,94 @@ def picture(browser: webdriver.Chrome, name: str) -> None:
         browser.save_screenshot(str(Path(folder) / f"{name}.png"))
 
 
+class Operator:
+    """Somebody at the browser: acts, then waits for the page that this leads to."""
+
+    def __init__(self, browser: webdriver.Chrome) -> None:
+        self.browser = browser
+
+    def text(self, css: str, holds: str = "") -> str:
+        """The text of an element, as soon as there is one that holds this."""
+
+        def found() -> str:
+            try:
+                texts = [each.text for each in self.browser.find_elements(By.CSS_SELECTOR, css)]
+            except StaleElementReferenceException:
+                return ""
+            return next((text for text in texts if text and holds in text), "")
+
+        return until(found, within_s=30, what=f"{css} with {holds}")
+
+    def type(self, name: str, text: str) -> None:
+        """Write into a field."""
+        self.browser.find_element(By.NAME, name).send_keys(text)
+
+    def press(self, css: str, leads_to: str, holds: str = "") -> str:
+        """Press or follow, and the heading of the page that then comes."""
+        before = self.browser.find_element(By.TAG_NAME, "html")
+        self.browser.find_element(By.CSS_SELECTOR, css).click()
+
+        def left() -> bool:
+            try:
+                return before.id != self.browser.find_element(By.TAG_NAME, "html").id
+            except (StaleElementReferenceException, NoSuchElementException):
+                return False
+
+        until(left, within_s=30, what=f"{css} to lead on")
+        until(lambda: leads_to in self.browser.current_url, within_s=30, what=leads_to)
+        return self.text("h1", holds)
+
+
 async def test_an_operator_finds_why_something_did_not_arrive(
     room: Room, served: str, browser: webdriver.Chrome
 ) -> None:
-    """Sign in, see what is parked, read the cause, open one, look at its content for a reason; in two languages."""
+    """Sign in, see what is parked, read the cause, look at content for a reason, resend; in two languages."""
+    operator = Operator(browser)
     browser.get(served)
     picture(browser, "sign-in")
-    browser.find_element(By.NAME, "name").send_keys("all")
-    browser.find_element(By.NAME, "password").send_keys("wrong", Keys.ENTER)
-    assert "CB8002" in browser.find_element(By.TAG_NAME, "h1").text
+    operator.type("name", "all")
+    operator.type("password", "wrong")
+    operator.press(".door button", "/sign-in", "CB8002")
     browser.get(served)
-    browser.find_element(By.NAME, "name").send_keys("all")
-    browser.find_element(By.NAME, "password").send_keys(PASSWORD, Keys.ENTER)
-    assert browser.find_element(By.CSS_SELECTOR, ".tiles .bad b").text == "2"
+    operator.type("name", "all")
+    operator.type("password", PASSWORD)
+    operator.press(".door button", "/", "状況")
+    assert operator.text(".tiles .bad b") == "2"
     picture(browser, "overview")
-    browser.find_element(By.CSS_SELECTOR, ".tiles .bad a").click()
-    causes = browser.find_elements(By.CSS_SELECTOR, ".cause")
-    assert len(causes) == 2
+    operator.press(".tiles .bad a", "/parked", "保留 2")
+    assert len(browser.find_elements(By.CSS_SELECTOR, ".cause")) == 2
     picture(browser, "parked")
-    causes[0].find_element(By.PARTIAL_LINK_TEXT, "一件ずつ").click()
+    operator.press(".cause a[href*='state=PARKED']", "/messages?", "検索")
     picture(browser, "messages")
-    browser.find_element(By.CSS_SELECTOR, "tbody a").click()
-    assert browser.find_element(By.CSS_SELECTOR, ".remedy").text
+    operator.press("tbody a", "/messages/", "連携")
+    assert operator.text(".remedy")
     picture(browser, "exchange")
-    browser.find_element(By.NAME, "reason").send_keys("市民からの照会（架空）", Keys.ENTER)
-    assert browser.find_element(By.CSS_SELECTOR, "button.danger").is_displayed()
+    operator.type("reason", "原因を取り除いた（架空）")
+    browser.find_element(By.CSS_SELECTOR, "form[action$='/body'] input[name=reason]").send_keys(
+        "市民からの照会（架空）"
+    )
+    operator.press("form[action$='/body'] button", "/body", "本文")
     assert CANARY not in browser.page_source
     picture(browser, "body-masked")
-    browser.find_element(By.CSS_SELECTOR, "button.danger").click()
-    assert CANARY in browser.find_element(By.TAG_NAME, "main").text
+    operator.press("button.danger", "/body", "本文")
+    assert CANARY in operator.text("main", CANARY)
     picture(browser, "body-plain")
-    browser.find_element(By.LINK_TEXT, "監査").click()
-    actions = [
-        row.find_elements(By.TAG_NAME, "td")[2].text for row in browser.find_elements(By.CSS_SELECTOR, "tbody tr")
-    ]
-    assert actions == ["body.plain", "body.masked", "sign-in", "sign-in.refused"]
+    operator.press("nav a[href='/parked']", "/parked", "保留")
+    operator.type("reason", "原因を取り除いた（架空）")
+    operator.press(".cause form button", "/jobs/", "計画済み")
+    picture(browser, "job")
+    operator.press(".acts form[action$='/start'] button", "/jobs/", "実行中")
+    operator.press("nav a[href='/audit']", "/audit", "監査")
+    rows = browser.find_elements(By.CSS_SELECTOR, "tbody tr")
+    actions = [row.find_elements(By.TAG_NAME, "td")[2].text for row in rows]
+    assert actions == ["resend.start", "resend.plan", "body.plain", "body.masked", "sign-in", "sign-in.refused"]
     picture(browser, "audit")
-    browser.find_element(By.CSS_SELECTOR, ".who form[action='/language'] button").click()
-    assert browser.find_element(By.TAG_NAME, "h1").text == "Audit"
-    browser.find_element(By.LINK_TEXT, "Now").click()
+    operator.press(".who form[action='/language'] button", "/audit", "Audit")
+    operator.press("nav a[href='/']", "/", "The situation now")
     picture(browser, "overview-en")
     complaints = [entry["message"] for entry in browser.get_log("browser")]
     assert [text for text in complaints if "/sign-in" not in text or "401" not in text] == []
-    browser.find_element(By.CSS_SELECTOR, ".who form[action='/sign-out'] button").click()
-    browser.find_element(By.NAME, "password")
+    operator.press(".who form[action='/sign-out'] button", "/sign-in")
 
 
 def test_a_password_line_is_made_from_standard_input(
