@@ -9,12 +9,22 @@ from typing import TypeVar
 
 from lxml import etree
 
+from conformance.conversation import Conversation, Turn
 from conformance.description import Description, load
 from conformance.evidence import Bundle, Exchange
 from conformance.findings import NotApplicable, Result
 from conformance.messages import Message, from_wire
 from conformance.records import operation_of, records_of
-from conformance.registry import ON_MESSAGES, ON_PAYLOADS, ON_RECORDS, ON_WSDL, READABLE, PayloadPredicate
+from conformance.registry import (
+    ON_CONVERSATIONS,
+    ON_MESSAGES,
+    ON_PAYLOADS,
+    ON_RECORDS,
+    ON_TURNS,
+    ON_WSDL,
+    READABLE,
+    PayloadPredicate,
+)
 from conformance.rooms.behaviour import REQUIREMENTS, Observed, judge_case
 from conformance.standard import Standard
 from conformance.verdicts import Class, HarnessError, Verdict, combine, roll_up, with_prerequisites
@@ -22,6 +32,7 @@ from schemas.model import Requirement
 
 SUBJECT = "subject"
 UNREADABLE = NotApplicable("WSDL として読めません", "the document cannot be read as WSDL")
+NO_TURN = NotApplicable("要求と応答の組がありません", "there is no request with its answer")
 NO_RECORD = NotApplicable("レコードを運ぶ電文がありません", "no message carries a record")
 _Subject = TypeVar("_Subject")
 _Named = tuple[str, Result | HarnessError]
@@ -73,15 +84,30 @@ def _results(bundle: Bundle, rows: Mapping[str, Requirement], standard: Standard
                 result = _ask(on_wsdl, description) if readable or name in READABLE else UNREADABLE
                 found[name] = [(description.main, result)]
     if bundle.circumstances.exchanges:
-        messages = tuple(_messages(bundle, description))
+        conversation = _conversation(bundle, description)
+        messages = tuple(one for _, one, own in conversation.messages() if own)
         for name, on_message in ON_MESSAGES.items():
             if name in rows:
                 found[name] = [(one.name, _ask(on_message, one)) for one in messages if _author(rows[name], one)]
+        found |= _over_conversation(conversation, rows)
         if "data" in bundle.circumstances.roles:
             _data(found, messages, rows, standard)
         for name, shown in _behaviour(bundle, description, standard):
             if name in rows:
                 found.setdefault(name, []).extend(shown)
+    return found
+
+
+def _over_conversation(conversation: Conversation, rows: Mapping[str, Requirement]) -> dict[str, list[_Named]]:
+    """What the predicates on exchanges and on whole recordings said."""
+    found: dict[str, list[_Named]] = {}
+    for name, on_turn in ON_TURNS.items():
+        if name in rows:
+            turns = (one for one in conversation.turns if _wrote(rows[name], one))
+            found[name] = [(one.name, _ask(on_turn, one)) for one in turns] or [("", NO_TURN)]
+    for name, on_all in ON_CONVERSATIONS.items():
+        if name in rows:
+            found[name] = [("", _ask(on_all, conversation))]
     return found
 
 
@@ -156,17 +182,21 @@ def _description(bundle: Bundle) -> Description | None:
     return load(main, bundle.files) if main else None
 
 
-def _messages(bundle: Bundle, description: Description | None) -> Iterator[Message]:
-    """The messages that the subject wrote."""
+def _conversation(bundle: Bundle, description: Description | None) -> Conversation:
+    """All exchanges with the messages of both sides."""
+    turns = []
     for one in bundle.circumstances.exchanges:
-        yield from messages_of(one, bundle.files, description)
+        sides = dict(_sides(one, bundle.files, description))
+        turns.append(
+            Turn(
+                one.id, sides.get("request"), sides.get("response"),
+                one.request_by == SUBJECT, one.response_by == SUBJECT,
+            )
+        )  # fmt: skip
+    return Conversation(tuple(turns))
 
 
-def messages_of(one: Exchange, files: Mapping[str, bytes], description: Description | None) -> Iterator[Message]:
-    """The messages of an exchange that the subject wrote, the request first."""
-    for direction, name, author in (
-        ("request", one.request, one.request_by),
-        ("response", one.response, one.response_by),
-    ):
-        if name and author == SUBJECT:
-            yield from_wire(name, files[name], direction, description, one.case)
+def _wrote(row: Requirement, turn: Turn) -> bool:
+    """Whether the role of the row wrote a side of the exchange that is there."""
+    request, response = turn.own_request and turn.request is not None, turn.own_response and turn.response is not None
+    return {"consumer": request, "provider": response}.get(row.role, request or response)

@@ -176,13 +176,13 @@ class Peer:
         return fitting if operation.repeats else fitting[:1]
 
     def _related(self, root: Element, action: str) -> list[Element]:
-        """RelatesTo and Action, where the request has a MessageID."""
+        """Action where the request is addressed, and RelatesTo where it has one MessageID."""
         blocks = [one for header in children(root, HEADER) for one in children(header)]
         ids = [one.text or "" for one in blocks if one.tag == f"{{{WSA}}}MessageID"]
-        if len(ids) != 1 or not self._does("relate"):
+        if not any(namespace(one) == WSA for one in blocks) or not self._does("relate"):
             return []
         found = []
-        for name, text in (("RelatesTo", ids[0]), ("Action", action)):
+        for name, text in ((("RelatesTo", ids[0]),) if len(ids) == 1 else ()) + (("Action", action),):
             element = etree.Element(f"{{{WSA}}}{name}", nsmap={"wsa": WSA})
             element.text = text
             found.append(element)
@@ -194,12 +194,14 @@ class Peer:
         fault = etree.Element(f"{{{SOAP}}}Fault", nsmap={"soap": SOAP, **({} if own else {"wsa": WSA})})
         etree.SubElement(fault, "faultcode").text = f"{'soap' if own else 'wsa'}:{refusal.faultcode}"
         etree.SubElement(fault, "faultstring").text = entry.title_ja
-        detail = etree.SubElement(etree.SubElement(fault, "detail"), f"{{{COMMON}}}shogai", nsmap={"c": COMMON})
-        for name, text in (("kodo", refusal.code), ("bunmen_ja", entry.title_ja), ("bunmen_en", entry.title_en)):
-            etree.SubElement(detail, f"{{{COMMON}}}{name}").text = text
+        if own:
+            detail = etree.SubElement(etree.SubElement(fault, "detail"), f"{{{COMMON}}}shogai", nsmap={"c": COMMON})
+            for name, text in (("kodo", refusal.code), ("bunmen_ja", entry.title_ja), ("bunmen_en", entry.title_en)):
+                etree.SubElement(detail, f"{{{COMMON}}}{name}").text = text
         parsed = parse(raw, request=True)
         root = read(parsed.body).root if parsed is not None else None
-        headers = self._related(root, f"{WSA}/soap/fault") if root is not None and root.tag == ENVELOPE else []
+        action = f"{WSA}/soap/fault" if own else f"{WSA}/fault"
+        headers = self._related(root, action) if root is not None and root.tag == ENVELOPE else []
         return envelope(fault, headers)
 
 

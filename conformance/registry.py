@@ -6,11 +6,14 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from conformance.conversation import Conversation, Turn
 from conformance.description import Description
 from conformance.findings import Result
 from conformance.messages import Message
 from conformance.records import Record
 from conformance.rooms import (
+    addressing,
+    answers,
     behaviour,
     body,
     characters,
@@ -31,16 +34,23 @@ MessagePredicate = Callable[[Message], Result]
 WsdlPredicate = Callable[[Description], Result]
 RecordPredicate = Callable[[Record], Result]
 PayloadPredicate = Callable[[Message, Standard], Result]
+TurnPredicate = Callable[[Turn], Result]
+ConversationPredicate = Callable[[Conversation], Result]
 
-MESSAGE_ROOMS: Final = (soap, http, body)
+MESSAGE_ROOMS: Final = (soap, http, body, addressing)
 WSDL_ROOMS: Final = (wsdl_grammar, wsdl_documents, wsdl_types, wsdl_messages, wsdl_bindings)
 
 ON_MESSAGES: Final[Mapping[str, MessagePredicate]] = MappingProxyType(
     {name: predicate for room in MESSAGE_ROOMS for name, predicate in room.PREDICATES.items()}
 )
 ON_WSDL: Final[Mapping[str, WsdlPredicate]] = MappingProxyType(
-    {name: predicate for room in WSDL_ROOMS for name, predicate in room.PREDICATES.items()}
+    {
+        **{name: predicate for room in WSDL_ROOMS for name, predicate in room.PREDICATES.items()},
+        **addressing.ON_DESCRIPTIONS,
+    }
 )
+ON_TURNS: Final[Mapping[str, TurnPredicate]] = MappingProxyType({**answers.ON_TURNS})
+ON_CONVERSATIONS: Final[Mapping[str, ConversationPredicate]] = MappingProxyType({**answers.ON_CONVERSATIONS})
 ON_RECORDS: Final[Mapping[str, RecordPredicate]] = MappingProxyType({**data.PREDICATES, **characters.PREDICATES})
 ON_PAYLOADS: Final[Mapping[str, PayloadPredicate]] = MappingProxyType({**payload.PREDICATES, **glyphs.PREDICATES})
 READABLE: Final = frozenset(
@@ -50,6 +60,8 @@ READABLE: Final = frozenset(
 JUDGED: Final = (
     frozenset(ON_MESSAGES)
     | frozenset(ON_WSDL)
+    | frozenset(ON_TURNS)
+    | frozenset(ON_CONVERSATIONS)
     | frozenset(ON_RECORDS)
     | frozenset(ON_PAYLOADS)
     | behaviour.REQUIREMENTS

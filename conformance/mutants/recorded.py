@@ -4,14 +4,15 @@ Rows of one id belong together: each is one edit, the first says what must fail.
 that may object; ``keeps`` are requirements that must be judged and pass all the same. Operations on a file of the base:
 ``replace`` the first occurrence, ``replace-all``, ``encode`` into a codec (``find`` is empty), ``prefix`` bytes in
 hexadecimal, ``drop`` the file, ``none`` for a control. The length of an HTTP body is written anew unless ``raw-``
-stands before the operation. Line ends of heads are CRLF. Escapes such as ``\\u3000``, ``\\r`` and ``\\n`` are read.
+stands before the operation. A base that holds ``NAME.request`` and ``NAME.response`` files is a recording of exchanges
+in the order of their names. Line ends of heads are CRLF. Escapes such as ``\\u3000``, ``\\r`` and ``\\n`` are read.
 """
 
 from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,7 @@ from conformance.evidence import Bundle, Circumstances, Exchange
 
 HOME: Final = Path(__file__).parent
 MAIN: Final = "service.wsdl"
+SIDES: Final = (".request", ".response")
 _ESCAPE: Final = re.compile(r"\\(u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[rnt\\])")
 _LENGTH: Final = re.compile(rb"(?m)^Content-Length: [0-9]+")
 _PLAIN: Final = {"r": "\r", "n": "\n", "t": "\t", "\\": "\\"}
@@ -71,7 +73,7 @@ def load(path: Path) -> tuple[Mutant, ...]:
 
 def tables() -> Iterator[Path]:
     """The tables of recordings and descriptions."""
-    yield from (HOME / name for name in ("wsdl.csv", "messages.csv"))
+    yield from (HOME / name for name in ("wsdl.csv", "messages.csv", "addressing.csv"))
 
 
 def unescape(text: str) -> str:
@@ -91,11 +93,20 @@ def bundle(mutant: Mutant) -> Bundle:
     message = next((edit.file for edit in mutant.edits if edit.file.endswith(".http")), "")
     if message:
         files[message] = on_the_wire((HOME / "bases" / "messages" / message).read_bytes())
+    files |= {name: on_the_wire(raw) for name, raw in files.items() if name.endswith(SIDES)}
     for edit in mutant.edits:
         _edit(files, edit, mutant.id)
-    exchanges = () if not message else (_exchange(message, files[message]),)
-    roles = ("provider", "consumer") if message else ("wsdl",)
-    return Bundle(Circumstances("mutant", roles, mutant.id, "", "1.0", wsdl=MAIN, exchanges=exchanges), files)
+    exchanges = _conversation(files) if not message else (_exchange(message, files[message]),)
+    roles = ("provider", "consumer") if exchanges else ("wsdl",)
+    main = MAIN if MAIN in files else ""
+    return Bundle(Circumstances("mutant", roles, mutant.id, "", "1.0", wsdl=main, exchanges=exchanges), files)
+
+
+def _conversation(files: Mapping[str, bytes]) -> tuple[Exchange, ...]:
+    """The exchanges of a base that is a recording: files ``NAME.request`` and ``NAME.response``, by name."""
+    names = dict.fromkeys(name.rpartition(".")[0] for name in sorted(files) if name.endswith(SIDES))
+    sides = ({side: f"{name}{side}" if f"{name}{side}" in files else "" for side in SIDES} for name in names)
+    return tuple(Exchange(name, "", side[SIDES[0]], side[SIDES[1]]) for name, side in zip(names, sides, strict=True))
 
 
 def _exchange(name: str, raw: bytes) -> Exchange:
@@ -128,7 +139,9 @@ def _edit(files: dict[str, bytes], edit: Edit, name: str) -> None:
     after = changed(before, op, edit)
     if after == before:
         raise MutantError(f"{name}: the edit of {edit.file} changes nothing")
-    files[edit.file] = with_length(after) if edit.file.endswith(".http") and not edit.op.startswith("raw-") else after
+    files[edit.file] = (
+        with_length(after) if edit.file.endswith((".http", *SIDES)) and not edit.op.startswith("raw-") else after
+    )
 
 
 def changed(before: bytes, op: str, edit: Edit) -> bytes:
