@@ -21,6 +21,8 @@ from conformance.rooms import (
     glyphs,
     http,
     payload,
+    security_tokens,
+    signed,
     soap,
     wsdl_bindings,
     wsdl_documents,
@@ -37,7 +39,7 @@ PayloadPredicate = Callable[[Message, Standard], Result]
 TurnPredicate = Callable[[Turn], Result]
 ConversationPredicate = Callable[[Conversation], Result]
 
-MESSAGE_ROOMS: Final = (soap, http, body, addressing)
+MESSAGE_ROOMS: Final = (soap, http, body, addressing, security_tokens, signed)
 WSDL_ROOMS: Final = (wsdl_grammar, wsdl_documents, wsdl_types, wsdl_messages, wsdl_bindings)
 
 ON_MESSAGES: Final[Mapping[str, MessagePredicate]] = MappingProxyType(
@@ -49,7 +51,7 @@ ON_WSDL: Final[Mapping[str, WsdlPredicate]] = MappingProxyType(
         **addressing.ON_DESCRIPTIONS,
     }
 )
-ON_TURNS: Final[Mapping[str, TurnPredicate]] = MappingProxyType({**answers.ON_TURNS})
+ON_TURNS: Final[Mapping[str, TurnPredicate]] = MappingProxyType({**answers.ON_TURNS, **signed.ON_TURNS})
 ON_CONVERSATIONS: Final[Mapping[str, ConversationPredicate]] = MappingProxyType({**answers.ON_CONVERSATIONS})
 ON_RECORDS: Final[Mapping[str, RecordPredicate]] = MappingProxyType({**data.PREDICATES, **characters.PREDICATES})
 ON_PAYLOADS: Final[Mapping[str, PayloadPredicate]] = MappingProxyType({**payload.PREDICATES, **glyphs.PREDICATES})

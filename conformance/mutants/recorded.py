@@ -5,7 +5,8 @@ that may object; ``keeps`` are requirements that must be judged and pass all the
 ``replace`` the first occurrence, ``replace-all``, ``encode`` into a codec (``find`` is empty), ``prefix`` bytes in
 hexadecimal, ``drop`` the file, ``none`` for a control. The length of an HTTP body is written anew unless ``raw-``
 stands before the operation. A base that holds ``NAME.request`` and ``NAME.response`` files is a recording of exchanges
-in the order of their names. Line ends of heads are CRLF. Escapes such as ``\\u3000``, ``\\r`` and ``\\n`` are read.
+in the order of their names, where an edit names one of them.
+Line ends of heads are CRLF. Escapes such as ``\\u3000``, ``\\r`` and ``\\n`` are read.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def load(path: Path) -> tuple[Mutant, ...]:
 
 def tables() -> Iterator[Path]:
     """The tables of recordings and descriptions."""
-    yield from (HOME / name for name in ("wsdl.csv", "messages.csv", "addressing.csv"))
+    yield from (HOME / name for name in ("wsdl.csv", "messages.csv", "addressing.csv", "security.csv"))
 
 
 def unescape(text: str) -> str:
@@ -96,7 +97,8 @@ def bundle(mutant: Mutant) -> Bundle:
     files |= {name: on_the_wire(raw) for name, raw in files.items() if name.endswith(SIDES)}
     for edit in mutant.edits:
         _edit(files, edit, mutant.id)
-    exchanges = _conversation(files) if not message else (_exchange(message, files[message]),)
+    spoken = any(edit.file.endswith(SIDES) for edit in mutant.edits)
+    exchanges = (_conversation(files) if spoken else ()) if not message else (_exchange(message, files[message]),)
     roles = ("provider", "consumer") if exchanges else ("wsdl",)
     main = MAIN if MAIN in files else ""
     return Bundle(Circumstances("mutant", roles, mutant.id, "", "1.0", wsdl=main, exchanges=exchanges), files)
