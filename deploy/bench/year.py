@@ -42,6 +42,7 @@ from harness.nation import (
 HERE = Path(__file__).resolve().parent
 LINES = 48
 DRAIN_S = 300.0
+START_S = 600.0
 FANS = "SELECT e.operation, count(*) AS k FROM exchange e JOIN delivery d ON d.n / 4096 = e.n GROUP BY e.n, e.operation"
 QUEUED = "SELECT count(*) FROM delivery d JOIN exchange e ON e.n = d.n / 4096 WHERE e.mode = 'queued'"
 
@@ -129,7 +130,7 @@ def play(stack: ExitStack, given: argparse.Namespace, folder: Path) -> tuple[dic
     )
     site = folder / "site"
     keys = write_site(site, edition, given.towns, port=port, target=f"http://127.0.0.1:{inbox}/")
-    pid = stack.enter_context(child(_serve(site), port, folder / "output.log"))
+    pid = stack.enter_context(child(_serve(site), port, folder / "output.log", START_S))
     empty = _size(site)
     player = Player(port, letters, keys, pid)
     with sampled(pid, every_s=1.0) as samples:
@@ -196,7 +197,7 @@ def _idle(stack: ExitStack, given: argparse.Namespace, place: Path, count: int) 
         engines.name(site)
     before = _broker_mb(engines)
     start = time.monotonic()
-    pid = stack.enter_context(child(_serve(site), port, place / "output.log"))
+    pid = stack.enter_context(child(_serve(site), port, place / "output.log", START_S))
     ready = time.monotonic() - start
     row: dict[str, object] = {"towns": count, "endpoints": count * len(edition.units), "start_s": round(ready, 1)}
     if engines.broker is not None:

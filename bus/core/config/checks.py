@@ -184,11 +184,7 @@ def _targets(parts: Parts, table: Table, route: Route, operation: Operation | No
 
 def _receivers(parts: Parts, table: Table, route: Route, operation: Operation) -> None:
     """A target outside the providing unit sees the message, so it needs a right of its own."""
-    held = {
-        entry.value.endpoint
-        for entry in parts.rights
-        if (entry.value.municipality, entry.value.operation) == (route.municipality, route.operation)
-    }
+    held = set(parts.holders(route.municipality, route.operation))
     for number, target in enumerate(route.targets):
         endpoint = parts.endpoint(route.municipality, target)
         if endpoint and held and endpoint.unit != operation.provider and target not in held:

@@ -72,12 +72,7 @@ def _route(parts: Parts, table: Table, route: Route, operation: Operation, editi
 
 def _ends(parts: Parts, route: Route) -> Iterator[Endpoint]:
     """The targets of a route, and who may send: those it names, else those with a right to the operation."""
-    senders = route.senders or [
-        right.value.endpoint
-        for right in parts.rights
-        if (right.value.municipality, right.value.operation) == (route.municipality, route.operation)
-    ]
-    for name in (*route.targets, *senders):
+    for name in (*route.targets, *(route.senders or parts.holders(route.municipality, route.operation))):
         endpoint = parts.endpoint(route.municipality, name)
         if endpoint is not None:
             yield endpoint

@@ -28,8 +28,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def child(command: Sequence[str | Path], port: int, log: Path) -> Iterator[int]:
-    """Run a server until the block ends; yields its process id once it accepts connections on ``port``."""
+def child(command: Sequence[str | Path], port: int, log: Path, within_s: float = READY_S) -> Iterator[int]:
+    """Run a server until the block ends; yields its process id once it accepts connections on ``port``.
+
+    Errors: ``HarnessError`` where that takes longer than ``within_s`` seconds.
+    """
     with log.open("ab") as sink:
         process = subprocess.Popen(
             [str(part) for part in command],
@@ -39,7 +42,7 @@ def child(command: Sequence[str | Path], port: int, log: Path) -> Iterator[int]:
             start_new_session=True,
         )
     try:
-        end = time.monotonic() + READY_S
+        end = time.monotonic() + within_s
         while not _accepts(port):
             if process.poll() is not None or time.monotonic() > end:
                 ends = log.read_text(encoding="utf-8", errors="replace")[-2000:]
