@@ -10,5 +10,5 @@ set -uo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/environment.sh"
 ensure_python_environment --postgresql >&2 || exit
 ensure_system_packages postgresql rabbitmq-server >&2 || exit
-ensure_system_packages faketime fiu-utils >&2 || say "一部を省きます / some cells are left out" >&2
+ensure_system_packages faketime fiu-utils strace >&2 || say "一部を省きます / some cells are left out" >&2
 PYTHONPATH="$ROOT/deploy/faults:$ROOT/deploy/bench${PYTHONPATH:+:$PYTHONPATH}" exec "$PYTHON" -m matrix "$@" </dev/null

@@ -69,7 +69,6 @@ class PrivatePostgres:
         everybody on this machine is trusted. With ``of``, a running server without a password, this one is its
         standby: it follows from its ``start`` on until ``promote``. Errors: ``PostgresMissing``, ``PostgresFailed``.
         """
-        self.environment: dict[str, str] = {}
         self._programs = programs()
         self.folder = Path(tempfile.mkdtemp(prefix="pg"))
         self.port = free_port()
@@ -129,7 +128,6 @@ class PrivatePostgres:
                 [*self._as_user, str(self._programs / "postgres"), "-D", str(self.data), "-p", str(self.port),
                  "-k", str(self.folder), "-h", "127.0.0.1", *options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                env=os.environ | self.environment,
             )  # fmt: skip
         self._until(self.answers, "to answer")
 
@@ -169,7 +167,7 @@ class PrivatePostgres:
             self._process.kill()
             self._signal(signal.SIGKILL)
             self._process.wait(timeout=STOP_S)
-            self._until(lambda: not self._processes(), "to be gone")
+            self._until(lambda: not self.processes(), "to be gone")
             self._process = None
 
     def pause(self) -> None:
@@ -198,7 +196,7 @@ class PrivatePostgres:
             self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _processes(self) -> list[int]:
+    def processes(self) -> list[int]:
         """The processes of this server, each a session of its own; all of them work in the data folder."""
         found: list[int] = []
         for path in Path("/proc").glob("[0-9]*/cwd"):
@@ -208,7 +206,7 @@ class PrivatePostgres:
         return sorted(found)
 
     def _signal(self, number: int) -> None:
-        for pid in self._processes():
+        for pid in self.processes():
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
 

@@ -26,12 +26,13 @@ from matrix.beside import (
 )
 from matrix.place import Place, Shape, command, together, until
 from matrix.servers import Own, Servers
-from matrix.stored import FIU, bits_flipped, database_disk_fails
+from matrix.stored import STRACE, bits_flipped, database_disk_fails
 from matrix.vendor import ADAPTER
 
 Fault = Callable[[Place], Awaitable[int]]
 BOTH, EMBEDDED, DISTRIBUTED = ("embedded", "distributed"), ("embedded",), ("distributed",)
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
+FIU = tuple(Path("/usr/lib/fiu") / name for name in ("fiu_run_preload.so", "fiu_posix_preload.so"))
 NO_SPACE, IO_ERROR = 28, 5
 SLOW = 30
 """How many answers that never end a cell asks for."""
@@ -321,8 +322,8 @@ def _failing_disk(name: str, title: str, point: str, error: int) -> Cell:
     return Cell(name, title, fault, EMBEDDED, needs=FIU, prepare=with_fiu)
 
 
-def _failing_database(name: str, title: str, point: str, error: int) -> Cell:
-    return Cell(name, title, partial(database_disk_fails, point=point, error=error), DISTRIBUTED, needs=FIU)
+def _failing_database(name: str, title: str, call: str, error: str) -> Cell:
+    return Cell(name, title, partial(database_disk_fails, call=call, error=error), DISTRIBUTED, needs=(STRACE,))
 
 
 def _beside() -> tuple[Cell, ...]:
@@ -391,8 +392,10 @@ CELLS = (
     Cell("torn", "書きかけの記録 torn last record of the log ×2", torn_record, EMBEDDED),
     _failing_disk("disk-full", "ディスク一杯（書込みの 1/3） disk full", "posix/io/rw/pwrite", NO_SPACE),
     _failing_disk("fsync", "fsync の失敗（1/3） failing fsync", "posix/io/sync/fdatasync", IO_ERROR),
-    _failing_database("pg-full", "PostgreSQL ディスク一杯（書込みの 1/50） disk full", "posix/io/rw/pwrite", NO_SPACE),
-    _failing_database("pg-fsync", "PostgreSQL fsync の失敗（1/50） failing fsync", "posix/io/sync/fdatasync", IO_ERROR),
+    _failing_database(
+        "pg-full", "PostgreSQL ディスク一杯（折々の書込み） disk full at some writes", "pwrite64", "ENOSPC"
+    ),
+    _failing_database("pg-fsync", "PostgreSQL fsync の失敗（折々） some syncs fail", "fdatasync", "EIO"),
     *(
         _failing_receiver(f"lost-{share}", f"受領確認の喪失 {share} % answers lost", "lost", share / 100)
         for share in (10, 50, 100)

@@ -8,13 +8,13 @@ import time
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 from matrix.place import MatrixError, Place, command, together, until
 
-FIU = tuple(Path("/usr/lib/fiu") / name for name in ("fiu_run_preload.so", "fiu_posix_preload.so"))
+STRACE = Path("/usr/bin/strace")
 FLIPPED = 5
 FAILING_S = 10.0
-RARELY = 0.02
 COMPLAINTS = ("PANIC:", "No space left on device", "Input/output error")
 PARKED = "SELECT count(*) FROM delivery WHERE state = 'PARKED' AND code = 'CB4031'"
 
@@ -77,31 +77,45 @@ def _overwrite(paths: Sequence[Path], old: Sequence[bytes], new: Sequence[bytes]
         raise MatrixError(f"{len(left)} messages are not in the files of the journal")
 
 
-async def database_disk_fails(place: Place, point: str, error: int) -> int:
-    """PostgreSQL is started again with writes (or syncs) of which one in fifty fails; after ten seconds, without.
+async def database_disk_fails(place: Place, call: str, error: str) -> int:
+    """Writes (or syncs) of PostgreSQL fail now and then, for ten seconds: strace answers for the kernel.
 
-    It gives up (PANIC) and is started again as often as it ends, as a service manager does.
+    It gives up (PANIC) and comes back by itself, or is started again where it ended, as a service manager does.
     """
     server = place.engines.journal
     await place.accepted(0.2)
     log = server.folder / "log"
     before = log.stat().st_size
-    server.environment |= {
-        "LD_PRELOAD": " ".join(map(str, FIU)),
-        "FIU_ENABLE": f"enable_random name={point},probability={RARELY},failinfo={error}",
-    }
-    await together(server.kill)
     end = time.monotonic() + FAILING_S
     while time.monotonic() < end:
         if not server.running:
-            with suppress(RuntimeError):  # it does not come up this time
-                await together(server.start)
-        await asyncio.sleep(0.1)
-    server.environment.clear()
-    await together(server.kill)
-    await together(server.start)
+            await together(server.start)
+        await _failing(
+            server, f"{call}:error={error}:when={place.dice.randint(2, 20)}+{place.dice.randint(10, 40)}", end
+        )
+    if not server.running:
+        await together(server.kill)
+        await together(server.start)
     place.mark()
     with log.open("rb") as words:
         words.seek(before)
         told = words.read().decode("utf-8", "replace")
     return sum(told.count(each) for each in COMPLAINTS)
+
+
+async def _failing(server: Any, order: str, end: float) -> None:
+    """Until then, or until the server has ended. Errors: ``MatrixError`` strace may not do this here."""
+    call = order.partition(":")[0]
+    pids = [word for pid in server.processes() for word in ("-p", str(pid))]
+    tracer = await asyncio.create_subprocess_exec(
+        str(STRACE), "-f", "-qq", "-o", "/dev/null", *pids, "-e", f"trace={call}", "-e", f"inject={order}",
+        stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+    try:
+        await until(lambda: time.monotonic() > end or tracer.returncode is not None, 2 * FAILING_S, "the time to pass")
+    finally:
+        with suppress(ProcessLookupError):
+            tracer.terminate()
+        told = (await tracer.communicate())[1].decode("utf-8", "replace")
+    if "not permitted" in told:
+        raise MatrixError(told.splitlines()[0])
