@@ -22,7 +22,7 @@ app = typer.Typer(
 )
 
 KINDS = {"payload": "本文 payloads", "metadata": "記録 rows", "audit": "操作の記録 audit",
-         "sequence": "シーケンス sequences", "key": "日ごとの鍵 data keys"}  # fmt: skip
+         "sequence": "シーケンス sequences", "key": "日ごとの鍵 data keys", "resend": "再送 resend jobs"}  # fmt: skip
 
 
 @app.callback()

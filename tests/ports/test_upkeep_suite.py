@@ -14,6 +14,8 @@ from bus.core.keeping import Periods, RetentionRule, RetentionSettings
 from bus.core.ports import Acceptance, Journal
 from bus.core.states import State
 from bus.core.types import Attachment, Package
+from bus.journal.resend.desk import ResendDesk
+from bus.journal.resend.values import Pace, Selection
 from bus.journal.side import Side
 from bus.journal.upkeep import audit, retention
 from bus.journal.upkeep.retention import Retention, removed_ids
@@ -187,6 +189,28 @@ async def test_records_of_acts_outlive_everything_else(kept: Kept) -> None:
     assert (await kept.removed()).removed["audit"] == 5
     with kept.side() as side:
         assert {row["action"] for row in audit.read(side.database)} == {"retention.run"}
+
+
+async def test_resend_jobs_go_when_rows_do(kept: Kept) -> None:
+    """Those that ended long ago, with their items; one that runs and the newest stay, so that no number comes twice."""
+    numbers = []
+    with kept.side() as side:
+        desk = ResendDesk(side, kept.clock, "test")
+        for _ in range(4):
+            one = acceptance(received_at=NOW)
+            await kept.journal.accept(one)
+            await kept.journal.record([step(one, State.DISPATCHING), step(one, State.PARKED)])
+            numbers.append(desk.plan(Selection(deliveries=(one.delivery_id(0),)), "test").number)
+        desk.start(numbers[1], Pace())
+        for number in (numbers[0], numbers[2], numbers[3]):
+            desk.cancel(number)
+    kept.clock.at += 399 * DAY
+    assert "resend" not in (await kept.removed()).removed
+    kept.clock.at += 2 * DAY
+    assert (await kept.removed()).removed["resend"] == 2
+    assert kept.rows("SELECT j FROM resend_job ORDER BY j") == [(numbers[1],), (numbers[3],)]
+    assert kept.rows("SELECT DISTINCT j FROM resend_item ORDER BY j") == [(numbers[1],), (numbers[3],)]
+    assert kept.rows("SELECT kind, count(*) FROM removal GROUP BY kind") == [("resend", 2)]
 
 
 async def test_the_bus_goes_on_while_it_is_cleaned(kept: Kept) -> None:

@@ -159,6 +159,7 @@ class Retention:
                     report.bytes += old.size
             report.removed[kind] = len(seen)
         report.removed["sequence"] = len(self._sequences(1 << 30))
+        report.removed["resend"] = len(self._jobs(1 << 30))
         report.removed["audit"] = self._audit_rows()
         return report
 
@@ -171,6 +172,8 @@ class Retention:
                 self._remove(kind, some)
         while sequences := self._sequences(20):
             self._remove_sequences(sequences)
+        for number, ended_at in self._jobs(1 << 30):
+            self._remove_job(number, ended_at)
         self._remove_audit()
         self._destroy_keys()
         report.reclaimed = self._side.reclaim(self._clock.now())
@@ -216,6 +219,15 @@ class Retention:
         return self._side.database.execute(
             f"SELECT s, changed_at FROM sequence WHERE state IN ({marks}) AND changed_at < ? ORDER BY s LIMIT ?",  # noqa: S608 (marks)
             (*ENDED_SEQUENCES, before, limit),
+        ).fetchall()
+
+    def _jobs(self, limit: int) -> list[Any]:
+        """Resend jobs that ended as long ago as rows are kept; the newest stays, it says which number is next."""
+        before = self._clock.now() - self._settings.periods.metadata_days * DAY_S
+        return self._side.database.execute(
+            "SELECT j, ended_at FROM resend_job WHERE state IN ('DONE', 'CANCELLED') AND ended_at < ?"
+            " AND j < (SELECT max(j) FROM resend_job) ORDER BY j LIMIT ?",
+            (before, limit),
         ).fetchall()
 
     def _audit_rows(self) -> int:
@@ -270,6 +282,21 @@ class Retention:
             times = [row[1] for row in sequences]
             self._write_down(database, "sequence", [str(row[0]) for row in sequences], 0, min(times), max(times))
         self._done(Piece("sequence", len(keys), 0, time.monotonic() - started))
+
+    def _remove_job(self, number: int, ended_at: float) -> None:
+        """Its items in pieces, then the job itself."""
+        last = self._side.database.execute("SELECT max(i) FROM resend_item WHERE j = ?", (number,)).fetchone()[0] or 0
+        for start in range(0, last, PIECE_MOST):
+            started = time.monotonic()
+            with self._side.transaction() as database:
+                bounds = (number, start + 1, start + PIECE_MOST)
+                database.execute("DELETE FROM resend_item WHERE j = ? AND i BETWEEN ? AND ?", bounds)
+            self._done(Piece("resend", 0, 0, time.monotonic() - started))
+        started = time.monotonic()
+        with self._side.transaction() as database:
+            database.execute("DELETE FROM resend_job WHERE j = ?", (number,))
+            self._write_down(database, "resend", [str(number)], 0, ended_at, ended_at)
+        self._done(Piece("resend", 1, 0, time.monotonic() - started))
 
     def _remove_audit(self) -> None:
         """Rows of the audit older than their period; the last one stays, it says which number is next."""
