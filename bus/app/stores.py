@@ -104,7 +104,7 @@ def open_reader(site: Site) -> JournalReader:
         place = postgres_place(site)
         from bus.journal.postgres.reader import PostgresReader
 
-        return PostgresReader(place)
+        return PostgresReader(place, [each.code for each in site.municipalities])
     from bus.journal.reader import SqliteReader
 
     _there(site)

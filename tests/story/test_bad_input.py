@@ -250,7 +250,12 @@ def test_an_unknown_gaiji_holds_its_records_until_it_is_decided(town: Town) -> N
     (group,) = town.json("messages", "parked")["groups"]
     assert (group["count"], group["code"], group["action_en"]) == (1, "CB6007", error_entry("CB6007").action_en)
 
+    job = str(town.json("resend", "plan", "--code", "CB6007", "--reason", "試験")["number"])
+    (tried,) = town.json_lines("resend", "try", job)
+    assert (tried["adapter"], tried["same"], tried["code"]) == ("CB6007", True, ""), "it would be parked again"
     town.decide("a-tax", "F9F0", "U+2000B")
+    taken = lambda: town.json_lines("resend", "try", job)[0]["adapter"] == "taken"  # noqa: E731 (shorter than a function)
+    until(taken, within_s=40, what="the adapter to take it")
 
     def again() -> bool:
         """Until the adapter has read the decision, what is sent again is parked again."""

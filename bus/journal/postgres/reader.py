@@ -37,7 +37,9 @@ _MUNICIPALITIES: Final = (
 class PostgresReader(TableReader):
     """Reads beside a running bus or after it. Errors: CB4003."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, municipalities: Sequence[str] = ()) -> None:
+        """``municipalities`` are those that the site has now; others are looked for only where these do not help."""
+        self._municipalities = tuple(municipalities)
         self._link = open_link(place, purpose="reader", named=True)
         super().__init__(self._link)
 
@@ -120,9 +122,14 @@ class PostgresReader(TableReader):
         return found
 
     def _numbers(self, municipality: str, message_id: str) -> list[int]:
-        codes = [municipality]
-        if not municipality:
-            codes = [row[0] for row in self._link.execute(_MUNICIPALITIES).fetchall()]
-        keys = [message_key(code, message_id) for code in codes]
+        if municipality:
+            return self._keyed([municipality], message_id)
+        found = self._keyed(self._municipalities, message_id) if self._municipalities else []
+        if found:
+            return found
+        return self._keyed([row[0] for row in self._link.execute(_MUNICIPALITIES).fetchall()], message_id)
+
+    def _keyed(self, municipalities: Sequence[str], message_id: str) -> list[int]:
+        keys = [message_key(code, message_id) for code in municipalities]
         rows = self._link.execute("SELECT n FROM exchange_key WHERE key = ANY(?::int8[])", (keys,))
         return [row[0] for row in rows.fetchall()]
