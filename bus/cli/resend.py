@@ -18,6 +18,7 @@ from bus.core.config import load_site
 from bus.core.errors import ConfigurationError, error_entry
 from bus.core.types import Finding
 from bus.journal.resend.desk import ResendDesk, unsent
+from bus.journal.resend.names import ITEMS, JOBS
 from bus.journal.resend.values import ItemState, Job, JobState, Pace, Selection
 from bus.ops.rehearsal import Rehearsal
 from schemas.catalog import load_edition
@@ -31,27 +32,6 @@ Filter = Annotated[str, typer.Option()]
 LimitOption = Annotated[int, typer.Option(min=1, max=10_000, help="何件まで / how many")]
 POLL_S: Final = 0.25
 SHOWN: Final = 20
-
-STATES: Final = {
-    JobState.PLANNING: "計画中",
-    JobState.PLANNED: "計画済み（未実行）",
-    JobState.RUNNING: "実行中",
-    JobState.PAUSED: "一時停止",
-    JobState.DONE: "終了",
-    JobState.CANCELLED: "取消し",
-}
-OUTCOMES: Final = {
-    ItemState.WAITING: "未送信",
-    ItemState.SENT: "結果待ち",
-    ItemState.DELIVERED: "配送済み",
-    ItemState.REPLIED: "回答済み",
-    ItemState.PARKED: "再び保留",
-    ItemState.EXPIRED: "期限切れ",
-    ItemState.CANCELLED: "取消し",
-    ItemState.SKIPPED: "送らず",
-    ItemState.BEHIND: "前の電文待ち",
-    ItemState.GONE: "記録なし",
-}
 
 
 @app.command()
@@ -232,7 +212,7 @@ def list_jobs(
             (
                 job.number,
                 clock_text(job.at),
-                STATES[job.state],
+                JOBS[job.state],
                 job.summary.number,
                 _results(job),
                 job.actor,
@@ -282,7 +262,7 @@ def _tell_items(output: Output, rows: list[dict[str, Any]]) -> None:
     output.table(
         ["順", "配送番号 delivery", "宛先 target", "結果 result", "コード code", "注意"],
         [
-            (row["place"], row["delivery_id"], row["target"], OUTCOMES[ItemState(row["state"])], code_text(row["code"]),
+            (row["place"], row["delivery_id"], row["target"], ITEMS[ItemState(row["state"])], code_text(row["code"]),
              "追い越された overtaken" if row["overtaken"] else "")
             for row in rows
         ],
@@ -292,7 +272,7 @@ def _tell_items(output: Output, rows: list[dict[str, Any]]) -> None:
 def _tell(output: Output, job: Job) -> None:
     output.fields(
         {
-            "再送 job": f"{job.number} {STATES[job.state]}",
+            "再送 job": f"{job.number} {JOBS[job.state]}",
             "理由 reason": job.reason,
             "計画 planned": f"{clock_text(job.at)} {job.actor}",
             "実行 started": f"{clock_text(job.started_at)} {job.started_by}",
@@ -314,7 +294,7 @@ def _tell_end(output: Output, job: Job) -> int:
 
 
 def _results(job: Job) -> str:
-    return "　".join(f"{OUTCOMES[state]} {job.counts[state]}" for state in ItemState if job.counts.get(state)) or "-"
+    return "　".join(f"{ITEMS[state]} {job.counts[state]}" for state in ItemState if job.counts.get(state)) or "-"
 
 
 def _outcome(each: Rehearsal) -> str:

@@ -18,7 +18,7 @@ from bus.core.ports import Clock
 from bus.core.types import Finding
 from bus.journal.resend.desk import ResendDesk
 from bus.journal.resend.keeper import JobKeeper
-from bus.journal.resend.values import Job, JobState, Pace, Selection
+from bus.journal.resend.values import Job, Pace, Selection
 from bus.journal.side import Side
 
 TICK_S: Final = 1.0
@@ -138,13 +138,3 @@ class JobRunner:
                 log.line("resend.stopped", job=job.number, state=job.state.value, code=job.code)
             if not running or self._stop.wait(TICK_S):
                 return
-
-
-STATES_JA: Final[Mapping[str, str]] = {
-    JobState.PLANNING: "計画中",
-    JobState.PLANNED: "計画済み",
-    JobState.RUNNING: "実行中",
-    JobState.PAUSED: "一時停止",
-    JobState.DONE: "終了",
-    JobState.CANCELLED: "取消し",
-}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from bus.console import bodies, desk, jobs
+from bus.console import bodies, desk, flows, jobs
 from bus.console.openers import Workers
 from bus.console.people import Person, Right
 from bus.console.rendering import LANGUAGES, epoch
@@ -44,6 +44,11 @@ async def overview(house: House, visit: Visit) -> Answer:
     """What is open and what is parked, now."""
     person = visit.known.person
     return Shown(await house.workers.run(partial(desk.overview, house.clock.now(), person)))
+
+
+async def flow_map(house: House, visit: Visit) -> Answer:
+    """Who sends what to whom just now."""
+    return Shown(await house.workers.run(partial(flows.flows, house.clock.now(), visit.known.person)))
 
 
 async def messages(house: House, visit: Visit) -> Answer:
@@ -250,6 +255,7 @@ class Way:
 
 WAYS: Final = (
     Way("GET", "/", overview, Right.METADATA, "overview.html", "現在の状況 / the situation now"),
+    Way("GET", "/flows", flow_map, Right.METADATA, "flows.html", "流れの地図 / who sends what to whom"),
     Way("GET", "/messages", messages, Right.METADATA, "messages.html", "電文の検索 / search of messages",
         ("municipality", "operation", "endpoint", "state", "message_id", "since", "until", "before", "limit")),
     Way("GET", "/messages/{exchange_id}", exchange, Right.METADATA, "exchange.html", "一つの連携 / one exchange"),

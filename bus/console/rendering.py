@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from bus.console.jobs import STATES_JA as JOBS_JA
 from bus.core.states import State
+from bus.journal.resend.names import ITEMS, JOBS
 
 JAPAN: Final = timezone(timedelta(hours=9), "JST")
 LANGUAGES: Final = ("ja", "en")
@@ -53,9 +53,12 @@ class Pages:
             return str(state) if english else STATES_JA.get(str(state), str(state))
 
         def job_state(state: object) -> str:
-            return str(state) if english else JOBS_JA.get(str(state), str(state))
+            return str(state) if english else JOBS.get(str(state), str(state))
 
-        values |= {"t": t, "state_name": state_name, "job_state": job_state}
+        def item_state(state: object) -> str:
+            return str(state) if english else ITEMS.get(str(state), str(state))
+
+        values |= {"t": t, "state_name": state_name, "job_state": job_state, "item_state": item_state}
         found = self._environment.get_template(template)
         return found.render(language=language, **values)
 

@@ -14,10 +14,10 @@ import pytest
 
 from bus.app.resend import open_resend
 from bus.app.upkeep import Upkeep
-from bus.cli.resend import STATES
 from bus.core.config import load_site
 from bus.core.datarules import check_digit_atenabango
 from bus.core.states import State
+from bus.journal.resend.names import JOBS
 from bus.journal.resend.values import JobState, Selection
 from bus.journal.sqlite import SqliteJournal
 from schemas.catalog import load_edition
@@ -96,7 +96,7 @@ def test_a_job_from_its_plan_to_its_end(cli: Cli, town: RunningTown, tmp_path: P
     assert f"resend {job} cli:" in "".join(event["actor"] for event in events)
     text = cli("resend", "status", *site, job).out
     assert "配送済み 3" in text
-    assert STATES[JobState.DONE] in text
+    assert JOBS[JobState.DONE] in text
 
 
 def test_a_try_tells_what_today_would_change(cli: Cli, town: RunningTown, tmp_path: Path) -> None:

@@ -128,6 +128,9 @@ async def test_an_operator_finds_why_something_did_not_arrive(
     operator.press(".door button", "/", "状況")
     assert operator.text(".tiles .bad b") == "2"
     picture(browser, "overview")
+    operator.press("nav a[href='/flows']", "/flows", "流れ")
+    picture(browser, "flows")
+    operator.press("nav a[href='/']", "/", "状況")
     operator.press(".tiles .bad a", "/parked", "保留 2")
     assert len(browser.find_elements(By.CSS_SELECTOR, ".cause")) == 2
     picture(browser, "parked")

@@ -6,7 +6,7 @@ import pytest
 
 from bus.console.pages import WAYS
 from bus.console.people import Right
-from tests.console.room import CANARY, NUMBER, Room
+from tests.console.room import CANARY, ELSEWHERE, NUMBER, Room
 from tests.support.deliveries import MUNICIPALITY
 
 pytestmark = pytest.mark.slow
@@ -24,6 +24,24 @@ async def test_the_situation_counts_what_is_open_and_why_it_is_parked(room: Room
     page = (await visitor.get("/")).text
     assert 'lang="ja"' in page
     assert "保留" in page
+
+
+async def test_the_map_counts_flows_by_what_became_of_them(room: Room) -> None:
+    """One line for each flow with failures and what is under way; others' flows are not there; nothing older counts."""
+    visitor, reader = await room.visitor("all"), await room.visitor("reader")
+    found = (await visitor.get("/flows.json")).data
+    counted = {
+        (row["municipality"], row["target"]): (row["number"], row["failed"], row["waits"]) for row in found["flows"]
+    }
+    assert counted == {("990019", "tax"): (3, 2, 0), ("990019", ""): (1, 1, 0), ("990027", "tax"): (1, 0, 1)}
+    assert {row["provider_s"] for row in found["flows"]} == {1.0, None}
+    assert len(found["map"]["lines"]) == 2
+    assert {each["id"] for each in found["map"]["systems"]} == {"juki", "tax"}
+    assert [row["municipality"] for row in (await reader.get("/flows.json")).data["flows"]] == [ELSEWHERE]
+    assert "<svg" in (await visitor.get("/flows")).text
+    room.clock.at += 3600
+    again = await room.visitor("all")
+    assert not (await again.get("/flows.json")).data["flows"]
 
 
 async def test_search_goes_on_page_by_page(room: Room) -> None:
