@@ -13,9 +13,12 @@ import typer
 
 from conformance.commands.certifying import key_command, statement_command, verify_command
 from conformance.commands.checking import coverage_command, selfcheck_command
+from conformance.commands.example import peer_command
 from conformance.commands.judging import judge_command, list_command, rejudge_command
-from conformance.commands.reporting import report_command
-from conformance.commands.running import init_command, run_command
+from conformance.commands.reporting import export_command, report_command
+from conformance.commands.running import run_command
+from conformance.commands.serving import serve_command
+from conformance.commands.settings import init_command
 from conformance.oracle import Oracle, Verdict
 from schemas.catalog import CatalogError, load_edition, load_errors, nearest
 from schemas.model import Edition
@@ -27,7 +30,10 @@ app = typer.Typer(
 app.command("list")(list_command)
 app.command("init")(init_command)
 app.command("run")(run_command)
+app.command("peer")(peer_command)
+app.command("serve")(serve_command)
 app.command("report")(report_command)
+app.command("export")(export_command)
 app.command("judge")(judge_command)
 app.command("rejudge")(rejudge_command)
 app.command("key")(key_command)

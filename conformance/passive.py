@@ -56,7 +56,7 @@ def from_folder(folder: Path, wsdl: Path | None = None) -> Bundle:
             pairs.setdefault(named[0], {})[named[1]] = file.read_bytes()
     if not pairs:
         raise EvidenceError((f"{folder.name}: holds no .request, .response or .xml file",))
-    return _bundle(folder.name, pairs, wsdl)
+    return recorded_bundle(folder.name, pairs, wsdl)
 
 
 def _side(file: Path) -> tuple[str, str] | None:
@@ -77,7 +77,7 @@ def from_har(file: Path, wsdl: Path | None = None) -> Bundle:
         pairs = {f"{number:05d}": dict(_har(entry)) for number, entry in enumerate(entries, 1)}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise EvidenceError((f"{file.name}: is no HTTP archive ({type(error).__name__})",)) from error
-    return _bundle(file.name, pairs, wsdl)
+    return recorded_bundle(file.name, pairs, wsdl)
 
 
 def _har(entry: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
@@ -104,7 +104,8 @@ def _message(start: str, headers: list[Mapping[str, str]], body: bytes) -> bytes
     return "\r\n".join(lines).encode("latin-1", "replace") + b"\r\n\r\n" + body
 
 
-def _bundle(name: str, pairs: Mapping[str, Mapping[str, bytes]], wsdl: Path | None) -> Bundle:
+def recorded_bundle(name: str, pairs: Mapping[str, Mapping[str, bytes]], wsdl: Path | None) -> Bundle:
+    """Evidence of requests and responses by name; credentials are masked."""
     files: dict[str, bytes] = {}
     exchanges = []
     for key, sides in pairs.items():

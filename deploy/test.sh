@@ -11,7 +11,7 @@ cd "$ROOT" || exit 3
 
 # What the tests marked "system" drive: foreign SOAP stacks, a reverse proxy, a certificate maker, a load generator,
 # an SFTP server, a database, a broker, fonts, what checks the units of systemd, a browser.
-SYSTEM_PACKAGES=(nginx strace fonts-ipamj-mincho fonts-morisawa-bizud-mincho openssh-server postgresql rabbitmq-server libwss4j-java libslf4j-java libcommons-logging-java openssl wrk curl systemd php-cli php-soap gsoap libgsoap-dev nlohmann-json3-dev g++ make
+SYSTEM_PACKAGES=(nginx strace fonts-ipamj-mincho fonts-morisawa-bizud-mincho openssh-server postgresql rabbitmq-server libwss4j-java libslf4j-java libcommons-logging-java openssl wrk curl tshark systemd php-cli php-soap gsoap libgsoap-dev nlohmann-json3-dev g++ make
     libsoap-lite-perl default-jdk-headless libjaxws-java libgoogle-gson-java chromium chromium-driver fonts-noto-cjk)
 
 fast=no

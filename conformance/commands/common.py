@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from conformance.captures import ENDINGS, from_capture
 from conformance.evidence import Bundle, EvidenceError, load
 from conformance.judge import Judgement
 from conformance.passive import from_folder, from_har, from_wsdl
@@ -37,12 +38,14 @@ def standard(version: str = "1.0") -> Standard:
 
 
 def evidence(path: Path, wsdl: Path | None = None) -> Bundle:
-    """The evidence at a path: a bundle, a recording, an HTTP archive or a WSDL; ends the program with 3 otherwise."""
+    """The evidence at a path: a bundle, recording, HTTP archive, capture or WSDL; ends the program with 3 otherwise."""
     try:
         if path.is_dir():
             return load(path) if (path / "evidence.json").is_file() else from_folder(path, wsdl)
         if path.suffix.lower() == ".har":
             return from_har(path, wsdl)
+        if path.suffix.lower() in ENDINGS:
+            return from_capture(path, wsdl)
         return load(path) if path.suffix.lower() == ".zip" else from_wsdl(path)
     except EvidenceError as error:
         typer.echo(str(error), err=True)

@@ -1,4 +1,4 @@
-"""``init`` and ``run``: drive a provider and judge what came of it."""
+"""``run``: drive a provider and judge what came of it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import typer
 
 from conformance.commands.common import EXIT, JsonOption, as_json, chosen, compared, standard, tell
+from conformance.commands.settings import SettingsOption
 from conformance.driver.provider import drive, first_inquiry
 from conformance.driver.transport import SocketTransport
 from conformance.evidence import write
@@ -21,29 +22,6 @@ from conformance.rooms.behaviour import cases_of
 from schemas.catalog import nearest
 
 PROFILE = "{unit}-provider"
-SETTINGS = """# 適合性評価の設定 / settings of an assessment
-profile = "juki-provider"
-subject = "http://127.0.0.1:8080/"
-# 資格情報は環境変数の名前で / credentials by the name of an environment variable, as "user:password"
-# credentials_env = "CONFORMANCE_CREDENTIALS"
-deadline_s = 10
-"""
-
-
-def init_command(
-    folder: Annotated[Path, typer.Argument(help="作るフォルダー / Folder to make")] = Path("conformance-run"),
-) -> None:
-    """設定の例を作ります / Make a folder with an example of settings and of expected failures."""
-    if folder.exists():
-        typer.echo(f"{folder}: 既にあります / is there already", err=True)
-        raise typer.Exit(2)
-    folder.mkdir(parents=True)
-    (folder / "conformance.toml").write_text(SETTINGS, encoding="utf-8")
-    (folder / "expected-failures.txt").write_text(
-        "# 今は不適合と分かっている要件を一行に一つ / one requirement per line that is known to fail\n",
-        encoding="utf-8",
-    )
-    typer.echo(f"{folder}/conformance.toml")
 
 
 def run_command(
@@ -63,6 +41,7 @@ def run_command(
     deadline_s: Annotated[float, typer.Option(help="応答を待つ秒数 / Seconds to wait for an answer")] = 10.0,
     seed: Annotated[int, typer.Option(help="乱数の種 / Seed")] = 1,
     json_output: JsonOption = False,
+    settings: SettingsOption = None,
 ) -> None:
     """提供側を駆動し、証拠を残して判定します / Drive a provider, keep the evidence and judge it."""
     by = standard()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from conformance.evidence import Bundle, Exchange
@@ -13,6 +15,8 @@ from conformance.judge import Judgement
 from conformance.verdicts import Outcome, Verdict
 from schemas.model import Requirement
 
+KINDS = {"Co": "private", "Cc": "control", "Cn": "unassigned", "Cs": "surrogate", "Cf": "invisible", "Zs": "invisible"}
+"""What a report remarks on a category of characters, as keys of ``words.csv``."""
 PLAIN = frozenset(map(chr, range(0x20, 0x7F)))
 
 
@@ -56,6 +60,65 @@ def code_points(text: str) -> str:
 
 def _kind(character: str) -> str:
     return {"Co": "(private use)", "Cc": "(control)", "Cn": "(not assigned)"}.get(unicodedata.category(character), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A character as a report shows it: with its variation selector, code points, name and CP932 bytes (hexadecimal).
+
+    ``remarks`` are keys of ``words.csv``.
+    """
+
+    glyph: str
+    code: str
+    name: str
+    vendor: str
+    remarks: tuple[str, ...]
+
+
+def points(text: str) -> tuple[Point, ...]:
+    """The characters of a text that do not show what they are, each once, in their order."""
+    clusters: list[str] = []
+    for one in text:
+        if clusters and _selects(one):
+            clusters[-1] += one
+        else:
+            clusters.append(one)
+    return tuple(_point(one) for one in dict.fromkeys(clusters) if len(one) > 1 or one not in PLAIN)
+
+
+@lru_cache(maxsize=1)
+def _extensions() -> Mapping[str, bytes]:
+    """The characters of the IBM extensions (rows FA to FC), which Windows writes where Python writes NEC's choice."""
+    found = {}
+    for lead in range(0xFA, 0xFD):
+        for trail in range(0x40, 0xFD):
+            pair = bytes((lead, trail))
+            character = pair.decode("cp932", "ignore")
+            if len(character) == 1:
+                found[character] = pair
+    return found
+
+
+def _selects(character: str) -> bool:
+    """Whether a character selects a variation of the one before it."""
+    return 0xFE00 <= ord(character) <= 0xFE0F or 0xE0100 <= ord(character) <= 0xE01EF
+
+
+def _point(cluster: str) -> Point:
+    first = cluster[0]
+    try:
+        vendor = _extensions().get(cluster, cluster.encode("cp932")).hex(" ").upper()
+    except UnicodeEncodeError:
+        vendor = ""
+    category = unicodedata.category(first)
+    remarks = [KINDS[category]] if category in KINDS else []
+    remarks += ["variation"] if len(cluster) > 1 else []
+    remarks += ["supplementary"] if ord(first) > 0xFFFF else []
+    remarks += ["compatibility"] if 0xF900 <= ord(first) <= 0xFAFF or 0x2F800 <= ord(first) <= 0x2FA1F else []
+    remarks += ["wide"] if 0xFF01 <= ord(first) <= 0xFF5E or first == "\u3000" else []
+    code = " ".join(f"U+{ord(one):04X}" for one in cluster)
+    return Point(cluster, code, unicodedata.name(first, _kind(first)), vendor, tuple(remarks))
 
 
 def again(bundle: Bundle, one: Exchange) -> str:

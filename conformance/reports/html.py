@@ -12,7 +12,7 @@ from lxml.html import builder as h
 
 from conformance.evidence import Bundle, Exchange
 from conformance.judge import Judgement
-from conformance.reports.fields import again, case_again, code_points, exchange_of
+from conformance.reports.fields import Point, again, case_again, exchange_of, points
 from conformance.verdicts import Outcome, Place, Verdict
 from schemas.model import Requirement
 
@@ -27,10 +27,20 @@ def words_of(language: str) -> Mapping[str, str]:
     return {row["key"]: row[language] for row in csv.DictReader(text.splitlines())}
 
 
-def report(judgement: Judgement, rows: Mapping[str, Requirement], bundle: Bundle, language: str = "ja") -> bytes:
-    """The report as UTF-8. Bodies of messages are shown as they were; the evidence decides who may read it."""
+def report(
+    judgement: Judgement,
+    rows: Mapping[str, Requirement],
+    bundle: Bundle,
+    language: str = "ja",
+    *,
+    printed: bool = False,
+) -> bytes:
+    """The report as UTF-8. Bodies of messages are shown as they were; the evidence decides who may read it.
+
+    ``printed`` shows them unfolded, as paper cannot be clicked at.
+    """
     words = words_of(language)
-    page = _Page(rows, bundle, language, words)
+    page = _Page(rows, bundle, language, words, printed=printed)
     by = {outcome: [one for one in judgement.verdicts if one.outcome is outcome] for outcome in Outcome}
     objected = by[Outcome.FAIL] + by[Outcome.WARNING]
     undecided = [one for one in judgement.verdicts if one.outcome not in _SETTLED]
@@ -62,8 +72,10 @@ class _Page:
     """The parts of one report."""
 
     def __init__(
-        self, rows: Mapping[str, Requirement], bundle: Bundle, language: str, words: Mapping[str, str]
+        self, rows: Mapping[str, Requirement], bundle: Bundle, language: str, words: Mapping[str, str], *,
+        printed: bool = False,
     ) -> None:  # fmt: skip
+        self.printed = printed
         self.rows, self.bundle, self.ja, self.words = rows, bundle, language == "ja", words
 
     def _name(self, outcome: Outcome) -> str:
@@ -112,10 +124,26 @@ class _Page:
 
     def _place(self, place: Place) -> Element:
         finding, words = place.finding, self.words
-        return self._pairs(
+        table = self._pairs(
             (words["place"], f"{place.subject} {finding.path}".strip()), (words["expected"], finding.expected),
-            (words["actual"], finding.actual), (words["points"], code_points(finding.actual)),
+            (words["actual"], finding.actual),
         )  # fmt: skip
+        shown = points(finding.actual)
+        if shown:
+            table.append(h.TR(h.TH(words["points"]), h.TD(self._points(shown))))
+        return table
+
+    def _points(self, shown: tuple[Point, ...]) -> Element:
+        """A table of characters: glyph, code points, name, code of the vendor's world, what to beware of."""
+        words = self.words
+        keys = ("glyph", "codepoint", "character_name", "vendor_code", "remark")
+        lines = [
+            h.TR(h.TD(_safe(one.glyph), h.CLASS("glyph")), h.TD(one.code), h.TD(one.name),
+                 h.TD(one.vendor or words["not_encodable"]), h.TD("、".join(words[key] for key in one.remarks)))
+            for one in shown
+        ]  # fmt: skip
+        table: Element = h.TABLE(h.TR(*[h.TH(words[key]) for key in keys]), *lines, h.CLASS("points"))
+        return table
 
     def _exchange(self, one: Exchange | None) -> list[Element]:
         if one is None:
@@ -125,7 +153,10 @@ class _Page:
             raw = self.bundle.files.get(name, b"")
             if raw:
                 text = raw[:MAX_SHOWN].decode("utf-8", "backslashreplace")
-                found.append(h.DETAILS(h.SUMMARY(f"{title} {name} ({len(raw)})"), h.PRE(_safe(text))))
+                folded = h.DETAILS(h.SUMMARY(f"{title} {name} ({len(raw)})"), h.PRE(_safe(text)))
+                if self.printed:
+                    folded.set("open", "open")
+                found.append(folded)
         line = again(self.bundle, one)
         return [*found, h.PRE(line)] if line else found
 
