@@ -38,6 +38,7 @@ COOKIE: Final = "chiikibus_console"
 JSON: Final = "application/json; charset=utf-8"
 HTML: Final = "text/html; charset=utf-8"
 NOT_SIGNED_IN, FOREIGN_FORM, NOT_THERE = "CB8001", "CB8005", "CB8006"
+NOT_NOW: Final = "CB4004"
 
 HEADERS: Final[Mapping[str, str]] = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self';"
@@ -162,7 +163,7 @@ class _Front:
         if error.code == NOT_SIGNED_IN and not json and request.method == "GET":
             here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
             return self._moved(Moved(f"/sign-in?next={quote(here, safe='')}"), json=False)
-        status = error.entry.http_status if isinstance(error, ConsoleError) else 503 if error.entry.retryable else 500
+        status = _status(error)
         findings = [{k: v for k, v in each.as_dict().items() if k != "got"} for each in error.findings]
         data = {"code": error.code, "findings": findings, **remedy(error.code)}
         response = (
@@ -195,6 +196,15 @@ class _Front:
         """An address that the console does not have."""
         session = self._house.sessions.find(request.cookies.get(COOKIE, ""))
         return self._refusal(request, ConsoleError(NOT_THERE), session, json=request.url.path.endswith(".json"))
+
+
+def _status(error: ChiikibusError) -> int:
+    """Refusals have their own; a thing that is not in the state for it is 409, what may pass by itself 503."""
+    if isinstance(error, ConsoleError):
+        return error.entry.http_status
+    if error.code == NOT_NOW:
+        return 409
+    return 503 if error.entry.retryable else 500
 
 
 def _asset(name: str, kind: str) -> Callable[[Request], Awaitable[Response]]:

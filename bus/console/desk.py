@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from bus.console.openers import Connections
 from bus.console.people import Person, Right
-from bus.core.errors import ConsoleError, error_entry
+from bus.core.errors import ConsoleError, JournalError, error_entry
 from bus.core.states import State
 from bus.core.types import Finding
 from bus.journal.schema import CALLING, FAN_OUT, OPEN_CLASS
@@ -79,17 +79,22 @@ def search(question: Question, person: Person, connections: Connections) -> Row:
     within(person, question.municipality)
     if question.state and question.state not in list(State):
         raise ConsoleError(WRONG_QUESTION, [Finding(WRONG_QUESTION, path="state", expected=" | ".join(State))])
-    rows = connections.reader.search(
-        municipality=question.municipality,
-        operation=question.operation,
-        endpoint=question.endpoint,
-        state=question.state,
-        message_id=question.message_id,
-        since=question.since,
-        until=question.until,
-        before=question.before,
-        limit=min(question.limit, MOST),
-    )
+    try:
+        rows = connections.reader.search(
+            municipality=question.municipality,
+            operation=question.operation,
+            endpoint=question.endpoint,
+            state=question.state,
+            message_id=question.message_id,
+            since=question.since,
+            until=question.until,
+            before=question.before,
+            limit=min(question.limit, MOST),
+        )
+    except JournalError as error:
+        if error.code != "CB4004":
+            raise
+        raise ConsoleError(WRONG_QUESTION, [Finding(WRONG_QUESTION, path="before", expected="delivery id")]) from error
     more = str(rows[-1]["delivery_id"]) if len(rows) == min(question.limit, MOST) else ""
     return {"rows": [dict(row) for row in rows], "next": more}
 

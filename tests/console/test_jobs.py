@@ -58,7 +58,7 @@ async def test_one_delivery_is_planned_and_cancelled(room: Room) -> None:
     number = await planned(visitor, municipality=MUNICIPALITY, delivery=wanted)
     assert (await visitor.post(f"/jobs/{number}/cancel")).status == 303
     refused = await visitor.post(f"/jobs/{number}/start.json")
-    assert refused.data["code"] == "CB4004"
+    assert (refused.status, refused.data["code"]) == (409, "CB4004")
     assert room.journal.states([wanted]) == {wanted: State.PARKED}
 
 

@@ -61,7 +61,9 @@ async def test_search_goes_on_page_by_page(room: Room) -> None:
     for wrong in ({"state": "NONE"}, {"since": "yesterday"}, {"limit": "0"}, {"limit": "-1"}, {"limit": "x"}):
         answer = await visitor.get("/messages.json", **wrong)
         assert (answer.status, answer.data["code"]) == (400, "CB8008"), wrong
-    assert (await visitor.get("/messages.json", before="nothing-0")).status in {400, 500}
+    for strange in ("nothing-0", "x", "-", f"{room.notices[0].exchange_id}-x", "\u3042"):
+        answer = await visitor.get("/messages.json", before=strange)
+        assert (answer.status, answer.data["code"]) == (400, "CB8008"), strange
 
 
 async def test_one_exchange_is_a_timeline_with_the_times_of_bus_and_provider(room: Room) -> None:
