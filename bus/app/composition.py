@@ -17,11 +17,13 @@ from bus.core import log
 from bus.core.clock import SystemClock
 from bus.core.errors import ChiikibusError, EnvironmentFault
 from bus.core.ids import SystemIds
+from bus.core.ports import Sender
 from bus.core.settings import Site
 from bus.core.types import Endpoint, Finding
 from bus.deliver.acknowledger import SequenceAcknowledger
 from bus.deliver.breaker import Breakers, GuardedSender
 from bus.deliver.desk import DeliveryDesk
+from bus.deliver.leased import LeasedSender
 from bus.deliver.outgoing import HouseOutgoing
 from bus.deliver.packages import Spills
 from bus.deliver.sender import PooledSender
@@ -89,7 +91,7 @@ class App:
             Kit(
                 journal=self._journal,
                 broker=self._broker,
-                sender=self._pool,
+                sender=self._posting(),
                 outgoing=outgoing,
                 breakers=self._breakers,
                 clock=self.clock,
@@ -111,6 +113,16 @@ class App:
         self._reloading = asyncio.Lock()
         self._started = 0.0
         self._reloads = 0
+
+    def _posting(self) -> Sender:
+        """What deliveries go out through: a bus that others may replace sends only while they cannot have done so."""
+        if self.site.journal.engine == "postgresql":
+            return LeasedSender(self._pool, lambda: self._journal.held)
+        return self._pool
+
+    async def taken_over(self) -> None:
+        """Returns when another bus owns the journal: this one has to end."""
+        await self._journal.taken_over()
 
     def house(self) -> House:
         """The house as it stands now: asked for with every message."""

@@ -13,16 +13,22 @@ from bus.broker.amqp.inspection import Inspection, QueueState, emptied, inspect,
 from bus.broker.amqp.topology import lane_queues, receiving
 from bus.core import log
 from bus.core.errors import BrokerError
-from bus.core.ports import Journal
 from bus.core.settings import Site
 from bus.core.types import Finding
+from bus.journal.counter import SharedJournal
 
 
-def rabbitmq_broker(site: Site, journal: Journal) -> RabbitMqBroker:
+def rabbitmq_broker(site: Site, journal: SharedJournal) -> RabbitMqBroker:
     """The conveyor on RabbitMQ; the relay of this process refills it."""
     remember(site)
     return RabbitMqBroker(
-        site.broker, body_or_nothing(journal), endpoints=receiving(site), log=log.line, context=tls_context(site)
+        site.broker,
+        body_or_nothing(journal),
+        endpoints=receiving(site),
+        log=log.line,
+        context=tls_context(site),
+        held=lambda: journal.held,
+        replaces=site.journal.standby,
     )
 
 

@@ -14,9 +14,10 @@ import uvloop
 from bus.app.composition import App
 from bus.core import log
 from bus.core.config import load_site
-from bus.core.errors import ChiikibusError
+from bus.core.errors import ChiikibusError, JournalError
 from bus.core.settings import Site
 from bus.core.supervision import ServiceManager
+from bus.core.types import Finding
 
 STARTING: Final = "起動中 starting"
 READY: Final = "稼働中 serving"
@@ -65,15 +66,22 @@ async def _serve_until(
     app.workers_changed = lambda: announce({"event": "workers", "workers": app.workers()})
     log.line("bus.ready", pid=os.getpid(), tables_hash=app.site.tables_hash)
     manager.ready(_status(app))
+    lost = asyncio.create_task(app.taken_over())
+    stopped = asyncio.create_task(stop.wait())
     try:
-        await stop.wait()
+        await asyncio.wait((lost, stopped), return_when=asyncio.FIRST_COMPLETED)
     finally:
         log.line("bus.stopping", pid=os.getpid())
         manager.stopping(STOPPING)
-        reloads.cancel()
-        await asyncio.gather(reloads, return_exceptions=True)
-        await app.stop()
+        over = lost.done()
+        for task in (reloads, lost, stopped):
+            task.cancel()
+        await asyncio.gather(reloads, lost, stopped, return_exceptions=True)
+        # What another bus owns cannot be written down any more: there is nothing to wait for.
+        await (app.stop(0.0) if over else app.stop())
         log.line("bus.stopped", pid=os.getpid())
+    if over:
+        raise JournalError("CB4007", [Finding("CB4007", path="journal", got="another bus")])
 
 
 async def _started(app: App, stop: asyncio.Event) -> bool:

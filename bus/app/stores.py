@@ -10,7 +10,7 @@ from bus.app.bodies import body_or_nothing
 from bus.core.errors import ConfigurationError, EnvironmentFault
 from bus.core.keeping import SealSettings
 from bus.core.log import line
-from bus.core.ports import Broker, Clock, Journal, JournalReader
+from bus.core.ports import Broker, Clock, JournalReader
 from bus.core.settings import Site
 from bus.core.types import Finding
 
@@ -58,6 +58,7 @@ def make_journal(site: Site, clock: Clock) -> SharedJournal:
             place,
             clock=clock,
             standby=site.journal.standby,
+            lease_s=site.journal.lease_s,
             log=line,
             sealed=site.journal.seal is not None,
             vault=make_vault(site),
@@ -87,7 +88,7 @@ def make_vault(site: Site) -> Vault | None:
     return Vault(master_keys(site.journal.encryption))
 
 
-def make_broker(site: Site, journal: Journal) -> Broker:
+def make_broker(site: Site, journal: SharedJournal) -> Broker:
     """The broker; bodies beyond its memory are read from the journal."""
     if site.broker.engine == "rabbitmq":
         from bus.app.rabbitmq import rabbitmq_broker
@@ -219,6 +220,27 @@ def journal_findings(site: Site) -> tuple[list[Finding], list[Finding]]:
     problems = [*_missing_keys(site)]
     server, warnings = _server_findings(site)
     return [*problems, *server], warnings
+
+
+def journal_owner(site: Site) -> dict[str, object] | None:
+    """Who owns the journal on PostgreSQL: ``holder`` (empty: nobody), ``token``, ``left_s`` of its lease."""
+    if site.journal.engine != "postgresql" or not site.journal.dsn:
+        return None
+    try:
+        place = postgres_place(site)
+    except EnvironmentFault:
+        return None
+    from bus.journal.postgres.check import owner_of
+
+    lease = owner_of(place)
+    if lease is None:
+        return None
+    owned = lease.until > 0
+    return {
+        "holder": lease.holder if owned else "",
+        "token": lease.token,
+        "left_s": round(lease.left_s, 1) if owned else 0.0,
+    }
 
 
 def _missing_keys(site: Site) -> list[Finding]:

@@ -7,7 +7,7 @@ from importlib.metadata import entry_points
 
 import typer
 
-from bus.app.stores import journal_findings
+from bus.app.stores import journal_findings, journal_owner
 from bus.cli.options import JsonOption, SiteOption
 from bus.cli.output import ExitCode, Output, finding_text, print_problem
 from bus.cli.security import site_findings
@@ -87,11 +87,13 @@ def check(site: SiteOption, json: JsonOption = False, secrets: bool = True, engi
     output = Output(json=json)
     findings: list[Finding] = []
     warnings: list[Finding] = []
+    owner: dict[str, object] | None = None
     try:
         loaded = load_site(site, need_secrets=secrets)
         findings, warnings = site_findings(loaded)
         problems, soon = _tls(loaded)
         of_journal, later = journal_findings(loaded) if engines else ([], [])
+        owner = journal_owner(loaded) if engines else None
         problems, soon = problems + of_journal, soon + later
         findings, warnings = findings + problems, warnings + soon
         problems, soon = _broker(loaded, ask=engines and secrets)
@@ -106,6 +108,8 @@ def check(site: SiteOption, json: JsonOption = False, secrets: bool = True, engi
             raise
         findings = list(error.findings)
     document = {"ok": not findings, "site": str(site), "findings": [finding.as_dict() for finding in findings]}
+    if owner is not None:
+        document["journal_owner"] = owner
     if warnings:
         document["warnings"] = [finding.as_dict() for finding in warnings]
     output.document(document)
@@ -114,5 +118,7 @@ def check(site: SiteOption, json: JsonOption = False, secrets: bool = True, engi
     if findings:
         print_problem("CB7001", findings)
         return ExitCode.USAGE
+    if owner is not None:
+        output.fields({"記録簿の所有 owner of the journal": f"{owner['holder'] or '-'} ({owner['left_s']} s)"})
     output.say(f"設定に誤りはありません / no problems: {site}")
     return ExitCode.DONE

@@ -117,7 +117,8 @@ class JournalSettings:
 
     PostgreSQL: ``dsn`` names server, database and user in libpq's form without a password, which stands in
     ``password_file`` (or comes from libpq's own places); ``schema`` holds the tables. With ``standby`` a bus waits
-    until the one that owns the journal has ended. Without ``retention`` nothing is ever removed.
+    until the one that owns the journal has ended, or was silent for its ``lease_s`` seconds. Without ``retention``
+    nothing is ever removed.
     """
 
     engine: str = "sqlite"
@@ -126,6 +127,7 @@ class JournalSettings:
     schema: str = "chiikibus"
     password_file: Path | None = None
     standby: bool = False
+    lease_s: float = 15.0
     retention: RetentionSettings | None = None
     seal: SealSettings | None = None
     encryption: EncryptionSettings | None = None

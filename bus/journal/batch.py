@@ -25,9 +25,17 @@ from bus.journal.sequence_ledger import SequenceLedger, SequenceWork
 from bus.journal.tally import Moves
 from bus.journal.vault import Vault
 
-Work = Acceptance | tuple[Transition, ...] | Remembrance | SequenceWork
-"""What one caller wants done: one acceptance, transitions that stand or fall together, a value to count once, or a
-step of a sequence."""
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """Only says: the owner lives, its event loop turns, and it can write. ``lease_s``: for how long that counts."""
+
+    lease_s: float
+
+
+Work = Acceptance | tuple[Transition, ...] | Remembrance | Renewal | SequenceWork
+"""What one caller wants done: one acceptance, transitions that stand or fall together, a value to count once, the
+owner's sign of life (PostgreSQL), or a step of a sequence."""
 
 Outcome = Known | Admission | int | JournalError | bool | None
 

@@ -20,6 +20,15 @@ CUT_OFF: Final = "CB5003"
 class SharedJournal(Journal, Protocol):
     """A journal that takes work without a coroutine for each entry, and knows which segments its rows hold."""
 
+    @property
+    def held(self) -> bool:
+        """Whether no other bus can own the journal now."""
+        ...
+
+    async def taken_over(self) -> None:
+        """Returns when another bus owns the journal."""
+        ...
+
     def segments(self) -> Iterator[str]:
         """The names of all segments that belong to a message or a reply."""
         ...

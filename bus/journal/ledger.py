@@ -9,7 +9,7 @@ from typing import Final
 from bus.core.errors import JournalError
 from bus.core.ports import Acceptance, Clock, Transition
 from bus.core.types import Finding, Known
-from bus.journal.batch import BODY, DELIVERY, EVENT, EXCHANGE, BatchLedger, Outcome, Work, Writers
+from bus.journal.batch import BODY, DELIVERY, EVENT, EXCHANGE, BatchLedger, Outcome, Renewal, Work, Writers
 from bus.journal.message_index import MessageIndex
 from bus.journal.message_key import message_key
 from bus.journal.seen import Remembrance, Seen
@@ -110,7 +110,7 @@ class Ledger(BatchLedger):
                     accepts.append((index, work))
                 elif isinstance(work, tuple):
                     moves.append((index, work))
-                else:
+                elif not isinstance(work, Renewal):  # the lock of the file is its owner's sign of life
                     others.append((index, work))
             # Acceptances first: an exchange id used twice makes them start the transaction again.
             if accepts:

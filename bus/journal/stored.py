@@ -5,6 +5,7 @@ An engine's journal brings the connection that reads, the writer, and whatever i
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 from abc import ABC, abstractmethod
 from collections.abc import Container, Iterator, Mapping, Sequence
@@ -66,6 +67,15 @@ class StoredJournal(ABC):
     @abstractmethod
     def _known(self, municipality: str, message_id: str, sender: str) -> Known | None:
         """What was accepted under this message id; ``sender`` empty for whoever sent it."""
+
+    @property
+    def held(self) -> bool:
+        """Whether no other bus can own the journal now; a file's lock falls with the process and not before."""
+        return True
+
+    async def taken_over(self) -> None:
+        """Returns when another bus owns the journal: never, where a lock of the machine keeps others out."""
+        await asyncio.get_running_loop().create_future()
 
     async def accept(self, acceptance: Acceptance) -> Known | None:
         """Store an acceptance durably; ``None``, or what was there first under the same message id."""

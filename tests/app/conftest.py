@@ -79,10 +79,12 @@ async def post(port: int, path: str, body: bytes, headers: dict[str, str], metho
         fields |= {"Content-Type": "text/xml; charset=utf-8", "Content-Length": str(len(body))}
     fields |= headers
     head = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-    writer.write(head.encode() + b"\r\n" + body)
-    await writer.drain()
-    answer = await asyncio.wait_for(reader.read(), 20)
-    writer.close()
+    try:
+        writer.write(head.encode() + b"\r\n" + body)
+        await writer.drain()
+        answer = await asyncio.wait_for(reader.read(), 20)
+    finally:
+        writer.close()
     await writer.wait_closed()
     first, _, rest = answer.partition(b"\r\n")
     return int(first.split()[1]), rest.partition(b"\r\n\r\n")[2]

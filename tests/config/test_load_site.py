@@ -236,6 +236,7 @@ CASES: dict[str, tuple[str, str, str, str, str, int]] = {
     "no TOML": ("rights.toml", "right = [", "right = [[", "CB7010", "rights.toml", 0),
     "other engine": ("site.toml", '"sqlite"', '"postgres"', "CB7012", "journal.engine", 13),
     "other broker": ("site.toml", '"memory"', '"rabbit"', "CB7012", "broker.engine", 17),
+    "too short a lease": ("site.toml", 'engine = "sqlite"', "lease_s = 1", "CB7012", "journal.lease_s", 13),
     "no database": ("site.toml", '"sqlite"', '"postgresql"', "CB7013", "journal.dsn", 12),
     "secret in the DSN": (
         "site.toml",

@@ -41,7 +41,8 @@ class RabbitMqBroker:
     ``load_body`` (exchange id -> bytes) reads from the journal what is not kept in memory. ``endpoints`` are declared
     when the connection opens, others when something is published to them. ``refills`` says that the relay of this
     process hands over everything open when it starts: then what the queues held before is emptied. Without it the
-    broker is one of several consumers, and takes what others have published.
+    broker is one of several consumers, and takes what others have published. ``held``: whether this process may still
+    work on the lanes. ``replaces``: it may have taken the place of one whose consumers are still there.
     """
 
     def __init__(
@@ -51,6 +52,8 @@ class RabbitMqBroker:
         *,
         endpoints: Sequence[str] = (),
         refills: bool = True,
+        held: Callable[[], bool] = lambda: True,
+        replaces: bool = False,
         log: Callable[..., None] = no_log,
         context: Callable[[], ssl.SSLContext | None] = lambda: None,
         life: Callable[[], str] = lambda: secrets.token_hex(8),
@@ -77,6 +80,8 @@ class RabbitMqBroker:
             lambda: list(self._books.values()),
             life=self._life,
             refills=refills,
+            held=held,
+            replaces=replaces,
             hashed=keyed_lane_hash(settings.password),
             log=log,
             jitter=jitter,

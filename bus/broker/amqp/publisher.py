@@ -58,6 +58,7 @@ class Publisher:
     """Keeps a connection and publishes what the books have unsent. ``life`` marks what comes from this process.
 
     ``refills``: the relay of this process hands over all that is open, so what was in a lane before is emptied.
+    ``held`` and ``replaces``: as ``RabbitMqBroker`` has them.
     """
 
     def __init__(
@@ -68,6 +69,8 @@ class Publisher:
         *,
         life: str,
         refills: bool,
+        held: Callable[[], bool],
+        replaces: bool,
         hashed: Callable[[str], str],
         log: Log,
         jitter: Callable[[], float],
@@ -78,6 +81,8 @@ class Publisher:
         self._books = books
         self._life = life
         self._refills = refills
+        self._held = held
+        self._replaces = replaces
         self._hashed = hashed
         self._log = log
         self._jitter = jitter
@@ -258,9 +263,14 @@ class Publisher:
 
         Errors: CB5010, CB5011, CB5013, CB5018.
         """
+        if not self._held():
+            raise BrokerError(UNREACHABLE, [Finding(UNREACHABLE, path="broker", got="the journal is not held")])
         link = await Link.open(self._settings, self._context(), "publisher")
         try:
             await declare(link, self._settings)
+            if self._replaces:
+                await self._end_consumers(link)
+                self._replaces = False
             self._epoch += 1
             self._declared.clear()
             self._suspects.clear()
@@ -280,6 +290,23 @@ class Publisher:
         if unsent:
             self.flush_soon(unsent)
         return link
+
+    async def _end_consumers(self, link: Link) -> None:
+        """Delete the lanes that the process before this one still consumes: one that stands still keeps its connection,
+        and RabbitMQ would go on giving to it for as long. Everything in them is published anew.
+
+        Errors: CB5010, CB5011.
+        """
+        count = 0
+        for book in self._books():
+            for lane in range(book.lanes):
+                name = lane_queue(self._settings, book.endpoint, lane).name
+                found = await link.look(name)
+                if found is not None and found[1]:
+                    await link.delete(name)
+                    count += 1
+        if count:
+            self._log("broker_queues_renewed", count=count)
 
     async def _audit_forever(self) -> None:
         """Notice what an operator or a broken broker took out of a lane: nothing ready there, but not here either."""

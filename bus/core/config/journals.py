@@ -46,6 +46,7 @@ def read_journal(table: Table, folder: Path) -> JournalSettings:
         schema=table.text("schema", "chiikibus"),
         password_file=place if place.is_file() else None,
         standby=table.flag("standby", default=False),
+        lease_s=table.number("lease_s", 15.0, least=3, most=300),
         retention=read_retention(table),
         seal=read_seal(table, folder),
         encryption=read_encryption(table, folder),

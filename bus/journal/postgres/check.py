@@ -9,12 +9,14 @@ import psycopg
 from bus.core.errors import JournalError
 from bus.core.types import Finding
 from bus.journal.postgres.database import Link, Place, connect, reason
+from bus.journal.postgres.lease import Lease, read
 from bus.journal.postgres.schema import HEAD, version
 
 UNREACHABLE: Final = "CB7066"
 UNSAFE: Final = "CB7067"
 NO_RIGHT: Final = "CB7068"
 SCHEMA: Final = "CB7069"
+SILENT: Final = "CB4012"
 
 OLDEST: Final = 140_000
 """PostgreSQL 14: pipelines and pruned updates of partitioned tables."""
@@ -41,6 +43,20 @@ def server_findings(place: Place) -> tuple[list[Finding], list[Finding]]:
         link.close()
 
 
+def owner_of(place: Place) -> Lease | None:
+    """Who owns the journal now; ``None`` where there is none yet, or nobody can be asked."""
+    try:
+        link = connect(place, purpose="check")
+    except JournalError:
+        return None
+    try:
+        return read(link) if version(link) == HEAD else None
+    except psycopg.Error:
+        return None
+    finally:
+        link.close()
+
+
 def _server(link: Link, place: Place) -> tuple[list[Finding], list[Finding]]:
     problems: list[Finding] = []
     warnings: list[Finding] = []
@@ -60,4 +76,7 @@ def _server(link: Link, place: Place) -> tuple[list[Finding], list[Finding]]:
         problems.append(Finding(SCHEMA, path=f"journal.schema: {place.schema}", expected=HEAD, got=found))
     elif found < HEAD:
         warnings.append(Finding(SCHEMA, path=f"journal.schema: {place.schema}", expected=HEAD, got=found or "none"))
+    elif (lease := read(link)).expired:
+        got = f"{lease.holder}: {-lease.left_s:.0f} s"
+        warnings.append(Finding(SILENT, path="journal.lease_s", expected="standby = true", got=got))
     return problems, warnings

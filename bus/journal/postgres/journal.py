@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 import uuid
@@ -14,9 +15,11 @@ from bus.core.errors import JournalError
 from bus.core.ports import Clock
 from bus.core.states import State
 from bus.core.types import Finding, Known
+from bus.journal.batch import Renewal
 from bus.journal.message_key import message_key
 from bus.journal.postgres.database import READ_WAIT_S, Link, Place, connect, reason
-from bus.journal.postgres.ledger import tally_of
+from bus.journal.postgres.lease import LEASE_S, RENEWALS
+from bus.journal.postgres.ledger import TAKEN_OVER, tally_of
 from bus.journal.postgres.schema import check_version
 from bus.journal.postgres.store import PostgresStore
 from bus.journal.relay import Log, no_log
@@ -120,15 +123,23 @@ class PostgresJournal(StoredJournal):
         *,
         clock: Clock,
         standby: bool = False,
+        lease_s: float = LEASE_S,
         log: Log = no_log,
         sealed: bool = False,
         vault: Vault | None = None,
     ) -> None:
         """``sealed``: somebody seals the journal beside this bus; ``vault`` encrypts payloads; ``standby``: ``open``
-        waits for another owner to end instead of refusing, and says so once."""
+        waits for another owner to end, or to be silent for its ``lease_s``, instead of refusing, and says so once."""
         self._log = log
         self._place = place
-        self._store = PostgresStore(place, clock, uuid.uuid4().hex, standby=standby, sealed=sealed, vault=vault)
+        self._store = PostgresStore(
+            place, clock, uuid.uuid4().hex, standby=standby, lease_s=lease_s, sealed=sealed, vault=vault
+        )
+        self._clock = clock
+        self._lease_s = lease_s
+        self._held_until = 0.0
+        self._renewing: asyncio.Task[None] | None = None
+        self._lost = asyncio.Event()
         self._vault = vault
         self._writer = GroupWriter(self._store, 0)
         self._reading = Reading(place)
@@ -140,19 +151,51 @@ class PostgresJournal(StoredJournal):
         self._closing = False
         loop = asyncio.get_running_loop()
         self._store.waiting = lambda holder: loop.call_soon_threadsafe(self._stand_by, holder)
+        self._store.expired = lambda holder: loop.call_soon_threadsafe(self._found_expired, holder)
         try:
             await self._writer.start()
+            await self._renew()
             await asyncio.to_thread(self._reading.open)
         except BaseException:
             self._closing = True
             await self._writer.stop()
             raise
+        self._renewing = asyncio.create_task(self._renew_forever(), name="journal lease")
 
     async def close(self) -> None:
         """Commit what waits, close both connections, give up ownership."""
         self._closing = True
+        if self._renewing is not None:
+            self._renewing.cancel()
+            await asyncio.gather(self._renewing, return_exceptions=True)
+            self._renewing = None
         await self._writer.stop()
         self._reading.close()
+
+    @property
+    def held(self) -> bool:
+        """Whether no other bus can own the journal now: the lease, counted from before it was asked for, lasts."""
+        return not self._store.fenced and self._clock.monotonic() < self._held_until
+
+    async def taken_over(self) -> None:
+        """Returns when another bus owns the journal."""
+        await self._lost.wait()
+
+    async def _renew(self) -> None:
+        """Errors: CB4001."""
+        asked = self._clock.monotonic()
+        await self._writer.submit(Renewal(self._lease_s))
+        self._held_until = asked + self._lease_s
+
+    async def _renew_forever(self) -> None:
+        while True:
+            await asyncio.sleep(self._lease_s / RENEWALS)
+            with contextlib.suppress(JournalError):
+                await self._renew()
+            if self._store.fenced:
+                self._log("journal.taken_over", code=TAKEN_OVER)
+                self._lost.set()
+                return
 
     def counts(self) -> dict[str, int]:
         """Deliveries per state (all states named), ``accepted_messages`` and ``rejected_messages``."""
@@ -175,6 +218,9 @@ class PostgresJournal(StoredJournal):
 
     def _stand_by(self, holder: str) -> None:
         self._log("journal.standby", got=holder)
+
+    def _found_expired(self, holder: str) -> None:
+        self._log("journal.lease_expired", got=holder)
 
     def _known(self, municipality: str, message_id: str, sender: str) -> Known | None:
         read = self._read()

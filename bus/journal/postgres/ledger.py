@@ -15,10 +15,11 @@ from bus.core.errors import JournalError
 from bus.core.ports import Acceptance, Clock
 from bus.core.states import State
 from bus.core.types import Finding, Known, Mode
-from bus.journal.batch import BatchLedger, Outcome, Place, Work
+from bus.journal.batch import BatchLedger, Outcome, Place, Renewal, Work
 from bus.journal.database import Database
 from bus.journal.message_key import message_key
 from bus.journal.postgres.database import Link
+from bus.journal.postgres.lease import renew
 from bus.journal.postgres.schema import day_of, day_of_number, ensure_day, first_of
 from bus.journal.postgres.writers import KEYS, RowsWriter, postgres_writers
 from bus.journal.rows import known
@@ -32,6 +33,10 @@ PLACES_KEPT: Final = 200_000
 
 _NAMES: Final = tuple(field.name for field in fields(Tally))
 TURN: Final = "SELECT batches, last_n, owner, serial FROM turn FOR UPDATE"
+HOLDER_BOUND: Final = "SET LOCAL idle_in_transaction_session_timeout = '10s'"
+"""One that holds the turn and stands still is ended by the server before the owner's lease is over: nothing it did
+counts, and everybody else goes on."""
+
 _KEYS: Final = "SELECT DISTINCT key FROM exchange_key WHERE key = ANY(?)"
 _IDS: Final = "SELECT exchange_id FROM exchange_key WHERE exchange_id = ANY(?)"
 _PLACES: Final = (
@@ -107,7 +112,9 @@ class PostgresLedger(BatchLedger):
                     self._link.leave_pipeline()
                 self._remember([(i, work) for i, work in enumerate(batch) if isinstance(work, Remembrance)], outcomes)
                 for index, work in enumerate(batch):
-                    if not isinstance(work, Acceptance | tuple | Remembrance):
+                    if isinstance(work, Renewal):
+                        renew(self._link, work.lease_s)
+                    elif not isinstance(work, Acceptance | tuple | Remembrance):
                         outcomes[index] = self._sequences.write(work)
         except BaseException:
             self.abandon()

@@ -12,7 +12,7 @@ from bus.core.types import Finding
 from bus.journal.postgres.database import Link, Place, cannot_open
 from bus.journal.schema import FAN_OUT
 
-HEAD: Final = "0005"
+HEAD: Final = "0006"
 """The newest step of ``migrations``."""
 
 DAY_BITS: Final = 36

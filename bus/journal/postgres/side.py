@@ -10,7 +10,7 @@ import psycopg
 from bus.core.errors import JournalError
 from bus.journal.database import Database
 from bus.journal.postgres.database import Link, Place, cannot_open, connect, reason
-from bus.journal.postgres.ledger import TURN
+from bus.journal.postgres.ledger import HOLDER_BOUND, TURN
 from bus.journal.postgres.schema import check_version, day_of, drop_day, empty_payloads
 from bus.journal.side import Removed
 from bus.journal.writer import storing_failed
@@ -49,6 +49,7 @@ class PostgresSide:
         self._cancelled = 0
         try:
             link.execute("BEGIN")
+            link.execute(HOLDER_BOUND)
             link.execute(TURN)
             yield link
             link.execute("UPDATE turn SET batches = batches + 1, cancelled = cancelled + ?", (self._cancelled,))

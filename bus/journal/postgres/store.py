@@ -6,6 +6,7 @@ the turn's row, compared in every transaction, keeps out one that only believes 
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -18,7 +19,9 @@ from bus.core.ports import Acceptance, Clock
 from bus.core.sequences import Arrival
 from bus.core.types import Finding
 from bus.journal.batch import Outcome, Work
+from bus.journal.postgres import lease
 from bus.journal.postgres.database import LOST, Link, Place, cannot_open, connect
+from bus.journal.postgres.lease import LEASE_S, RENEWALS
 from bus.journal.postgres.ledger import TAKEN_OVER, PostgresLedger
 from bus.journal.postgres.migrate import migrate
 from bus.journal.postgres.schema import DAY_S, check_version, day_of, ensure_day
@@ -59,14 +62,19 @@ class PostgresStore:
         owner: str,
         *,
         standby: bool = False,
+        lease_s: float = LEASE_S,
         sealed: bool = False,
         vault: Vault | None = None,
     ) -> None:
-        """``owner`` is unlike that of any other bus; with ``standby`` another owner's end is waited for."""
+        """``owner`` is unlike that of any other bus; with ``standby`` another owner's end or silence is waited for."""
         self._place = place
         self._clock = clock
         self._owner = owner
         self._standby = standby
+        self._lease_s = lease_s
+        self._token = 0
+        self._overdue = (0.0, 0.0)
+        self.fenced = False
         self._sealed = sealed
         self._vault = vault
         self._link: Link | None = None
@@ -77,6 +85,7 @@ class PostgresStore:
         self._tomorrow = 0
         self.ending: Callable[[], bool] = lambda: False
         self.waiting: Callable[[str], object] = lambda holder: None
+        self.expired: Callable[[str], object] = lambda holder: None
 
     # -- opening ----------------------------------------------------------------------------------------------
 
@@ -103,6 +112,7 @@ class PostgresStore:
         check_version(link, self._place)
         # What a batch touches it knows by key; a table without statistics looks small enough to be gone through.
         link.execute("SET enable_seqscan = off")
+        link.execute("SET idle_in_transaction_session_timeout = '10s'")
         self._take(link)
         self._last_pid = link.pid
         with link.connection.transaction():
@@ -112,7 +122,8 @@ class PostgresStore:
             if not self._owned:
                 link.execute("UPDATE turn SET owner = ?, batches = batches + 1", (self._owner,))
             elif row[0] != self._owner:
-                raise JournalError(TAKEN_OVER, [Finding(TAKEN_OVER, path="journal", got="another bus")])
+                raise self._replaced()
+            self._token = lease.take(link, self._lease_s, anew=not self._owned)
             ensure_day(link, day_of(self._clock.now()))
             begin_trace(link, sealed=self._sealed)
         self._owned = True
@@ -126,11 +137,15 @@ class PostgresStore:
         place, until, told = _number(self._place.schema), time.monotonic() + PATIENCE_S, False
         while not link.execute("SELECT pg_try_advisory_lock(?, ?)", (OWNER_CLASS, place)).fetchone()[0]:
             row: Any = link.execute(_HOLDER, (OWNER_CLASS, place)).fetchone()
+            if self._owned and link.execute("SELECT owner FROM turn").fetchone()[0] != self._owner:
+                raise self._replaced()
             if row is not None and row[0] == self._last_pid:
                 link.execute("SELECT pg_terminate_backend(?)", (self._last_pid,))
-            elif self._standby and row is not None and not told:
-                told = True
-                self.waiting(f"process {row[0]} of {row[1]}")
+            elif self._standby and row is not None:
+                if not told:
+                    told = True
+                    self.waiting(f"process {row[0]} of {row[1]}")
+                self._end_expired(link, int(row[0]))
             elif not self._standby and (row is not None or time.monotonic() > until):
                 held = "another session" if row is None else f"process {row[0]} of {row[1]} ({row[2]})"
                 raise cannot_open(self._place, f"held by {held}")
@@ -139,6 +154,25 @@ class PostgresStore:
             if time.monotonic() > until and not self._standby:
                 raise cannot_open(self._place, "held by a session that does not end")
             time.sleep(PAUSE_S)
+
+    def _replaced(self) -> JournalError:
+        self.fenced = True
+        return JournalError(TAKEN_OVER, [Finding(TAKEN_OVER, path="journal", got="another bus")])
+
+    def _end_expired(self, link: Link, pid: int) -> None:
+        """End the session of an owner whose lease has expired; its lock falls with it.
+
+        One that was only kept from renewing, as by a server that was away for everybody, gets a moment to do so.
+        """
+        held, now = lease.read(link), time.monotonic()
+        if not held.expired:
+            self._overdue = (0.0, 0.0)
+        elif self._overdue[0] != held.until:
+            self._overdue = (held.until, now)
+        elif now - self._overdue[1] > self._lease_s / RENEWALS:
+            self._overdue = (0.0, 0.0)
+            self.expired(held.holder)
+            link.execute("SELECT pg_terminate_backend(?)", (pid,))
 
     # -- batches ----------------------------------------------------------------------------------------------
 
@@ -154,6 +188,9 @@ class PostgresStore:
             assert self._ledger is not None
             try:
                 return self._ledger.write(batch)
+            except JournalError as error:
+                self.fenced = self.fenced or error.code == TAKEN_OVER
+                raise
             except psycopg.DataError:
                 return self._without_poison(batch)
             except LOST:
@@ -223,6 +260,9 @@ class PostgresStore:
 
     def close(self) -> None:
         """Give up connection and ownership; never raises."""
+        if self._link is not None and self._owned and not self.fenced:
+            with contextlib.suppress(psycopg.Error):
+                lease.give_up(self._link, self._token)
         self._disconnect()
         self._owned = False
 
