@@ -19,6 +19,8 @@ from typing import Final
 FORMAT: Final = "chiikibus-evidence/1"
 IMPOSSIBLE: Final = "impossible"
 """The outcome of a case that cannot be made from the driven operation: no item of the kind that it spoils."""
+UNHELD: Final = "unheld"
+"""The outcome of a question about a record that the subject's system cannot hold: a character that it does not have."""
 SUMS: Final = "SHA256SUMS"
 META: Final = "evidence.json"
 MAX_TOTAL: Final = 2 * 1024**3
@@ -40,7 +42,8 @@ class Exchange:
     """One request and its answer. ``request_by`` and ``response_by`` are ``subject`` or ``suite``.
 
     ``request`` and ``response`` name files of the bundle (empty: there was none). ``outcome`` is answered, closed,
-    timeout, refused or impossible. Times are ISO 8601 in UTC. ``tls`` holds version and cipher where TLS was spoken.
+    timeout, refused, impossible or unheld. Times are ISO 8601 in UTC. ``tls`` holds version and cipher where TLS was
+    spoken.
     """
 
     id: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +12,7 @@ from lxml import etree
 
 from conformance.conversation import Conversation, Turn
 from conformance.description import Description, load
-from conformance.evidence import Bundle, Exchange
+from conformance.evidence import UNHELD, Bundle, Exchange
 from conformance.findings import NotApplicable, Result
 from conformance.messages import Message, from_wire
 from conformance.records import operation_of, records_of
@@ -26,9 +27,10 @@ from conformance.registry import (
     PayloadPredicate,
 )
 from conformance.rooms.behaviour import REQUIREMENTS, Observed, judge_case
+from conformance.rooms.population import ANSWERS, PREDICATES, Compared, judge_all
 from conformance.standard import Standard
 from conformance.verdicts import Class, HarnessError, Verdict, combine, roll_up, with_prerequisites
-from schemas.model import Requirement
+from schemas.model import Requirement, Unit
 
 SUBJECT = "subject"
 UNREADABLE = NotApplicable("WSDL として読めません", "the document cannot be read as WSDL")
@@ -92,7 +94,7 @@ def _results(bundle: Bundle, rows: Mapping[str, Requirement], standard: Standard
         found |= _over_conversation(conversation, rows)
         if "data" in bundle.circumstances.roles:
             _data(found, messages, rows, standard)
-        for name, shown in _behaviour(bundle, description, standard):
+        for name, shown in (*_behaviour(bundle, description, standard), *_population(bundle, standard)):
             if name in rows:
                 found.setdefault(name, []).extend(shown)
     return found
@@ -149,6 +151,30 @@ def _behaviour(
         )
     for requirement in sorted(REQUIREMENTS):
         yield requirement, [*judge_case(requirement, observed)]
+
+
+def _population(bundle: Bundle, standard: Standard) -> Iterator[tuple[str, list[_Named]]]:
+    """What the rows about the reference population said, where the suite asked for it."""
+    driven = [one for one in bundle.circumstances.exchanges if one.request_by == "suite" and one.case]
+    unit = standard.edition.units.get(bundle.circumstances.unit)
+    if not driven or unit is None or ANSWERS not in bundle.files:
+        return
+    compared = tuple(_compared(bundle, driven, unit, standard))
+    for requirement in PREDICATES:
+        yield requirement, [*judge_all(requirement, compared)]
+
+
+def _compared(bundle: Bundle, driven: Iterable[Exchange], unit: Unit, standard: Standard) -> Iterator[Compared]:
+    known = json.loads(bundle.files[ANSWERS])
+    for one in driven:
+        if one.case in known:
+            kind = unit.records[unit.operations[known[one.case]["operation"]].record]
+            came = None
+            for direction, message in _sides(one, bundle.files, None):
+                if direction == "response" and operation_of(message, standard.edition) is not None:
+                    listed = records_of(message, standard.edition)
+                    came = tuple(each.values for each in listed if each.type.name == kind.name)
+            yield Compared(one.case, kind, tuple(known[one.case]["records"]), came, held=one.outcome != UNHELD)
 
 
 def _key(bundle: Bundle, standard: Standard) -> str:

@@ -23,7 +23,7 @@ from conformance.glyphs import blocks
 from conformance.http1 import Head, parse
 from conformance.names import BODY, COMMON, ENVELOPE, HEADER, SOAP, WSA
 from conformance.oracle import Oracle
-from conformance.payloads import VALID, answer, envelope, sample, written
+from conformance.payloads import VALID, answer, envelope, written
 from schemas.catalog import load_errors
 from schemas.model import Edition, ErrorEntry, Operation, Unit
 
@@ -162,18 +162,23 @@ class Peer:
         return envelope(body, self._related(root, operation.reply_action))
 
     def _found(self, operation: Operation, payload: Element) -> list[Mapping[str, str]]:
-        """The records that fit every key of the inquiry, as many as the operation may carry."""
+        """The records that fit every item of the inquiry which they have, as many as the operation may carry."""
         asked = {local(one): one.text or "" for one in children(payload)}
-        if self.unit.key == "juki" and operation.record == "jumin":
-            known = list(self.residents)
-        else:
-            one = sample(self.unit, operation.record)
-            known = [one] if one is not None else []
-        keys = [item.name for item in self.unit.records[operation.record].items if item.format == "atenabango"]
-        fitting = [one for one in known if all(one.get(key) == asked[key] for key in keys if key in asked)]
+        kind = self.unit.records[operation.record]
+        named = {item.name for item in kind.items} & asked.keys()
+        fitting = [one for one in self._known(kind.name) if all(one.get(name) == asked[name] for name in named)]
         if not self._does("lookup"):
-            fitting = known[:1]
+            fitting = list(self._known(kind.name))[:1]
         return fitting if operation.repeats else fitting[:1]
+
+    def _known(self, record: str) -> Iterator[Mapping[str, str]]:
+        """The records of the reference population of one kind."""
+        if self.unit.key == reference.RESIDENTS and record == "jumin":
+            yield from self.residents
+            return
+        for one in reference.questions(self.unit):
+            if self.unit.operations[one.operation].record == record:
+                yield from one.answers
 
     def _related(self, root: Element, action: str) -> list[Element]:
         """Action where the request is addressed, and RelatesTo where it has one MessageID."""

@@ -21,6 +21,7 @@ from conformance.rooms import (
     glyphs,
     http,
     payload,
+    population,
     security_tokens,
     signed,
     soap,
@@ -67,5 +68,6 @@ JUDGED: Final = (
     | frozenset(ON_RECORDS)
     | frozenset(ON_PAYLOADS)
     | behaviour.REQUIREMENTS
+    | frozenset(population.PREDICATES)
 )
 """Every requirement on which there is a predicate."""

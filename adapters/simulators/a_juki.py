@@ -85,6 +85,17 @@ class AJuki:
         self.store.commit()
         return self.store.counts()
 
+    def enter(self, records: Iterable[Record]) -> None:
+        """Put records beside what is there, as clerks do. Errors: ValueError for what the system cannot write."""
+        self.store.begin()
+        try:
+            for record in records:
+                self.store.add(self._row(record))
+        except BaseException:
+            self.store.rollback()
+            raise
+        self.store.commit()
+
     def change(self, n: int, seed: int | None = None, per_file: int = RECORDS_PER_FILE) -> Counter[str]:
         """Let ``n`` events happen and write them as notice files; how many of each 異動事由 there were."""
         known = self._known()

@@ -138,12 +138,17 @@ def _references(base: Base) -> bytes:
     )
 
 
+def _values(base: Base, old: str, new: str) -> bytes:
+    """The right request with its values written in another way; characters stay whole."""
+    return base.http(re.sub(old, new, base.body().decode()).encode())
+
+
 def _cdata(base: Base) -> bytes:
-    return base.http(re.sub(rb">([^<>]+)</", rb"><![CDATA[\1]]></", base.body()))
+    return _values(base, r">([^<>]+)</", r"><![CDATA[\1]]></")
 
 
 def _comment(base: Base) -> bytes:
-    return base.http(re.sub(rb">([^<>])([^<>]*)</", rb">\1<!-- a comment -->\2</", base.body()))
+    return _values(base, r">([^<>])([^<>]*)</", r">\1<!-- a comment -->\2</")
 
 
 def _chunked(base: Base) -> bytes:

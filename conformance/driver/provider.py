@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 
 from lxml import etree
 
+from conformance import reference
 from conformance.documents import read
+from conformance.driver import population
 from conformance.driver.cases import CASES, Base
 from conformance.driver.transport import Answer, Transport
-from conformance.evidence import IMPOSSIBLE, Bundle, Circumstances, Exchange, masked
+from conformance.evidence import IMPOSSIBLE, UNHELD, Bundle, Circumstances, Exchange, masked
 from conformance.http1 import parse
 from conformance.payloads import request
+from conformance.rooms.behaviour import REFERENCE
+from conformance.rooms.population import ANSWERS
 from schemas.model import Edition, Unit
 
 SUITE = "1.0"
@@ -36,7 +40,15 @@ def versions() -> dict[str, str]:
 
 
 def first_inquiry(unit: Unit, operation: str = "") -> Base | None:
-    """The right request of an operation: the one named, else the first inquiry, else the first that has samples."""
+    """The right request of an operation: the one named, else the first inquiry, else the first that has samples.
+
+    Inquiries are those of the reference population, whose answers are known.
+    """
+    for question in reference.questions(unit):
+        if operation in ("", question.operation):
+            asked = unit.operations[question.operation]
+            empty = etree.Element(asked.input)
+            return population.asking(Base(unit, asked, empty, "", ""), question)
     listed = [one for one in unit.operations.values() if operation in ("", one.name)]
     listed.sort(key=lambda one: one.pattern != "inquiry")
     for one in listed:
@@ -48,21 +60,21 @@ def first_inquiry(unit: Unit, operation: str = "") -> Base | None:
 
 def drive(
     base: Base, transport: Transport, edition: Edition, *, profile: str, subject: str, clock: Clock = now,
-    only: Iterable[str] = (), headers: tuple[tuple[str, str], ...] = (),
+    only: Iterable[str] = (), headers: tuple[tuple[str, str], ...] = (), unheld: Iterable[str] = (),
 ) -> Bundle:  # fmt: skip
-    """Send every case (or those of ``only``) and record what comes back. Errors of the other side are evidence too."""
+    """Send every case (or those of ``only``) and record what comes back. Errors of the other side are evidence too.
+
+    The questions about the reference population are cases too (``reference``: all of them); ``unheld`` are those about
+    records that the subject's system cannot hold.
+    """
     started = clock()
     files: dict[str, bytes] = {}
     exchanges: list[Exchange] = []
     base = replace(base, headers=(*base.headers, *headers))
-    wanted = set(only) or set(CASES)
-    described = b""
-    for case, build in CASES.items():
-        if case not in wanted:
-            continue
-        raw = build(base)
-        if raw is None:
-            exchanges.append(Exchange(case, case, "", "", "suite", "subject", IMPOSSIBLE))
+    described, left_out = b"", frozenset(unheld)
+    for case, raw in requests(base, frozenset(only)):
+        if raw is None or case in left_out:
+            exchanges.append(Exchange(case, case, "", "", "suite", "subject", IMPOSSIBLE if raw is None else UNHELD))
             continue
         before = clock()
         answer = transport.send(raw)
@@ -72,11 +84,22 @@ def drive(
             parsed = parse(answer.raw, request=False)
             described = parsed.body if parsed is not None else b""
     main = _description(files, described, base.unit, edition)
+    files[ANSWERS] = population.answers(base.unit)
     circumstances = Circumstances(
         profile, ROLES, subject, SUITE, edition.version, base.seed, started, clock(), base.unit.key, main, versions(),
         tuple(exchanges),
     )  # fmt: skip
     return Bundle(circumstances, files)
+
+
+def requests(base: Base, only: frozenset[str] = frozenset()) -> Iterator[tuple[str, bytes | None]]:
+    """The cases that are wanted with their requests; ``None`` for one that the operation has not."""
+    for case, build in CASES.items():
+        if not only or case in only:
+            yield case, build(base)
+    for case, raw in population.requests(base):
+        if not only or case in only or REFERENCE in only:
+            yield case, raw
 
 
 def _recorded(

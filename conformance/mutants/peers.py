@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from conformance.driver.cases import CASES, Base
-from conformance.driver.provider import drive, first_inquiry
+from conformance.driver.cases import Base
+from conformance.driver.provider import drive, first_inquiry, requests
 from conformance.driver.transport import Answer
 from conformance.evidence import Bundle
 from conformance.mutants.recorded import HOME, MutantError, unescape, with_length
@@ -83,8 +83,7 @@ def bundle(mutant: Mutant, peer: Peer) -> Bundle:
     edition = peer.edition
     base = base_of(edition)
     cases: dict[bytes, list[str]] = {}
-    for case, build in CASES.items():
-        raw = build(base)
+    for case, raw in requests(base):
         if raw is not None:
             cases.setdefault(raw, []).append(case)
     transport = PeerTransport(replace(peer, skips=mutant.skips), mutant, cases)

@@ -23,6 +23,7 @@ from conformance.evidence import IMPOSSIBLE
 from conformance.findings import Finding, Missing, NotApplicable, Result
 from conformance.messages import Message
 from conformance.names import COMMON, WSA, wsdl
+from conformance.rooms.population import PREDICATES
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,9 @@ def actual(seen: Observed) -> str:
         return seen.outcome
     status = str(answer.head.status) if answer.head else ""
     if answer.fault is not None:
-        return f"{status} fault {fault_code(answer)}"
+        shogai = _shogai(answer)
+        codes = " ".join(dict.fromkeys(_texts(shogai, "kodo"))) if shogai is not None else ""
+        return f"{status} fault {fault_code(answer)} {codes}".rstrip()
     if answer.entries:
         return f"{status} {local(answer.entries[0])}"
     return f"{status} {answer.head.media_type if answer.head else ''}".strip()
@@ -256,6 +259,8 @@ _KINDS: Final[Mapping[str, Callable[[Message, str, Observed], bool]]] = MappingP
     }
 )  # fmt: skip
 REQUIREMENTS: Final = frozenset(row.requirement for row in ROWS)
+REFERENCE: Final = "reference"
+"""All questions about the reference population, where cases are named."""
 UNSENT: Final = Missing("この場合は送られていません（run で駆動します）", "this case was not sent; run drives it")
 
 
@@ -263,6 +268,8 @@ def cases_of(names: Iterable[str]) -> tuple[str, ...]:
     """The cases that show these requirements or are named, with ``base`` and ``wsdl``; none for no names."""
     listed = set(names)
     found = [row.case for row in ROWS if row.requirement in listed or row.case in listed]
+    found += [REFERENCE for name in listed if name in PREDICATES]
+    found += [name for name in listed if name.startswith(REFERENCE)]
     return tuple(dict.fromkeys(("base", "wsdl", *found))) if listed else ()
 
 
