@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import TypeVar
 
 from lxml import etree
@@ -27,6 +28,9 @@ from conformance.registry import (
     PayloadPredicate,
 )
 from conformance.rooms.behaviour import REQUIREMENTS, Observed, judge_case
+from conformance.rooms.consumer import OUTCOMES, Came, Scene
+from conformance.rooms.consumer import PREDICATES as CONSUMER
+from conformance.rooms.consumer import judge_all as consumer_all
 from conformance.rooms.population import ANSWERS, PREDICATES, Compared, judge_all
 from conformance.standard import Standard
 from conformance.verdicts import Class, HarnessError, Verdict, combine, roll_up, with_prerequisites
@@ -85,7 +89,7 @@ def _results(bundle: Bundle, rows: Mapping[str, Requirement], standard: Standard
             if name in rows:
                 result = _ask(on_wsdl, description) if readable or name in READABLE else UNREADABLE
                 found[name] = [(description.main, result)]
-    if bundle.circumstances.exchanges:
+    if bundle.circumstances.exchanges or OUTCOMES in bundle.files:
         conversation = _conversation(bundle, description)
         messages = tuple(one for _, one, own in conversation.messages() if own)
         for name, on_message in ON_MESSAGES.items():
@@ -94,7 +98,8 @@ def _results(bundle: Bundle, rows: Mapping[str, Requirement], standard: Standard
         found |= _over_conversation(conversation, rows)
         if "data" in bundle.circumstances.roles:
             _data(found, messages, rows, standard)
-        for name, shown in (*_behaviour(bundle, description, standard), *_population(bundle, standard)):
+        shown_by = (_behaviour(bundle, description, standard), _population(bundle, standard), _consumer(bundle))
+        for name, shown in chain(*shown_by):
             if name in rows:
                 found.setdefault(name, []).extend(shown)
     return found
@@ -162,6 +167,25 @@ def _population(bundle: Bundle, standard: Standard) -> Iterator[tuple[str, list[
     compared = tuple(_compared(bundle, driven, unit, standard))
     for requirement in PREDICATES:
         yield requirement, [*judge_all(requirement, compared)]
+
+
+def _consumer(bundle: Bundle) -> Iterator[tuple[str, list[_Named]]]:
+    """What the rows about consumers said, where the mock peer was called."""
+    if OUTCOMES not in bundle.files:
+        return
+    outcomes = json.loads(bundle.files[OUTCOMES])
+    came: dict[str, list[Came]] = {name: [] for name in outcomes}
+    for one in bundle.circumstances.exchanges:
+        if one.case in came and one.request:
+            message = from_wire(one.request, bundle.files[one.request], "request", None, one.case)
+            came[one.case].append(Came(message, one.outcome, one.started, one.ended))
+    firsts = {name: listed[0].message for name, listed in came.items() if listed}
+    scenes = [
+        Scene(name, tuple(listed), outcomes[name], tuple(one for other, one in firsts.items() if other != name))
+        for name, listed in came.items()
+    ]
+    for requirement in CONSUMER:
+        yield requirement, [*consumer_all(requirement, scenes)]
 
 
 def _compared(bundle: Bundle, driven: Iterable[Exchange], unit: Unit, standard: Standard) -> Iterator[Compared]:

@@ -29,7 +29,7 @@ from schemas.model import Edition, ErrorEntry, Operation, Unit
 
 NEXT: Final = "http://schemas.xmlsoap.org/soap/actor/next"
 REASONS: Final = {200: "OK", 202: "Accepted", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed",
-                  415: "Unsupported Media Type", 500: "Internal Server Error"}  # fmt: skip
+                  415: "Unsupported Media Type", 500: "Internal Server Error", 503: "Service Unavailable"}  # fmt: skip
 
 
 class _Refused(Exception):
@@ -62,6 +62,11 @@ class Peer:
             body = written(self._fault(refusal, raw))
             return response(refusal.status, body, "text/xml; charset=utf-8")
 
+    def refusing(self, raw: bytes, code: str, faultcode: str, status: int) -> bytes:
+        """The bytes of a fault of the standard in answer to a request, whatever the request is."""
+        body = written(self._fault(_Refused(status, code, faultcode), raw))
+        return response(status, body, "text/xml; charset=utf-8")
+
     def _does(self, step: str) -> bool:
         return step not in self.skips
 
@@ -80,7 +85,7 @@ class Peer:
         root = self._envelope(head, parsed.body)
         self._headers(root)
         payload = self._payload(root, parsed.body)
-        return response(200, written(self._reply(root, payload)), "text/xml; charset=utf-8")
+        return response(200, written(self._reply(root, payload, head)), "text/xml; charset=utf-8")
 
     def _http(self, head: Head) -> None:
         if head.problems and self._does("head"):
@@ -148,7 +153,7 @@ class Peer:
     def _operation(self, payload: Element) -> Operation | None:
         return next((one for one in self.unit.operations.values() if one.input == payload.tag), None)
 
-    def _reply(self, root: Element, payload: Element) -> Element:
+    def _reply(self, root: Element, payload: Element, head: Head) -> Element:
         operation = self._operation(payload)
         if operation is None:
             raise _Refused(500, "CB1013")
@@ -156,8 +161,8 @@ class Peer:
             body = answer(self.unit, operation, self._found(operation, payload))
         else:
             body = etree.Element(operation.output, nsmap={"t": self.unit.namespace, "c": COMMON})
-            for name in ("messageid", "uketsukebango", "uketsuke_nichiji"):
-                text = VALID["DATETIME"] if name == "uketsuke_nichiji" else "0" * 8
+            named = (_message_id(root) or head.value("Chiikibus-Message-Id") or "0" * 8, "0" * 8, VALID["DATETIME"])
+            for name, text in zip(("messageid", "uketsukebango", "uketsuke_nichiji"), named, strict=True):
                 etree.SubElement(body, f"{{{COMMON}}}{name}").text = text
         return envelope(body, self._related(root, operation.reply_action))
 
@@ -183,11 +188,11 @@ class Peer:
     def _related(self, root: Element, action: str) -> list[Element]:
         """Action where the request is addressed, and RelatesTo where it has one MessageID."""
         blocks = [one for header in children(root, HEADER) for one in children(header)]
-        ids = [one.text or "" for one in blocks if one.tag == f"{{{WSA}}}MessageID"]
+        asked = _message_id(root)
         if not any(namespace(one) == WSA for one in blocks) or not self._does("relate"):
             return []
         found = []
-        for name, text in ((("RelatesTo", ids[0]),) if len(ids) == 1 else ()) + (("Action", action),):
+        for name, text in ((("RelatesTo", asked),) if asked else ()) + (("Action", action),):
             element = etree.Element(f"{{{WSA}}}{name}", nsmap={"wsa": WSA})
             element.text = text
             found.append(element)
@@ -208,6 +213,13 @@ class Peer:
         action = f"{WSA}/soap/fault" if own else f"{WSA}/fault"
         headers = self._related(root, action) if root is not None and root.tag == ENVELOPE else []
         return envelope(fault, headers)
+
+
+def _message_id(root: Element) -> str:
+    """The wsa:MessageID of an envelope, empty where there is not exactly one."""
+    blocks = [one for header in children(root, HEADER) for one in children(header)]
+    ids = [one.text or "" for one in blocks if one.tag == f"{{{WSA}}}MessageID"]
+    return ids[0] if len(ids) == 1 else ""
 
 
 def response(status: int, body: bytes, media: str, *extra: tuple[str, str]) -> bytes:

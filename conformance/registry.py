@@ -17,6 +17,7 @@ from conformance.rooms import (
     behaviour,
     body,
     characters,
+    consumer,
     data,
     glyphs,
     http,
@@ -69,5 +70,6 @@ JUDGED: Final = (
     | frozenset(ON_PAYLOADS)
     | behaviour.REQUIREMENTS
     | frozenset(population.PREDICATES)
+    | frozenset(consumer.PREDICATES)
 )
 """Every requirement on which there is a predicate."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from conformance.evidence import Bundle
 from conformance.judge import Judgement, judge
-from conformance.mutants import peers, recorded, records
+from conformance.mutants import consumers, peers, recorded, records
 from conformance.oracle import Oracle
 from conformance.peer import Peer
 from conformance.standard import Standard
@@ -96,9 +96,19 @@ def peer_trials(standard: Standard) -> Iterable[Trial]:
         yield trial(mutant.id, mutant.fails, mutant.keeps, judge(evidence, standard))
 
 
+def consumer_trials(standard: Standard) -> Iterable[Trial]:
+    """The trials of consumers that misbehave, in memory and in a time of their own."""
+    unit = standard.edition.units[peers.UNIT]
+    peer = Peer(standard.edition, unit, oracle=Oracle(standard.edition, unit))
+    for mutant in consumers.load():
+        evidence = consumers.bundle(mutant, peer)
+        yield trial(mutant.id, mutant.fails, mutant.keeps, judge(evidence, standard))
+
+
 def run(standard: Standard) -> SelfCheck:
     """All trials, in the order of their tables."""
-    trials = (*recorded_trials(standard), *record_trials(standard), *peer_trials(standard))
+    kinds = (recorded_trials, record_trials, peer_trials, consumer_trials)
+    trials = tuple(one for kind in kinds for one in kind(standard))
     proven = frozenset().union(*(one.fails for one in trials if one.killed))
     judged = [row for row in standard.catalogue if not row.not_judged_reason and not row.retired]
     unproven = tuple(row.id for row in judged if row.level == "MUST" and row.id not in proven)

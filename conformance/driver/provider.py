@@ -83,7 +83,7 @@ def drive(
         if case == "wsdl" and exchange.response:
             parsed = parse(answer.raw, request=False)
             described = parsed.body if parsed is not None else b""
-    main = _description(files, described, base.unit, edition)
+    main = described_by(files, described, base.unit, edition)
     files[ANSWERS] = population.answers(base.unit)
     circumstances = Circumstances(
         profile, ROLES, subject, SUITE, edition.version, base.seed, started, clock(), base.unit.key, main, versions(),
@@ -112,7 +112,7 @@ def _recorded(
     return Exchange(case, case, names[0], names[1], "suite", "subject", answer.outcome, before, after, answer.tls)
 
 
-def _description(files: dict[str, bytes], served: bytes, unit: Unit, edition: Edition) -> str:
+def described_by(files: dict[str, bytes], served: bytes, unit: Unit, edition: Edition) -> str:
     """Put the served description beside the schemas of the edition; returns its name, empty where none was served."""
     if read(served).root is None:
         return ""

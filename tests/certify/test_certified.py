@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
+from conformance.judge import judge
 from conformance.standard import load_standard
-from conformance.verdicts import Class
-from tests.certify.__main__ import BEGIN, END, PAGE
+from conformance.verdicts import Class, Outcome
 from tests.certify.assess import assessed
-from tests.certify.plan import VENDORS, providers, units
+from tests.certify.consuming import as_consumer
+from tests.certify.plan import VENDORS, providers
 from tests.certify.town import in_front_of_adapters, in_front_of_natives
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -37,11 +37,9 @@ def test_every_shipped_adapter_is_certified(vendor: str, tmp_path: Path) -> None
     assert all(one.unheld < len(subjects) for one in found)
 
 
-def test_the_published_table_names_every_subject() -> None:
-    """Whoever adds a unit or a vendor runs the command again; nothing in the table fails."""
-    edition = load_standard().edition
-    part = PAGE.read_text("utf-8").partition(BEGIN)[2].partition(END)[0]
-    rows = re.findall(r"^\| (.+?) \| (\w+) \| (\w+) \|", part, re.MULTILINE)[1:]
-    wanted = [("", name) for name in units(edition)] + [one for vendor in VENDORS for one in providers(edition, vendor)]
-    assert [unit for _, unit, _ in rows] == [unit for _, unit in wanted]
-    assert {result for _, _, result in rows} == {"conforms"}
+def test_the_bus_is_certified_as_a_consumer(tmp_path: Path) -> None:
+    """It delivers notices to a mock peer that answers by script: ids, waiting, resending, and what is no success."""
+    standard = load_standard()
+    judgement = judge(as_consumer(tmp_path / "site", standard), standard)
+    objections = [one for one in judgement.verdicts if one.outcome not in (Outcome.PASS, Outcome.NA)]
+    assert (judgement.result, objections) == (Class.CONFORMS, [])

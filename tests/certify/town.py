@@ -35,7 +35,7 @@ OWN_SYSTEMS = frozenset({("a", "juki")})
 """Units of vendors whose system is a simulation of its own, beside the estate of the vendor."""
 SPACE = "\u3000"
 TOKEN = "certify-token"
-START_S = 60.0
+START_S = 300.0
 
 
 @dataclass(slots=True)
