@@ -7,10 +7,11 @@ from types import MappingProxyType
 from typing import Final
 
 from conformance.documents import children, local
-from conformance.findings import Finding, NotApplicable, Result, Undecided
+from conformance.findings import Finding, NotApplicable, Result
 from conformance.glyphs import blocks, make_ordinary
 from conformance.messages import Message
 from conformance.records import operation_of
+from conformance.rulings import ruled
 from conformance.standard import Standard
 
 FOREIGN: Final = NotApplicable("標準の電文ではありません", "no message of the standard")
@@ -34,7 +35,7 @@ def valid(message: Message, standard: Standard) -> Result:
     second = standard.thorough(found[0].key, body)
     if second:
         return (Finding(f"/{local(body)}", "valid by the schema of the unit", second[:200]),)
-    return Undecided("libxml2 だけが不備とします", "only libxml2 objects")
+    return ruled("DATA-128", f"/{local(body)}", first)
 
 
 def operation_known(message: Message, standard: Standard) -> Result:

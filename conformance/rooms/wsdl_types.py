@@ -8,8 +8,9 @@ from typing import Final
 
 from conformance.description import Description, Element, qname
 from conformance.documents import children, local, where
-from conformance.findings import Finding, Missing, NotApplicable, Result, Undecided
+from conformance.findings import Finding, Missing, NotApplicable, Result
 from conformance.names import ENCODING, WSDL, XML, XS, wsdl, xs
+from conformance.rulings import ruled
 from conformance.schema_engines import KNOWN, first_engine, second_engine
 
 NO_SCHEMA: Final = NotApplicable("スキーマがありません", "there is no schema")
@@ -183,7 +184,7 @@ def valid_schemas(description: Description) -> Result:
     second = second_engine(description)
     if second:
         return (Finding(description.main, "sound XML Schema 1.0", f"{problem[:160]} / {second[:160]}"),)
-    return Undecided(f"libxml2 だけが不備とします: {problem[:160]}", f"only libxml2 objects: {problem[:160]}")
+    return ruled("BP-R2801", description.main, problem)
 
 
 PREDICATES: Final = MappingProxyType(
