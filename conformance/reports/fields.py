@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import unicodedata
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from schemas.model import Requirement
 
 KINDS = {"Co": "private", "Cc": "control", "Cn": "unassigned", "Cs": "surrogate", "Cf": "invisible", "Zs": "invisible"}
 """What a report remarks on a category of characters, as keys of ``words.csv``."""
+NAMED = re.compile(r"\bU\+([0-9A-F]{4,6})\b")
 PLAIN = frozenset(map(chr, range(0x20, 0x7F)))
 
 
@@ -77,9 +79,10 @@ class Point:
 
 
 def points(text: str) -> tuple[Point, ...]:
-    """The characters of a text that do not show what they are, each once, in their order."""
+    """The characters of a text that do not show what they are, each once: those in it, then those it names (U+XXXX)."""
     clusters: list[str] = []
-    for one in text:
+    named = (int(number, 16) for number in NAMED.findall(text))
+    for one in text + "".join(chr(number) for number in named if number <= 0x10FFFF):
         if clusters and _selects(one):
             clusters[-1] += one
         else:

@@ -37,6 +37,8 @@ def exported(tmp_path: Path, form: str, language: str = "ja") -> bytes:
         ("\U00020b9f", [("U+20B9F", "", ("supplementary",))]),
         ("\ue000\ue000", [("U+E000", "F0 40", ("private",))]),
         ("\ufa11", [("U+FA11", "FA B1", ("compatibility",))]),
+        ("U+E000 (character 4)", [("U+E000", "F0 40", ("private",))]),
+        ("U+845B U+E0100", [("U+845B U+E0100", "", ("variation",))]),
         ("\u200b", [("U+200B", "", ("invisible",))]),
         ("\ud800", [("U+D800", "", ("surrogate",))]),
         ("髙高", [("U+9AD9", "FB FC", ()), ("U+9AD8", "8D 82", ())]),
