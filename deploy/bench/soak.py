@@ -2,7 +2,8 @@
 
     .venv/bin/python deploy/bench/soak.py backlog [--messages 1000000] [--people 6400]
     .venv/bin/python deploy/bench/soak.py steady [--minutes 60] [--rate 0] [--people 6400]
-        both: [--journal sqlite|postgresql] [--broker memory|rabbitmq] [--every 1.0] [--folder DIR] [--out FILE]
+        both: [--journal sqlite|postgresql] [--broker memory|rabbitmq] [--every 1.0] [--warm 0.5]
+        [--folder DIR] [--out FILE]
 
 ``backlog``: the receiver is down while the notices are accepted; then it starts, and everything is drained. ``steady``:
 the capacity is measured for some seconds (unless ``--rate`` says how many a second), then half of it runs on. In both
@@ -80,7 +81,9 @@ def backlog(stack: ExitStack, given: argparse.Namespace, pair: Pair) -> tuple[di
     receiver, server, site = _running(stack, given, pair)
     with sampled(server.pid, every_s=given.every) as filling:
         sent = drive(server, pair, first=0, people=given.people, count=given.messages)
-    given.say(f"{sent.accepted} accepted in {sent.seconds:.0f} s, {_open(site)} open, {told(filling)[0]}")
+    given.say(
+        f"{sent.accepted} accepted in {sent.seconds:.0f} s, {_open(site)} open, {told(filling, warm=given.warm)[0]}"
+    )
     receiver.start(stack)
     with sampled(server.pid, every_s=given.every) as draining:
         seconds = receiver.until(sent.accepted, given.say)
@@ -153,7 +156,7 @@ def _report(
         "states": states, "accept_p50_ms": round(sent.percentile(0.5) / 1000, 2),
         "accept_p99_ms": round(sent.percentile(0.99) / 1000, 2), "cpu_us_per_message": round(cpu / sent.accepted * 1e6),
         "journal_bytes_per_message": round(journal / sent.accepted), **rest,
-        "growth": {name: told(each) for name, each in phases.items()},
+        "growth": {name: told(each, warm=given.warm) for name, each in phases.items()},
     }  # fmt: skip
     return report, sound
 
@@ -169,6 +172,7 @@ def main() -> int:
     parser.add_argument("--journal", choices=["sqlite", "postgresql"], default="sqlite")
     parser.add_argument("--broker", choices=["memory", "rabbitmq"], default="memory")
     parser.add_argument("--every", type=float, default=1.0, help="seconds between two samples")
+    parser.add_argument("--warm", type=float, default=0.5, help="share of the time that the slope leaves out at first")
     parser.add_argument("--folder", type=Path, help="where the run keeps its files; they are removed at the end")
     parser.add_argument("--out", type=Path, help="also write the JSON there")
     given = parser.parse_args()

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-READY_S = 30.0
+READY_S = 120.0
 STOP_S = 20.0
 
 

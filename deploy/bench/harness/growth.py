@@ -100,7 +100,7 @@ def _name(pid: int) -> str:
     return " ".join(Path(word).name if word.startswith("/") else word for word in words if word)[:60]
 
 
-def told(samples: Samples, *, warm: float = 0.1) -> list[dict[str, object]]:
+def told(samples: Samples, *, warm: float) -> list[dict[str, object]]:
     """Per process: megabytes at the start, at most and at the end, MB per ten minutes after the first ``warm`` share
     of the time (resident, and what is its own), the curve, open files and threads from least to most in that time."""
     rows: list[dict[str, object]] = []
