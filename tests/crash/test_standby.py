@@ -162,7 +162,7 @@ def tokens(cluster: Any, folder: Path) -> int:
     return int(row[0])
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_the_other_bus_takes_over_from_one_that_hangs_dies_or_ends(pair: Pair, cluster: Any) -> None:
     """Every acknowledged notice arrives, each resident's in their order; the one that hung stores and sends nothing."""
     first = await pair.start(0)
