@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -233,3 +234,21 @@ def test_a_message_id_is_found_without_its_municipality(stock: Stock) -> None:
     for known in ((), (MUNICIPALITY,), (MUNICIPALITY, "990027")):
         with closing(stock.reader(known)) as reader:
             assert [row["exchange_id"] for row in reader.search(message_id=wanted)] == [stock.elsewhere.exchange_id]
+
+
+@pytest.mark.slow
+def test_what_is_rare_and_what_is_not_are_found_alike(stock: Stock) -> None:
+    """By operation and by endpoint, known and unknown: whichever way is taken, the same rows."""
+    if stock.engine == "sqlite":
+        return
+    place = journal_place(stock.path)
+    names = ("juki.ido_tsuchi", "juki.jumin_shokai", "nobody.asks")
+    asked: list[dict[str, Any]] = [{"operation": name} for name in names]
+    asked += [{"endpoint": name} for name in ("juki", "tax", "kokuho", "nobody")]
+    asked += [{"operation": "juki.ido_tsuchi", "endpoint": "juki"}, {"operation": "juki.ido_tsuchi", "state": "PARKED"}]
+    asked += [{"municipality": MUNICIPALITY, "since": NOW - 1.0, "until": NOW + 5.0}]
+    with closing(stock.reader()) as few, closing(PostgresReader(place, rare=0)) as many:
+        for each in asked:
+            assert list(few.search(**each)) == list(many.search(**each)), each
+        assert few.search(operation="nobody.asks") == few.search(endpoint="nobody") == []
+        assert len(few.search(operation="juki.ido_tsuchi")) > 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from bus.core.states import State
@@ -34,11 +34,17 @@ _MUNICIPALITIES: Final = (
 """Which municipalities there are, in as many steps along the index."""
 
 
+RARE: Final = 1000
+"""An operation or a sender with no more messages than this is looked for by their numbers: along the order of all
+messages nearly everything would be passed before the first of them."""
+
+
 class PostgresReader(TableReader):
     """Reads beside a running bus or after it. Errors: CB4003."""
 
-    def __init__(self, place: Place, municipalities: Sequence[str] = ()) -> None:
+    def __init__(self, place: Place, municipalities: Sequence[str] = (), *, rare: int = RARE) -> None:
         """``municipalities`` are those that the site has now; others are looked for only where these do not help."""
+        self._rare = rare
         self._municipalities = tuple(municipalities)
         self._link = open_link(place, purpose="reader", named=True)
         super().__init__(self._link)
@@ -80,16 +86,16 @@ class PostgresReader(TableReader):
         if message_id:
             where.append("e.n = ANY(?::int8[]) AND e.message_id = ?")
             values += [self._numbers(municipality, message_id), message_id]
+        else:
+            self._narrow(municipality, operation, (since, until), where, values)
         if before:
             n, index = self._place(before)
             where.append("(e.n < ? OR (e.n = ? AND d.n < ?)) AND e.n <= ?")
             values += [n, n, n * FAN_OUT + index, n]
         wanted = State(state) if state else None
         if wanted in _RARE:
-            where.append(_RARE[wanted])
-            if before:
-                where.append("d.n < ?")
-                values.append(n * FAN_OUT + index)
+            where += [_RARE[wanted], *(["d.n < ?"] if before else [])]
+            values += [n * FAN_OUT + index] if before else []
         elif wanted is State.REJECTED:
             where.append("e.refused = 1")
         elif wanted is not None:
@@ -99,11 +105,19 @@ class PostgresReader(TableReader):
         order = "d.n DESC" if wanted in _RARE else "e.n DESC, d.n DESC"
         found = self._rows(source, where, values, order, limit) if not endpoint else {}
         if endpoint:
-            found = self._rows(source, [*where, "e.sender = ?"], [*values, endpoint], order, limit)
+            sent, its = [*where, "e.sender = ?"], [*values, endpoint]
+            few = not municipality and not message_id and source == LEFT
+            if few:
+                self._along_few({"sender = ?": endpoint}, "municipality, n", sent, its)
+            found = self._rows(source, sent, its, order, limit)
             # Ids repeat from municipality to municipality: where one is named, its own messages are gone through.
             wide = not municipality or source == _BY_DELIVERY
             taken, along = (_BY_DELIVERY, "d.n DESC") if wide else (LEFT, order)
-            found |= self._rows(taken, [*where, "d.target = ?"], [*values, endpoint], along, limit)
+            got, its = [*where, "d.target = ?"], [*values, endpoint]
+            if few:
+                # A range, although of one value: for an equal value the index would give no order of its own.
+                self._along_few({"target >= ?": endpoint, "target <= ?": endpoint}, "target, n", got, its, "delivery")
+            found |= self._rows(taken, got, its, along, limit)
         return [found[place] for place in sorted(found, reverse=True)[:limit]]
 
     def _rows(
@@ -120,6 +134,31 @@ class PostgresReader(TableReader):
             shown = flat(row)
             found[shown.pop("place"), row["delivery"] or 0] = shown  # type: ignore[index]  # the place is a number
         return found
+
+    def _along_few(
+        self, wanted: Mapping[str, Any], order: str, where: list[str], values: list[Any], table: str = "exchange"
+    ) -> None:
+        """Where few rows are as ``wanted``, look at these alone. The order is that of an index, so that it is used."""
+        condition = " AND ".join(wanted)
+        rows = self._link.execute(
+            f"SELECT n FROM {table} WHERE {condition} ORDER BY {order} LIMIT {self._rare + 1}",  # noqa: S608 (own text)
+            tuple(wanted.values()),
+        ).fetchall()
+        if len(rows) <= self._rare:
+            where.append(f"{table[0]}.n = ANY(?::int8[])")
+            values.append([row[0] for row in rows])
+
+    def _narrow(
+        self, municipality: str, operation: str, bounds: Sequence[float], where: list[str], values: list[Any]
+    ) -> None:
+        """An operation wherever it is, or a time of one municipality: the numbers of what fits, where it is little."""
+        since, until = bounds
+        if operation and not municipality:
+            self._along_few({"operation = ?": operation}, "municipality, n", where, values)
+        elif municipality and since:
+            wanted: dict[str, Any] = {"municipality = ?": municipality, "received_at >= ?": since}
+            wanted |= {"received_at < ?": until} if until else {}
+            self._along_few(wanted, "municipality, received_at", where, values)
 
     def _numbers(self, municipality: str, message_id: str) -> list[int]:
         if municipality:
