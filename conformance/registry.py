@@ -23,7 +23,9 @@ from conformance.rooms import (
     http,
     payload,
     population,
+    reliability,
     security_tokens,
+    sequences,
     signed,
     soap,
     wsdl_bindings,
@@ -41,7 +43,7 @@ PayloadPredicate = Callable[[Message, Standard], Result]
 TurnPredicate = Callable[[Turn], Result]
 ConversationPredicate = Callable[[Conversation], Result]
 
-MESSAGE_ROOMS: Final = (soap, http, body, addressing, security_tokens, signed)
+MESSAGE_ROOMS: Final = (soap, http, body, addressing, security_tokens, signed, reliability)
 WSDL_ROOMS: Final = (wsdl_grammar, wsdl_documents, wsdl_types, wsdl_messages, wsdl_bindings)
 
 ON_MESSAGES: Final[Mapping[str, MessagePredicate]] = MappingProxyType(
@@ -53,8 +55,12 @@ ON_WSDL: Final[Mapping[str, WsdlPredicate]] = MappingProxyType(
         **addressing.ON_DESCRIPTIONS,
     }
 )
-ON_TURNS: Final[Mapping[str, TurnPredicate]] = MappingProxyType({**answers.ON_TURNS, **signed.ON_TURNS})
-ON_CONVERSATIONS: Final[Mapping[str, ConversationPredicate]] = MappingProxyType({**answers.ON_CONVERSATIONS})
+ON_TURNS: Final[Mapping[str, TurnPredicate]] = MappingProxyType(
+    {**answers.ON_TURNS, **signed.ON_TURNS, **reliability.ON_TURNS}
+)
+ON_CONVERSATIONS: Final[Mapping[str, ConversationPredicate]] = MappingProxyType(
+    {**answers.ON_CONVERSATIONS, **sequences.ON_CONVERSATIONS}
+)
 ON_RECORDS: Final[Mapping[str, RecordPredicate]] = MappingProxyType({**data.PREDICATES, **characters.PREDICATES})
 ON_PAYLOADS: Final[Mapping[str, PayloadPredicate]] = MappingProxyType({**payload.PREDICATES, **glyphs.PREDICATES})
 READABLE: Final = frozenset(

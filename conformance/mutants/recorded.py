@@ -74,7 +74,9 @@ def load(path: Path) -> tuple[Mutant, ...]:
 
 def tables() -> Iterator[Path]:
     """The tables of recordings and descriptions."""
-    yield from (HOME / name for name in ("wsdl.csv", "messages.csv", "addressing.csv", "security.csv"))
+    yield from (
+        HOME / name for name in ("wsdl.csv", "messages.csv", "addressing.csv", "security.csv", "reliability.csv")
+    )
 
 
 def unescape(text: str) -> str:
