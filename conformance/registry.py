@@ -14,6 +14,7 @@ from conformance.records import Record
 from conformance.rooms import (
     addressing,
     answers,
+    attachments,
     behaviour,
     body,
     characters,
@@ -43,7 +44,7 @@ PayloadPredicate = Callable[[Message, Standard], Result]
 TurnPredicate = Callable[[Turn], Result]
 ConversationPredicate = Callable[[Conversation], Result]
 
-MESSAGE_ROOMS: Final = (soap, http, body, addressing, security_tokens, signed, reliability)
+MESSAGE_ROOMS: Final = (soap, http, body, addressing, security_tokens, signed, reliability, attachments)
 WSDL_ROOMS: Final = (wsdl_grammar, wsdl_documents, wsdl_types, wsdl_messages, wsdl_bindings)
 
 ON_MESSAGES: Final[Mapping[str, MessagePredicate]] = MappingProxyType(

@@ -75,7 +75,8 @@ def load(path: Path) -> tuple[Mutant, ...]:
 def tables() -> Iterator[Path]:
     """The tables of recordings and descriptions."""
     yield from (
-        HOME / name for name in ("wsdl.csv", "messages.csv", "addressing.csv", "security.csv", "reliability.csv")
+        HOME / name
+        for name in ("wsdl.csv", "messages.csv", "addressing.csv", "security.csv", "reliability.csv", "attachments.csv")
     )
 
 
@@ -119,9 +120,11 @@ def _exchange(name: str, raw: bytes) -> Exchange:
 
 
 def on_the_wire(text: bytes) -> bytes:
-    """An HTTP message from a file: CRLF in its head, no line end after its body, its length written in."""
+    """An HTTP message from a file: CRLF in its head and in a multipart body, its length written in."""
     head, _, body = text.partition(b"\n\n")
-    return with_length(head.replace(b"\n", b"\r\n") + b"\r\n\r\n" + body.rstrip(b"\n"))
+    if b"multipart/" in head:
+        body = body.replace(b"\n", b"\r\n")
+    return with_length(head.replace(b"\n", b"\r\n") + b"\r\n\r\n" + body.rstrip(b"\r\n"))
 
 
 def with_length(raw: bytes) -> bytes:
