@@ -69,13 +69,22 @@ def within(message: Message, *tags: str) -> list[Element]:
     return [one for header in headers(message) for one in header.iter(*tags)]
 
 
+MAX_SAME: Final = 10
+"""Elements kept for one Id: more than one is wrong already, and hostile thousands would make judging quadratic."""
+MAX_SIGNATURES: Final = 20
+MAX_REFERENCES: Final = 50
+"""More than these is not verified: each costs a canonicalisation."""
+
+
 def ids(root: Element) -> dict[str, list[Element]]:
-    """The elements by the value of their wsu:Id or Id."""
+    """The elements by the value of their wsu:Id or Id, at most ``MAX_SAME`` for one."""
     found: dict[str, list[Element]] = {}
     for one in root.iter("{*}*"):
         names = {name for name in (one.get(wsu("Id")), one.get("Id")) if name}
         for name in names:
-            found.setdefault(name, []).append(one)
+            same = found.setdefault(name, [])
+            if len(same) < MAX_SAME:
+                same.append(one)
     return found
 
 
@@ -111,7 +120,10 @@ def verifies(message: Message, signature: Element) -> str | None:
     if root is None or info is None or key is None or kind is None or canonical is None:
         return None
     known = ids(root)
-    for reference in children(info, ds("Reference")):
+    references = children(info, ds("Reference"))
+    if len(references) > MAX_REFERENCES:
+        return None
+    for reference in references:
         problem = _reference(reference, known)
         if problem is None or problem:
             return problem

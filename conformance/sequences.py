@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,9 +36,22 @@ class Acknowledgement:
     final: bool
     nack: bool
 
-    def covers(self, number: int) -> bool:
-        """Whether a number is acknowledged."""
-        return any(lower <= number <= upper for lower, upper in self.spans)
+
+def merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans in their order, those that touch or overlap as one."""
+    found: list[tuple[int, int]] = []
+    for lower, upper in sorted(span for span in spans if span[0] <= span[1]):
+        if found and lower <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(upper, found[-1][1]))
+        else:
+            found.append((lower, upper))
+    return found
+
+
+def within(lower: int, upper: int, spans: list[tuple[int, int]]) -> bool:
+    """Whether a span lies in one of merged spans."""
+    at = bisect_right(spans, (lower, LARGEST * 2)) - 1
+    return at >= 0 and spans[at][0] <= lower and upper <= spans[at][1]
 
 
 def identifier(owner: Element | None) -> str:

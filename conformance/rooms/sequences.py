@@ -13,10 +13,22 @@ from conformance.addressing import absolute, value
 from conformance.conversation import Conversation, Turn
 from conformance.findings import Finding, NotApplicable, Result
 from conformance.messages import Message
-from conformance.sequences import Acknowledgement, acknowledgements, entry, fault, identifier, number, place, rm
+from conformance.sequences import (
+    Acknowledgement,
+    acknowledgements,
+    entry,
+    fault,
+    identifier,
+    merged,
+    number,
+    place,
+    rm,
+    within,
+)
 
 NONE: Final = NotApplicable("順序保証の記録ではありません", "no recording of a sequence")
-KEPT_ACKS: Final = 100
+MAX_FINDINGS: Final = 5
+KEPT_ACKS: Final = 20
 """Acknowledgements only grow (RM-205), so the last ones of a sequence say all that was acknowledged."""
 LOST: Final = ("UnknownSequence", "SequenceTerminated", "SequenceClosed", "MessageNumberRollover")
 
@@ -93,25 +105,14 @@ def acknowledged_stays(conversation: Conversation) -> Result:
     """RM-205: what was acknowledged is in every later acknowledgement."""
     known, found = dict[str, Acknowledgement](), list[Finding]()
     for turn, one in _acks(conversation):
+        if one.nack:
+            continue
         before = known.get(one.sequence)
-        lost = (
-            [lower for lower, upper in before.spans if not _within(lower, upper, one)]
-            if before and not one.nack
-            else []
-        )
-        found += [Finding(turn.name, f"number {lower} still acknowledged") for lower in lost]
-        if not one.nack:
-            known[one.sequence] = one
+        now = merged(one.spans)
+        lost = [lower for lower, upper in before.spans if not within(lower, upper, now)] if before is not None else []
+        found += [Finding(turn.name, f"number {lower} still acknowledged") for lower in lost[:MAX_FINDINGS]]
+        known[one.sequence] = one
     return tuple(found) if known else NONE
-
-
-def _within(lower: int, upper: int, later: Acknowledgement) -> bool:
-    """Whether a span is covered by the spans of a later acknowledgement, which may lie side by side."""
-    at = lower
-    for start, end in sorted(later.spans):
-        if start <= at <= end:
-            at = end + 1
-    return at > upper
 
 
 def only_received(conversation: Conversation) -> Result:
@@ -136,13 +137,13 @@ def only_received(conversation: Conversation) -> Result:
 
 def final_is_final(conversation: Conversation) -> Result:
     """RM-398: Final is stated only when nothing more is taken: no later acknowledgement has another number."""
-    ended, found = dict[str, Acknowledgement](), list[Finding]()
+    ended, found = dict[str, list[tuple[int, int]]](), list[Finding]()
     for turn, one in _acks(conversation):
         before = ended.get(one.sequence)
-        if before is not None and any(not _within(lower, upper, before) for lower, upper in one.spans):
+        if before is not None and any(not within(lower, upper, before) for lower, upper in one.spans):
             found.append(Finding(turn.name, "no more than the final acknowledgement", str(one.spans)[:120]))
         if one.final:
-            ended.setdefault(one.sequence, one)
+            ended.setdefault(one.sequence, merged(one.spans))
     return tuple(found) if ended else NotApplicable("Final がありません", "there is no Final")
 
 
@@ -295,8 +296,8 @@ def ends_finished(conversation: Conversation) -> Result:
         end, where = entry(turn.request, "TerminateSequence"), place(turn.request)
         if end is not None and turn.own_request:
             seen = True
-            said = {span for one in acked.get(identifier(end), []) for span in one.spans}
-            left = {n for n in numbers.get(identifier(end), set()) if not any(low <= n <= up for low, up in said)}
+            said = merged(span for one in acked.get(identifier(end), []) for span in one.spans)
+            left = {n for n in numbers.get(identifier(end), set()) if not within(n, n, said)}
             found += (
                 [Finding(turn.name, "everything acknowledged", ", ".join(map(str, sorted(left)[:5])))] if left else []
             )

@@ -17,6 +17,7 @@ from conformance.names import BODY, WSSE, XENC
 from conformance.security import (
     ENVELOPED,
     EXCLUSIVE,
+    MAX_SIGNATURES,
     STR_TRANSFORM,
     ds,
     headers,
@@ -218,7 +219,7 @@ def key_in_security(message: Message) -> Result:
 
 def signature_verifies(message: Message) -> Result:
     """WSS-806: a signature verifies with the certificate that the message carries."""
-    said = [(one, verifies(message, one)) for one in _signatures(message)]
+    said = [(one, verifies(message, one)) for one in _signatures(message)[:MAX_SIGNATURES]]
     if not any(problem is not None for _, problem in said):
         return NotApplicable("検証できる署名がありません", "there is no signature that can be verified here")
     return tuple(Finding(where(one), "a signature that verifies", problem) for one, problem in said if problem)
@@ -242,7 +243,11 @@ def _taken(turn: Turn, bad: Callable[[Message], list[str]], applies: bool) -> Re
 def failing_refused(turn: Turn) -> Result:
     """WSS-801: a message whose signature fails is not processed: it is not answered by a success."""
     applies = turn.request is not None and bool(_signatures(turn.request))
-    return _taken(turn, lambda request: [p for one in _signatures(request) if (p := verifies(request, one))], applies)
+    return _taken(
+        turn,
+        lambda request: [p for one in _signatures(request)[:MAX_SIGNATURES] if (p := verifies(request, one))],
+        applies,
+    )
 
 
 def unknown_refused(turn: Turn) -> Result:
