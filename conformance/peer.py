@@ -204,10 +204,9 @@ class Peer:
         fault = etree.Element(f"{{{SOAP}}}Fault", nsmap={"soap": SOAP, **({} if own else {"wsa": WSA})})
         etree.SubElement(fault, "faultcode").text = f"{'soap' if own else 'wsa'}:{refusal.faultcode}"
         etree.SubElement(fault, "faultstring").text = entry.title_ja
-        if own:
-            detail = etree.SubElement(etree.SubElement(fault, "detail"), f"{{{COMMON}}}shogai", nsmap={"c": COMMON})
-            for name, text in (("kodo", refusal.code), ("bunmen_ja", entry.title_ja), ("bunmen_en", entry.title_en)):
-                etree.SubElement(detail, f"{{{COMMON}}}{name}").text = text
+        detail = etree.SubElement(etree.SubElement(fault, "detail"), f"{{{COMMON}}}shogai", nsmap={"c": COMMON})
+        for name, text in (("kodo", refusal.code), ("bunmen_ja", entry.title_ja), ("bunmen_en", entry.title_en)):
+            etree.SubElement(detail, f"{{{COMMON}}}{name}").text = text
         parsed = parse(raw, request=True)
         root = read(parsed.body).root if parsed is not None else None
         action = f"{WSA}/soap/fault" if own else f"{WSA}/fault"
