@@ -411,7 +411,7 @@ CELLS = (
 NOT_RUN = (
     (
         "時計の飛び clock jumps on PostgreSQL and RabbitMQ (`clock` distributed)",
-        "libfaketime の下では、飛ぶ前から毎秒 20 件ほどに落ちる / libfaketime slows it to some 20 a second before any jump",
+        "libfaketime の下では、飛ぶ前から毎秒 20 件ほどに落ちる / libfaketime slows it to 20 a second even before",
     ),
     ("中継のリースの奪取 two relays with a stolen lease", "送り出すプロセスは1つ / one publishing process per site"),
     (
