@@ -228,7 +228,10 @@ class Journal(Sequences, Protocol):
 
 @value(frozen=True, slots=True)
 class HttpReply:
-    """What a target answered over HTTP. With attachments ``body`` is the envelope and ``package`` the whole."""
+    """What a target answered over HTTP. With attachments ``body`` is the envelope and ``package`` the whole.
+
+    ``retry_after_s`` is what its Retry-After asks to wait, 0 for nothing.
+    """
 
     status: int
     content_type: str
@@ -236,6 +239,7 @@ class HttpReply:
     sent_at: float = 0.0
     answered_at: float = 0.0
     package: Package | None = None
+    retry_after_s: float = 0.0
 
     @property
     def xml_type(self) -> str:

@@ -26,8 +26,13 @@ EARLY_S: Final = 0.002
 TURNS_TO_LISTEN: Final = 8
 """Turns of the loop for what came right behind a handshake: a read, and the three in which its end is passed on."""
 
-_MEANT: Final = frozenset({b"content-type", b"content-length", b"transfer-encoding", b"content-encoding"})
+_MEANT: Final = frozenset(
+    {b"content-type", b"content-length", b"transfer-encoding", b"content-encoding", b"retry-after"}
+)
 """The fields of an answer that are looked at."""
+
+MAX_DIGITS: Final = 6
+"""A Retry-After of more digits (eleven days) is none."""
 
 
 class Deadlines:
@@ -83,10 +88,16 @@ class Deadlines:
 class Answer:
     """What came back. ``None`` instead of one means: closed before the first byte of an answer."""
 
-    __slots__ = ("body", "content_type", "spill", "status")
+    __slots__ = ("body", "content_type", "retry_after_s", "spill", "status")
 
-    def __init__(self, status: int, content_type: str, body: bytes, spill: Spill | None = None) -> None:
-        """``spill`` has the body of an answer with attachments, which is still on its way to the disk."""
+    def __init__(
+        self, status: int, content_type: str, body: bytes, spill: Spill | None = None, retry_after_s: int = 0
+    ) -> None:
+        """``spill`` has the body of an answer with attachments, which is still on its way to the disk.
+
+        ``retry_after_s`` are the seconds of Retry-After, 0 where there are none (a date is not read).
+        """
+        self.retry_after_s = retry_after_s
         self.status = status
         self.content_type = content_type
         self.body = body
@@ -123,6 +134,7 @@ class ClientConnection(asyncio.Protocol):
         self._size = 0
         self._wire_size = 0
         self._content_type = ""
+        self._retry_after_s = 0
         self._framed = False
         self._headers_done = False
         self._answering = False
@@ -239,6 +251,9 @@ class ClientConnection(asyncio.Protocol):
             self._framed = True
             if value.strip().lower() != b"chunked":
                 self._fail("CB1017", "an unknown transfer coding")
+        elif lower == b"retry-after":
+            seconds = value.strip()
+            self._retry_after_s = int(seconds) if seconds.isdigit() and len(seconds) <= MAX_DIGITS else 0
         elif lower == b"content-encoding" and value.strip().lower() not in {b"", b"identity"}:
             self._fail("CB1017", "a content coding that was not asked for")
 
@@ -277,7 +292,7 @@ class ClientConnection(asyncio.Protocol):
     def _complete(self) -> None:
         status = self._parser.get_status_code()
         body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-        answer = Answer(status, self._content_type, body, self._spill)
+        answer = Answer(status, self._content_type, body, self._spill, self._retry_after_s)
         self._spill = None
         reusable = not self.closed and self._framed and self._parser.should_keep_alive()
         self._forget()
@@ -293,6 +308,7 @@ class ClientConnection(asyncio.Protocol):
         self._chunks = []
         self._size = self._length = 0
         self._content_type = ""
+        self._retry_after_s = 0
         self._framed = False
         self._headers_done = False
 

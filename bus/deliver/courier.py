@@ -76,6 +76,8 @@ class Courier:
             breaker.failure()
         else:
             breaker.success()
+        if verdict.state is State.RETRY_WAIT and reply.retry_after_s > verdict.retry_after_s:
+            verdict = replace(verdict, retry_after_s=reply.retry_after_s)
         response_in = reply.answered_at or self._clock.now()
         return self._transition(sending, settings, verdict, reply.sent_at or request_out, response_in)
 

@@ -116,13 +116,18 @@ class PooledSender:
                     origin.tls.remember(connection)
                 if answer.spill is not None:
                     return await self._spilled(answer, sent_at)
-                return HttpReply(answer.status, answer.content_type, answer.body, sent_at, self._clock.now())
+                return self._reply(answer, sent_at)
             if connection.requests == 1:
                 raise self._unanswered(origin, connection, endpoint)
             # A kept connection that had gone stale: the others from before have, too.
             while origin.idle:
                 origin.idle.pop().abort()
             connection = None
+
+    def _reply(self, answer: Answer, sent_at: float) -> HttpReply:
+        now = self._clock.now()
+        again = float(answer.retry_after_s)
+        return HttpReply(answer.status, answer.content_type, answer.body, sent_at, now, retry_after_s=again)
 
     async def post_package(
         self, endpoint: Endpoint, package: Package, headers: Sequence[tuple[str, str]], deadline_s: float
@@ -146,7 +151,7 @@ class PooledSender:
             raise self._unanswered(target.origin, connection, endpoint)
         if answer.spill is not None:
             return await self._spilled(answer, sent_at)
-        return HttpReply(answer.status, answer.content_type, answer.body, sent_at, self._clock.now())
+        return self._reply(answer, sent_at)
 
     async def _spilled(self, answer: Answer, sent_at: float) -> HttpReply:
         """An answer with attachments, when all of it is durable. Errors: CB1017, CB4001."""

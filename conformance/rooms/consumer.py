@@ -139,6 +139,13 @@ def no_success(*names: str) -> Predicate:
     return lambda scene: _no_success(scene, *names)
 
 
+def unrelated(scene: Scene) -> Result:
+    """CON-114: an answer that relates to another message is not taken, where the request was addressed."""
+    if scene.name == "other-answer" and not any(WSA in str(one.tag) for one in scene.requests[0].message.header_blocks):
+        return NotApplicable("要求にアドレスのヘッダーがありません", "the request is not addressed")
+    return _no_success(scene, "other-answer")
+
+
 def not_repeated(scene: Scene) -> Result:
     """CON-111: after a success nothing is sent again."""
     if scene.name not in ("success", "twice"):
@@ -191,7 +198,7 @@ PREDICATES: Final[Mapping[str, Predicate]] = MappingProxyType(
         "CON-111": not_repeated,
         "CON-112": own_id,
         "CON-113": patient,
-        "CON-114": no_success("other-answer"),
+        "CON-114": unrelated,
         "CON-115": no_success("must-understand"),
         "CON-116": no_success("doctype"),
         "CON-117": takes_success,

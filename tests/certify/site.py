@@ -25,7 +25,7 @@ path = "var/journal.sqlite"
 engine = "memory"
 [delivery]
 retry_first_s = 0.1
-retry_max_s = 1.0
+retry_max_s = 5.0
 """
 PATIENCE_S = 120
 """What is judged is what subjects answer, not how fast a busy machine is."""

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from conformance.judge import judge
 from conformance.standard import load_standard
-from conformance.verdicts import Class
+from conformance.verdicts import Class, Outcome
 from tests.certify.assess import assessed
+from tests.certify.consuming import as_consumer
 from tests.certify.plan import VENDORS, providers
 from tests.certify.town import in_front_of_adapters, in_front_of_natives
 
@@ -33,3 +35,11 @@ def test_every_shipped_adapter_is_certified(vendor: str, tmp_path: Path) -> None
         found = [assessed(address, one, standard) for one in subjects]
     assert {one.subject.id: one.objections for one in found if one.result is not Class.CONFORMS} == {}
     assert all(one.unheld < len(subjects) for one in found)
+
+
+def test_the_bus_is_certified_as_a_consumer(tmp_path: Path) -> None:
+    """It delivers notices to a mock peer that answers by script: ids, waiting, resending, and what is no success."""
+    standard = load_standard()
+    judgement = judge(as_consumer(tmp_path / "site", standard), standard)
+    objections = [one for one in judgement.verdicts if one.outcome not in (Outcome.PASS, Outcome.NA)]
+    assert (judgement.result, objections) == (Class.CONFORMS, [])
