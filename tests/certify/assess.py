@@ -56,6 +56,11 @@ class Result:
     objections: tuple[str, ...]
     unheld: int
 
+    @property
+    def broken(self) -> frozenset[str]:
+        """The requirements that are not settled."""
+        return frozenset(one.partition(" ")[0] for one in self.objections)
+
 
 def assessed(address: str, subject: Subject, standard: Standard) -> Result:
     """Drive a subject through the bus and judge the evidence."""
