@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from conformance.script import Scenario
 from conformance.standard import Standard
 from tests.certify.site import MUNICIPALITY, Subject, secret_of, write_site
 from tests.certify.town import bus, ports
+from tests.support.polling import until
 
 OPERATION = "ido_tsuchi"
 UNIT = "juki"
@@ -61,15 +61,14 @@ class Sender:
         return self._ended(message_id)
 
     def _ended(self, message_id: str) -> str:
-        end = time.monotonic() + SETTLED_S
-        while time.monotonic() < end:
-            reader = SqliteReader(self.journal)
-            rows = [row for row in reader.search(operation=f"{UNIT}.{OPERATION}") if row["message_id"] == message_id]
-            reader.close()
-            if rows and str(rows[0]["state"]) in ENDS:
-                return ENDS[str(rows[0]["state"])]
-            time.sleep(0.1)
-        return ""
+        ends = until(lambda: self._ends(message_id), within_s=SETTLED_S, what="the delivery to end")
+        return str(ends)
+
+    def _ends(self, message_id: str) -> str:
+        reader = SqliteReader(self.journal)
+        rows = [row for row in reader.search(operation=f"{UNIT}.{OPERATION}") if row["message_id"] == message_id]
+        reader.close()
+        return ENDS.get(str(rows[0]["state"]), "") if rows else ""
 
 
 def notice(standard: Standard, subject: Subject, host: str) -> Base:
