@@ -13,7 +13,7 @@ SMALL = {
 """Adapters that cannot be asked for whole reference records, with the reason; the other vendor of the unit can."""
 
 KNOWN: frozenset[str] = frozenset()
-"""What is known to be broken: nothing. Whatever stands here is wanted exactly by the tests, so it cannot be forgotten."""
+"""What is known to be broken: nothing. The tests want exactly what stands here, so that it cannot be forgotten."""
 
 
 def units(edition: Edition) -> list[str]:
