@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from lxml import etree
 
+from conformance import filed
 from conformance.conversation import Conversation, Turn
 from conformance.description import Description, load
 from conformance.evidence import UNHELD, Bundle, Exchange
@@ -89,6 +90,7 @@ def _results(bundle: Bundle, rows: Mapping[str, Requirement], standard: Standard
             if name in rows:
                 result = _ask(on_wsdl, description) if readable or name in READABLE else UNREADABLE
                 found[name] = [(description.main, result)]
+    messages: tuple[Message, ...] = ()
     if bundle.circumstances.exchanges or OUTCOMES in bundle.files:
         conversation = _conversation(bundle, description)
         messages = tuple(one for _, one, own in conversation.messages() if own)
@@ -100,6 +102,10 @@ def _results(bundle: Bundle, rows: Mapping[str, Requirement], standard: Standard
             _data(found, messages, rows, standard)
         shown_by = (_behaviour(bundle, description, standard), _population(bundle, standard), _consumer(bundle))
         for name, shown in chain(*shown_by):
+            if name in rows:
+                found.setdefault(name, []).extend(shown)
+    if "data" in bundle.circumstances.roles:
+        for name, shown in filed.shown(bundle, messages, standard, _ask):
             if name in rows:
                 found.setdefault(name, []).extend(shown)
     return found

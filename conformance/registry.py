@@ -17,11 +17,13 @@ from conformance.rooms import (
     attachments,
     behaviour,
     body,
+    bulk,
     characters,
     consumer,
     data,
     glyphs,
     http,
+    layouts,
     payload,
     population,
     reliability,
@@ -78,5 +80,7 @@ JUDGED: Final = (
     | behaviour.REQUIREMENTS
     | frozenset(population.PREDICATES)
     | frozenset(consumer.PREDICATES)
+    | frozenset(bulk.PREDICATES)
+    | frozenset(layouts.PREDICATES)
 )
 """Every requirement on which there is a predicate."""

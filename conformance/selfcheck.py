@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from conformance.evidence import Bundle
 from conformance.judge import Judgement, judge
-from conformance.mutants import consumers, peers, recorded, records
+from conformance.mutants import consumers, data_files, peers, recorded, records
 from conformance.oracle import Oracle
 from conformance.peer import Peer
 from conformance.standard import Standard
@@ -87,6 +87,12 @@ def record_trials(standard: Standard) -> Iterable[Trial]:
         yield trial(mutant.id, mutant.fails, mutant.keeps, judge(records.bundle(mutant, standard.edition), standard))
 
 
+def file_trials(standard: Standard) -> Iterable[Trial]:
+    """The trials of data files: transfers in parts and layout files."""
+    for mutant in data_files.load():
+        yield trial(mutant.id, mutant.fails, mutant.keeps, judge(data_files.bundle(mutant, standard), standard))
+
+
 def peer_trials(standard: Standard) -> Iterable[Trial]:
     """The trials of peers that misbehave, driven in memory."""
     unit = standard.edition.units[peers.UNIT]
@@ -107,7 +113,7 @@ def consumer_trials(standard: Standard) -> Iterable[Trial]:
 
 def run(standard: Standard) -> SelfCheck:
     """All trials, in the order of their tables."""
-    kinds = (recorded_trials, record_trials, peer_trials, consumer_trials)
+    kinds = (recorded_trials, record_trials, file_trials, peer_trials, consumer_trials)
     trials = tuple(one for kind in kinds for one in kind(standard))
     proven = frozenset().union(*(one.fails for one in trials if one.killed))
     judged = [row for row in standard.catalogue if not row.not_judged_reason and not row.retired]

@@ -13,13 +13,14 @@ from typing import Annotated
 import typer
 
 from conformance.captures import ENDINGS, from_capture
+from conformance.datafiles import from_data
 from conformance.evidence import Bundle, EvidenceError, load
 from conformance.judge import Judgement
 from conformance.passive import from_folder, from_har, from_wsdl
 from conformance.reports.fields import judgement_fields
 from conformance.standard import Standard, load_standard
 from conformance.verdicts import Class, Outcome, roll_up
-from schemas.catalog import CatalogError
+from schemas.catalog import CatalogError, nearest
 from schemas.model import Requirement
 
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON で出力 / Print JSON")]
@@ -47,6 +48,19 @@ def evidence(path: Path, wsdl: Path | None = None) -> Bundle:
         if path.suffix.lower() in ENDINGS:
             return from_capture(path, wsdl)
         return load(path) if path.suffix.lower() == ".zip" else from_wsdl(path)
+    except EvidenceError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(3) from error
+
+
+def data_files(path: Path, unit: str, by: Standard) -> Bundle:
+    """The evidence of data files of a unit; ends the program with 2 for an unknown unit, 3 for what cannot be read."""
+    if unit and unit not in by.edition.units:
+        known = ", ".join(by.edition.units)
+        typer.echo(f"--unit: unknown unit {unit}; known: {known}{nearest(unit, by.edition.units)}", err=True)
+        raise typer.Exit(2)
+    try:
+        return from_data(path, unit, by)
     except EvidenceError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(3) from error

@@ -8,24 +8,42 @@ from typing import Annotated
 
 import typer
 
-from conformance.commands.common import EXIT, JsonOption, WsdlOption, as_json, chosen, evidence, standard, tell
+from conformance.commands.common import (
+    EXIT,
+    JsonOption,
+    WsdlOption,
+    as_json,
+    chosen,
+    data_files,
+    evidence,
+    standard,
+    tell,
+)
+from conformance.datafiles import holds_layout
 from conformance.judge import judge
 from conformance.registry import JUDGED
 
 PathArgument = Annotated[
     Path,
-    typer.Argument(exists=True, help="証拠（バンドル、記録のフォルダー、HAR、WSDL） / Bundle, recording, HAR or WSDL"),
+    typer.Argument(
+        exists=True, help="証拠（バンドル、記録、HAR、WSDL、データファイル） / Bundle, recording, HAR, WSDL, data files"
+    ),
+]
+UnitOption = Annotated[
+    str, typer.Option(help="データファイルの業務（一括・レイアウト） / Unit of data files, for example juki")
 ]
 OnlyOption = Annotated[list[str] | None, typer.Option("--only", help="この要件だけ / These requirements only")]
 
 
 def judge_command(
-    path: PathArgument, wsdl: WsdlOption = None, only: OnlyOption = None, json_output: JsonOption = False
-) -> None:
+    path: PathArgument, wsdl: WsdlOption = None, unit: UnitOption = "", only: OnlyOption = None,
+    json_output: JsonOption = False,
+) -> None:  # fmt: skip
     """証拠を判定します / Judge evidence; nothing is sent anywhere."""
     by = standard()
     rows = by.rows
-    judgement = chosen(judge(evidence(path, wsdl), by), only or [])
+    found = data_files(path, unit, by) if unit or holds_layout(path) else evidence(path, wsdl)
+    judgement = chosen(judge(found, by), only or [])
     if json_output:
         typer.echo(as_json(judgement, rows))
     else:
