@@ -120,8 +120,8 @@ def read_layout(raw: bytes, edition: Edition) -> Layout:
     """A declaration. Errors: LayoutError with all that is wrong."""
     try:
         given = tomllib.loads(raw.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise LayoutError((f"{LAYOUT}: {error}",)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise LayoutError((f"{LAYOUT}: cannot be read ({error})",)) from error
     problems = [f"{LAYOUT}: unknown key {name}{nearest(name, _KNOWN)}" for name in given if name not in _KNOWN]
     problems += _not_one_of(given, "unit", tuple(edition.units), "")
     problems += _not_one_of(given, "encoding", ENCODINGS, "utf-8")
@@ -132,7 +132,7 @@ def read_layout(raw: bytes, edition: Edition) -> Layout:
         problems.append(f"{LAYOUT}: files: a table of file and record is needed")
         files = {}
     for name, record in files.items():
-        if unit is not None and record not in unit.records:
+        if unit is not None and str(record) not in unit.records:
             problems.append(f"{LAYOUT}: files: {name}: unknown record {record}{nearest(str(record), unit.records)}")
     references = list(_references(given.get("reference", []), files, unit, problems))
     if problems:
@@ -153,7 +153,7 @@ def _not_one_of(given: Mapping[str, Any], key: str, known: tuple[str, ...], defa
 def _references(given: Any, files: Mapping[str, str], unit: Unit | None, problems: list[str]) -> Iterator[Reference]:
     for number, one in enumerate(given if isinstance(given, list) else [given], 1):
         place = f"{LAYOUT}: reference {number}"
-        if not isinstance(one, dict) or set(one) != {"file", "items", "to"} or not isinstance(one["items"], list):
+        if not isinstance(one, dict) or not _is_reference(one):
             problems.append(f"{place}: file, items (a list) and to are needed")
             continue
         wrong = [f"{place}: {name} is not under files" for name in (one["file"], one["to"]) if name not in files]
@@ -165,6 +165,13 @@ def _references(given: Any, files: Mapping[str, str], unit: Unit | None, problem
         problems += wrong
         if not wrong:
             yield Reference(one["file"], tuple(one["items"]), one["to"])
+
+
+def _is_reference(given: Mapping[str, Any]) -> bool:
+    """Whether an entry has what a reference has: two files and the names of items."""
+    if set(given) != {"file", "items", "to"} or not isinstance(given["items"], list) or not given["items"]:
+        return False
+    return all(isinstance(one, str) for one in (given["file"], given["to"], *given["items"]))
 
 
 def read_table(name: str, raw: bytes | None, layout: Layout, edition: Edition) -> Table:

@@ -16,6 +16,7 @@ from schemas.model import Edition, Operation, RecordType, Unit
 HISTORY = "rirekibango"
 ID, NUMBER, LAST, COUNT, TOTAL = "ikkatsuid", "bunkatsubango", "saishufuragu", "kensu", "sokensu"
 KEYS, CONTENT = "kagidaijesuto", "naiyodaijesuto"
+MAX_DIGITS = 18
 Values = Mapping[str, str]
 
 
@@ -59,7 +60,7 @@ def is_part(unit: Unit, operation: Operation) -> bool:
 
 def transfers_of(messages: Iterable[Message], edition: Edition, *, whole: bool) -> tuple[Transfer, ...]:
     """The transfers in messages, each by unit, operation and id."""
-    found: dict[tuple[str, str, str], tuple[RecordType, list[Part]]] = {}
+    found: dict[tuple[str, str, str], tuple[RecordType, dict[int, list[Part]]]] = {}
     for message in messages:
         named = operation_of(message, edition)
         if named is None or not is_part(*named) or str(message.entries[0].tag) != named[1].input:
@@ -69,17 +70,19 @@ def transfers_of(messages: Iterable[Message], edition: Edition, *, whole: bool) 
         head = next((one.values for one in listed if one.type.name == operation.request_record), {})
         records = tuple(one.values for one in listed if one.type.name == operation.record)
         part = Part(message.name, head, records)
-        _, parts = found.setdefault((unit.key, operation.name, head.get(ID, "")), (unit.records[operation.record], []))
-        if not any(one.head == part.head and one.records == part.records for one in parts):
-            parts.append(part)
+        _, parts = found.setdefault((unit.key, operation.name, head.get(ID, "")), (unit.records[operation.record], {}))
+        same = parts.setdefault(number_of(head.get(NUMBER, "")), [])
+        if not any(one.head == part.head and one.records == part.records for one in same):
+            same.append(part)
     return tuple(
-        Transfer(key[2], kind, tuple(sorted(parts, key=lambda one: _number(one.head.get(NUMBER, "")))), whole)
+        Transfer(key[2], kind, tuple(one for number in sorted(parts) for one in parts[number]), whole)
         for key, (kind, parts) in found.items()
     )
 
 
-def _number(text: str) -> int:
-    return int(text) if text.isdecimal() else 0
+def number_of(text: str) -> int:
+    """A number with or without leading zeros; -1 for what is none or longer than any count."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS else -1
 
 
 def key_of(kind: RecordType, values: Values) -> str:

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from conformance.captures import ENDINGS, from_capture
-from conformance.datafiles import from_data
+from conformance.datafiles import from_data, holds_layout
 from conformance.evidence import Bundle, EvidenceError, load
 from conformance.judge import Judgement
 from conformance.passive import from_folder, from_har, from_wsdl
@@ -25,6 +25,9 @@ from schemas.model import Requirement
 
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON で出力 / Print JSON")]
 WsdlOption = Annotated[Path | None, typer.Option("--wsdl", help="照らす WSDL / WSDL to judge messages against")]
+UnitOption = Annotated[
+    str, typer.Option(help="データファイルの業務（一括・レイアウト） / Unit of data files, for example juki")
+]
 EXIT = {Class.CONFORMS: 0, Class.FAILS: 1, Class.INCOMPLETE: 4}
 RESULT_JA = {Class.CONFORMS: "適合", Class.FAILS: "不適合", Class.INCOMPLETE: "未完了"}
 
@@ -53,8 +56,13 @@ def evidence(path: Path, wsdl: Path | None = None) -> Bundle:
         raise typer.Exit(3) from error
 
 
-def data_files(path: Path, unit: str, by: Standard) -> Bundle:
-    """The evidence of data files of a unit; ends the program with 2 for an unknown unit, 3 for what cannot be read."""
+def gathered(path: Path, wsdl: Path | None, unit: str, by: Standard) -> Bundle:
+    """The evidence at a path: of data files where a unit is named or declared, else as ``evidence`` reads it.
+
+    Ends the program with 2 for an unknown unit, 3 for what cannot be read.
+    """
+    if not unit and not holds_layout(path):
+        return evidence(path, wsdl)
     if unit and unit not in by.edition.units:
         known = ", ".join(by.edition.units)
         typer.echo(f"--unit: unknown unit {unit}; known: {known}{nearest(unit, by.edition.units)}", err=True)

@@ -11,15 +11,15 @@ import typer
 from conformance.commands.common import (
     EXIT,
     JsonOption,
+    UnitOption,
     WsdlOption,
     as_json,
     chosen,
-    data_files,
     evidence,
+    gathered,
     standard,
     tell,
 )
-from conformance.datafiles import holds_layout
 from conformance.judge import judge
 from conformance.registry import JUDGED
 
@@ -28,9 +28,6 @@ PathArgument = Annotated[
     typer.Argument(
         exists=True, help="証拠（バンドル、記録、HAR、WSDL、データファイル） / Bundle, recording, HAR, WSDL, data files"
     ),
-]
-UnitOption = Annotated[
-    str, typer.Option(help="データファイルの業務（一括・レイアウト） / Unit of data files, for example juki")
 ]
 OnlyOption = Annotated[list[str] | None, typer.Option("--only", help="この要件だけ / These requirements only")]
 
@@ -42,8 +39,7 @@ def judge_command(
     """証拠を判定します / Judge evidence; nothing is sent anywhere."""
     by = standard()
     rows = by.rows
-    found = data_files(path, unit, by) if unit or holds_layout(path) else evidence(path, wsdl)
-    judgement = chosen(judge(found, by), only or [])
+    judgement = chosen(judge(gathered(path, wsdl, unit, by), by), only or [])
     if json_output:
         typer.echo(as_json(judgement, rows))
     else:

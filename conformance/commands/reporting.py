@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from conformance.commands.common import EXIT, WsdlOption, evidence, standard
+from conformance.commands.common import EXIT, UnitOption, WsdlOption, gathered, standard
 from conformance.judge import judge
 from conformance.reports.catalogue import as_csv, as_html, as_taml
 from conformance.reports.fields import judgement_fields
@@ -41,9 +41,11 @@ def report_command(
     form: Annotated[Format, typer.Option("--format", help="形式 / Format")] = Format.HTML,
     language: Annotated[Language, typer.Option("--lang", help="言語（HTML・PDF） / Language")] = Language.JA,
     wsdl: WsdlOption = None,
+    unit: UnitOption = "",
 ) -> None:
     """証拠を判定し、報告書を書きます / Judge evidence and write a report."""
-    by, bundle = standard(), evidence(path, wsdl)
+    by = standard()
+    bundle = gathered(path, wsdl, unit, by)
     judgement = judge(bundle, by)
     if form is Format.HTML:
         data = report(judgement, by.rows, bundle, language.value)

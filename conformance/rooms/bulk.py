@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from conformance.findings import Finding, Missing, NotApplicable, Result
-from conformance.transfers import CONTENT, COUNT, KEYS, LAST, NUMBER, TOTAL, Transfer, digests, key_of
+from conformance.transfers import CONTENT, COUNT, KEYS, LAST, NUMBER, TOTAL, Transfer, digests, key_of, number_of
 
 TransferPredicate = Callable[[Transfer], Result]
 REST: Final = Missing("この一括の残りの分割（最後の分割まで）", "the other parts of this transfer, up to the last")
@@ -16,8 +16,8 @@ REST: Final = Missing("この一括の残りの分割（最後の分割まで）
 
 def _complete(transfer: Transfer) -> bool:
     """Whether the parts run from 1 to the one that says it is the last."""
-    numbers = [one.head.get(NUMBER, "") for one in transfer.parts]
-    return bool(transfer.last) and numbers == [str(number) for number in range(1, len(numbers) + 1)]
+    numbers = [number_of(one.head.get(NUMBER, "")) for one in transfer.parts]
+    return bool(transfer.last) and numbers == [*range(1, len(numbers) + 1)]
 
 
 def _unfinished(transfer: Transfer) -> Result:
@@ -32,13 +32,13 @@ def counts(transfer: Transfer) -> Result:
     found = [
         Finding(f"{one.name} {COUNT}", f"{len(one.records)}", "another number")
         for one in transfer.parts
-        if one.head.get(COUNT) != str(len(one.records))
+        if number_of(one.head.get(COUNT, "")) != len(one.records)
     ]
     if _complete(transfer):
         found += [
             Finding(f"{one.name} {TOTAL}", f"{len(transfer.records)}", "another number")
             for one in transfer.last
-            if one.head.get(TOTAL, str(len(transfer.records))) != str(len(transfer.records))
+            if TOTAL in one.head and number_of(one.head[TOTAL]) != len(transfer.records)
         ]
     return tuple(found)
 
@@ -68,7 +68,7 @@ def parts(transfer: Transfer) -> Result:
     found = [
         Finding(f"{one.name} {NUMBER}", str(number), one.head.get(NUMBER, ""))
         for number, one in enumerate(transfer.parts, 1)
-        if one.head.get(NUMBER) != str(number)
+        if number_of(one.head.get(NUMBER, "")) != number
     ]
     found += [
         Finding(f"{one.name} {LAST}", "0: not the last") for one in transfer.last if one is not transfer.parts[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from adapters.host.identity import canonical_line, identify, totals
 from conformance.cli import app
 from conformance.datafiles import bundled
 from conformance.evidence import Bundle
+from conformance.filed import problems_of
 from conformance.judge import judge
 from conformance.messages import from_wire
 from conformance.mutants import data_files
@@ -93,6 +95,31 @@ def test_one_file_needs_no_declaration(tmp_path: Path) -> None:
     assert run(str(folder / "jumin.csv"), "--unit", "jukki")[0] == 2
     (folder / "jumin.csv").write_bytes(b"\xff\xfe\xff")
     assert run(str(folder / "jumin.csv"), "--unit", "juki")[0] == 1
+
+
+HOSTILE = (
+    "[" * 5000, "unit = 5", 'unit = "juki"\n[files]\n"a.csv" = ["jumin"]', 'unit = "juki"\nfiles = 3', "\udcff",
+    'unit = "juki"\nreference = 1\n[files]\n"a.csv" = "jumin"', 'unit = ["juki"]\nencoding = {}\nfiles = {}',
+    'unit = "juki"\n[files]\n"a.csv" = "jumin"\n[[reference]]\nfile = ["a"]\nitems = [{}]\nto = 1',
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_declaration_of_any_kind_is_told_to_be_wrong(text: str) -> None:
+    """What is no declaration is never an accident of the suite."""
+    assert problems_of(text.encode("utf-8", "surrogateescape"), STANDARD) != ()
+
+
+def test_a_report_is_written_of_data_files(tmp_path: Path) -> None:
+    """Reports take data files as ``judge`` does; what failed stands in it with its line, and no value does."""
+    mutant = next(one for one in data_files.load() if one.id == "F-709")
+    folder = written(tmp_path / "files", data_files.bundle(mutant, STANDARD))
+    report = tmp_path / "report.json"
+    done = CliRunner().invoke(app, ["report", str(folder), "--out", str(report), "--format", "json"])
+    assert done.exit_code == 1
+    failed = [one for one in json.loads(report.read_text("utf-8"))["verdicts"] if one["outcome"] == "fail"]
+    assert [one["id"] for one in failed] == ["LAY-105"]
+    assert "2 /jumin/juminshubetsu" in json.dumps(failed)
 
 
 def test_a_recording_that_ends_early_is_not_held_against_anybody() -> None:
