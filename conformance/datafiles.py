@@ -18,6 +18,7 @@ from conformance.payloads import envelope, written
 from conformance.standard import Standard
 from conformance.tables import LAYOUT
 
+MAX_ROWS: Final = 1_000_000
 TEXTS: Final = (".csv", ".tsv", ".txt")
 
 
@@ -47,7 +48,9 @@ def bundled(name: str, files: dict[str, bytes], unit: str, standard: Standard) -
         found[FOLDER + LAYOUT] = files[LAYOUT]
     elif texts:
         found[FOLDER + LAYOUT] = _usual(unit, texts)
-    problems = list(problems_of(found[FOLDER + LAYOUT], standard, unit)) if FOLDER + LAYOUT in found else []
+    problems = [f"{one}: more than {MAX_ROWS} rows; hand it in in parts" for one in texts
+                if files[one].count(b"\n") > MAX_ROWS]  # fmt: skip
+    problems += list(problems_of(found[FOLDER + LAYOUT], standard, unit)) if FOLDER + LAYOUT in found else []
     if not texts and not parts and not problems:
         problems.append(f"{name}: holds no .xml and no {', '.join(TEXTS)} file")
     exchanges = []

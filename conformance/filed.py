@@ -6,25 +6,24 @@ transfers from end to end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final
+from collections.abc import Iterable, Iterator
+from typing import Final
 
 from conformance.evidence import Bundle
 from conformance.findings import Missing, Result
 from conformance.messages import Message
 from conformance.rooms import bulk, layouts
 from conformance.standard import Standard
-from conformance.tables import LAYOUT, LayoutError, Table, read_layout, read_table
+from conformance.tables import LAYOUT, LayoutError, read_layout, read_table
 from conformance.transfers import transfers_of
 from conformance.verdicts import HarnessError
 
 PROFILE: Final = "data-file"
 FOLDER: Final = "data/"
-Ask = Callable[[Callable[[Any], Result], Any], Result | HarnessError]
 Named = tuple[str, list[tuple[str, Result | HarnessError]]]
 
 
-def shown(bundle: Bundle, messages: Iterable[Message], standard: Standard, ask: Ask) -> Iterator[Named]:
+def shown(bundle: Bundle, messages: Iterable[Message], standard: Standard, ask: layouts.Ask) -> Iterator[Named]:
     """Requirement and results by subject, of the requirements that the evidence concerns."""
     whole = bundle.circumstances.profile == PROFILE
     transfers = transfers_of(messages, standard.edition, whole=whole)
@@ -35,7 +34,7 @@ def shown(bundle: Bundle, messages: Iterable[Message], standard: Standard, ask: 
         yield from _tables(bundle, standard, ask)
 
 
-def _tables(bundle: Bundle, standard: Standard, ask: Ask) -> Iterator[Named]:
+def _tables(bundle: Bundle, standard: Standard, ask: layouts.Ask) -> Iterator[Named]:
     try:
         layout = read_layout(bundle.files[FOLDER + LAYOUT], standard.edition)
     except LayoutError as error:
@@ -49,13 +48,9 @@ def _tables(bundle: Bundle, standard: Standard, ask: Ask) -> Iterator[Named]:
     for name, on_table in layouts.ON_TABLES.items():
         yield name, [(one.name, ask(on_table, one)) for one in tables.values()]
     yield "LAY-107", [(LAYOUT, ask(lambda one: layouts.references(one, tables), layout))]
-    for name, on_row in layouts.ON_ROWS.items():
-        rule = _by_rows(on_row)
-        yield name, [(one.name, ask(rule, one)) for one in tables.values()]
-
-
-def _by_rows(predicate: layouts.RowPredicate) -> Callable[[Table], Result]:
-    return lambda table: layouts.over_rows(table, predicate)
+    swept = {one.name: layouts.sweep(one, ask) for one in tables.values()}
+    for name in layouts.ON_ROWS:
+        yield name, [(table, results[name]) for table, results in swept.items()]
 
 
 def problems_of(layout: bytes, standard: Standard, unit: str = "") -> tuple[str, ...]:

@@ -22,7 +22,7 @@ import csv
 import io
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from lxml import etree
@@ -69,8 +69,7 @@ class LayoutError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One file. ``header`` is what it has as such (empty: none); ``rows`` are (line, values), ``records`` the same for
-    the rules of records, ``fault`` says why there is nothing."""
+    """One file. ``header`` is what it has as such (empty: none); ``rows`` are (line, values); ``fault`` why not."""
 
     name: str
     edition: Edition
@@ -80,7 +79,6 @@ class Table:
     header: tuple[str, ...]
     rows: tuple[tuple[int, tuple[str, ...]], ...]
     fault: str = ""
-    records: tuple[tuple[int, Record], ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -90,11 +88,6 @@ class Table:
             return tuple(item.name for item in self.kind.items)
         return tuple(names.get(one, "") for one in self.header)
 
-    @property
-    def width(self) -> int:
-        """How many values a row has."""
-        return len(self.columns)
-
     def values(self) -> Iterator[tuple[int, Mapping[str, str]]]:
         """The items that have a value, by line; a row of another width is LAY-102's matter alone."""
         columns = self.columns
@@ -102,18 +95,17 @@ class Table:
             if len(row) == len(columns):
                 yield line, {name: text for name, text in zip(columns, row, strict=True) if name and text}
 
-
-def _records(table: Table) -> Iterator[tuple[int, Record]]:
-    """The rows as records, so that the rules of records judge them, by line."""
-    unit, kind = table.unit, table.kind
-    items = {item.name: item for item in kind.items}
-    operation = next(iter(unit.operations.values()))
-    for line, values in table.values():
-        root = etree.Element(f"{{{unit.namespace}}}{kind.name}")
-        fields = []
-        for name, text in values.items():
-            fields.append(Field(items[name], etree.SubElement(root, f"{{{unit.namespace}}}{name}"), text))
-        yield line, Record(table.name, table.edition, unit, operation, kind, root, tuple(fields), ())
+    def records(self) -> Iterator[tuple[int, Record]]:
+        """The rows as records, so that the rules of records judge them, by line; made as they are asked for."""
+        unit, kind = self.unit, self.kind
+        items = {item.name: item for item in kind.items}
+        operation = next(iter(unit.operations.values()))
+        for line, values in self.values():
+            root = etree.Element(f"{{{unit.namespace}}}{kind.name}")
+            fields = []
+            for name, text in values.items():
+                fields.append(Field(items[name], etree.SubElement(root, f"{{{unit.namespace}}}{name}"), text))
+            yield line, Record(self.name, self.edition, unit, operation, kind, root, tuple(fields), ())
 
 
 def read_layout(raw: bytes, edition: Edition) -> Layout:
@@ -189,7 +181,7 @@ def read_table(name: str, raw: bytes | None, layout: Layout, edition: Edition) -
     except csv.Error as error:
         fault = f"not separated values: {error}"
     header: tuple[str, ...] = ()
-    if rows and layout.header != "none":
+    names = (tuple(item.name for item in kind.items), tuple(item.name_ja for item in kind.items))
+    if rows and (layout.header != "none" or rows[0][1] in names):
         header = rows.pop(0)[1]
-    table = Table(name, edition, unit, kind, layout.header, header, tuple(rows), fault)
-    return replace(table, records=tuple(_records(table)))
+    return Table(name, edition, unit, kind, layout.header, header, tuple(rows), fault)

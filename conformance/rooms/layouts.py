@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from conformance.findings import Finding, NotApplicable, Result, when
 from conformance.records import Record
 from conformance.rooms import characters, data
 from conformance.tables import LAYOUT, Layout, Table
 from conformance.transfers import key_of
+from conformance.verdicts import HarnessError
 
 TablePredicate = Callable[[Table], Result]
 RowPredicate = Callable[[Record], Result]
+Ask = Callable[[Callable[[Any], Result], Any], Result | HarnessError]
+MAX_FINDINGS: Final = 10_000
 UNREADABLE: Final = NotApplicable("ファイルを読めません（LAY-101）", "the file cannot be read (LAY-101)")
 EMPTY: Final = NotApplicable("行がありません", "there is no row")
 FORM: Final = (*data.TYPES, *data.DIGITS, "DATA-116")
@@ -43,45 +46,51 @@ def header(table: Table) -> Result:
         ]
         if not found:
             found.append(Finding("1", "the items in the order of the list, each once"))
-    found += [
-        Finding(f"{line}", f"{table.width} values", str(len(row)))
-        for line, row in table.rows
-        if len(row) != table.width
-    ]
-    return tuple(found)
+    if table.heading == "none" and table.header:
+        found.append(Finding("1", "no header, as declared", "a header"))
+    wide = len(table.columns)
+    found += [Finding(f"{line}", f"{wide} values", str(len(row))) for line, row in table.rows if len(row) != wide]
+    return tuple(found[:MAX_FINDINGS])
 
 
-def over_rows(table: Table, *predicates: RowPredicate) -> Result:
-    """What predicates on records say about all rows; a place begins with the line of the row."""
+@dataclass(slots=True)
+class Swept:
+    """What one rule said about the rows so far."""
+
+    found: list[Finding] = field(default_factory=list)
+    judged: bool = False
+    reason: NotApplicable = EMPTY
+    error: HarnessError | None = None
+
+    def take(self, line: int, result: Result | HarnessError) -> None:
+        """Add what was said about a row; a place begins with its line. The first ``MAX_FINDINGS`` are listed."""
+        if isinstance(result, tuple):
+            self.judged = True
+            if result and len(self.found) < MAX_FINDINGS:
+                self.found += [replace(one, path=f"{line} {one.path}") for one in result]
+        elif isinstance(result, NotApplicable):
+            self.reason = result
+        elif isinstance(result, HarnessError):
+            self.error = result
+
+    @property
+    def result(self) -> Result | HarnessError:
+        """Objections before an error of the suite, an error before a pass."""
+        if self.found:
+            return tuple(self.found)
+        return self.error or (() if self.judged else self.reason)
+
+
+def sweep(table: Table, ask: Ask) -> Mapping[str, Result | HarnessError]:
+    """What the rules on rows say about a table, read once: one row at a time is held as a record."""
     if table.fault:
-        return UNREADABLE
-    found: list[Finding] = []
-    judged = False
-    reason = EMPTY
-    for line, record in table.records:
-        for predicate in predicates:
-            result = predicate(record)
-            if isinstance(result, tuple):
-                judged = True
-                found += [replace(one, path=f"{line} {one.path}") for one in result]
-            elif isinstance(result, NotApplicable):
-                reason = result
-    return tuple(found) if judged else reason
-
-
-def form(table: Table) -> Result:
-    """LAY-103: values have the form and the digits of their type."""
-    return over_rows(table, *(data.PREDICATES[name] for name in FORM))
-
-
-def mandatory(table: Table) -> Result:
-    """LAY-104: mandatory items have a value."""
-    return over_rows(table, data.mandatory)
-
-
-def codes(table: Table) -> Result:
-    """LAY-105: a code is one of its table."""
-    return over_rows(table, data.codes)
+        return dict.fromkeys(ON_ROWS, UNREADABLE)
+    swept = {name: Swept() for name in ON_ROWS}
+    for line, record in table.records():
+        for name, predicates in ON_ROWS.items():
+            for predicate in predicates:
+                swept[name].take(line, ask(predicate, record))
+    return {name: one.result for name, one in swept.items()}
 
 
 def primary(table: Table) -> Result:
@@ -116,19 +125,21 @@ ON_TABLES: Final[Mapping[str, TablePredicate]] = MappingProxyType(
     {
         "LAY-101": readable,
         "LAY-102": header,
-        "LAY-103": form,
-        "LAY-104": mandatory,
-        "LAY-105": codes,
         "LAY-106": primary,
     }
 )
-ON_ROWS: Final[Mapping[str, RowPredicate]] = MappingProxyType(
+ON_ROWS: Final[Mapping[str, tuple[RowPredicate, ...]]] = MappingProxyType(
     {
-        name: one
-        for name, one in {**data.PREDICATES, **characters.PREDICATES}.items()
-        if name not in OWN and not name.startswith("PROT-")
+        "LAY-103": tuple(data.PREDICATES[name] for name in FORM),
+        "LAY-104": (data.mandatory,),
+        "LAY-105": (data.codes,),
+        **{
+            name: (one,)
+            for name, one in {**data.PREDICATES, **characters.PREDICATES}.items()
+            if name not in OWN and not name.startswith("PROT-")
+        },
     }
 )
-"""The rules of records that are judged on rows of tables too, under their own ids; those about who is told what are
-left out, as a file says nothing of its receiver."""
-PREDICATES: Final = (*ON_TABLES, "LAY-107")
+"""The rules of records that are judged on rows: values in the form and the digits of their type, mandatory items,
+codes; the others under their own ids. Those about who is told what are left out: a file does not name its receiver."""
+PREDICATES: Final = (*ON_TABLES, "LAY-103", "LAY-104", "LAY-105", "LAY-107")
