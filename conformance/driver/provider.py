@@ -23,6 +23,8 @@ from conformance.rooms.population import ANSWERS
 from schemas.model import Edition, Unit
 
 SUITE = "1.0"
+OK = 200
+"""Only what comes with this status is a description; a fault in its place is none."""
 ROLES = ("provider", "data", "wsdl")
 Clock = Callable[[], str]
 
@@ -82,7 +84,7 @@ def drive(
         exchanges.append(exchange)
         if case == "wsdl" and exchange.response:
             parsed = parse(answer.raw, request=False)
-            described = parsed.body if parsed is not None else b""
+            described = parsed.body if parsed is not None and parsed.head.status == OK else b""
     main = described_by(files, described, base.unit, edition)
     files[ANSWERS] = population.answers(base.unit)
     circumstances = Circumstances(

@@ -153,3 +153,20 @@ def test_an_unknown_profile_is_told_with_the_nearest(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["run", "--profile", "juki-provder", "--subject", "http://localhost:1/"])
     assert done.exit_code == 2
     assert not list(tmp_path.iterdir())
+
+
+def test_a_refusal_in_xml_is_no_description() -> None:
+    """A fault with status 405 where the description was asked for: there is none, and nothing is judged of its form."""
+    body = b'<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body/></e:Envelope>'
+    head = b"HTTP/1.1 405 Method Not Allowed\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with saying(head + body) as (host, port):
+        bundle = driven(host, port, "wsdl")
+    assert bundle.circumstances.wsdl == ""
+    assert judge(bundle, standard()).of("BP-R0001").outcome is Outcome.FAIL
+
+
+def test_a_success_where_a_refusal_was_due_breaks_no_rule_on_refusals() -> None:
+    """R1125 is about answers that tell of a problem: whoever passes over a malformed head breaks R1113 alone."""
+    found = judged("head", only=("get", "json", "garbled-head"))
+    assert found.of("BP-R1113").outcome is Outcome.WARNING
+    assert found.of("BP-R1125").outcome is Outcome.PASS

@@ -113,9 +113,9 @@ def envelope(content: etree._Element) -> bytes:
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
 
 
-def all_residents() -> bytes:
-    """All residents as one answer to a household inquiry, for stacks that read records with their own classes."""
+def all_residents(residents: Mapping[str, Record]) -> bytes:
+    """Residents as one answer to a household inquiry, for stacks that read records with their own classes."""
     root = etree.Element(f"{JUKI}setai_shokai_kaito", nsmap={None: JUKI[1:-1]})
-    for record in cases().residents.values():
+    for record in residents.values():
         add_record(root, record)
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8")

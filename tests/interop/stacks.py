@@ -190,18 +190,29 @@ def client_lines(
 
 @contextmanager
 def providing(
-    stack: str, workshop: Workshop, wsdl: str, port: int, secret: str, folder: Path, *, defaults: bool = False
+    stack: str,
+    workshop: Workshop,
+    wsdl: str,
+    port: int,
+    secret: str,
+    folder: Path,
+    *,
+    defaults: bool = False,
+    knowing: Path = CASES,
 ) -> Iterator[Path]:
-    """Run the provider of a stack until the block ends; gives the file with the notices it was told."""
+    """Run the provider of a stack until the block ends; gives the file with the notices it was told.
+
+    ``knowing`` is a file like ``cases.json`` with the residents and households that the provider knows.
+    """
     folder.mkdir(exist_ok=True)
     residents, notices = folder / "residents.xml", folder / "notices.jsonl"
-    residents.write_bytes(all_residents())
+    residents.write_bytes(all_residents(json.loads(knowing.read_text("utf-8"))["residents"]))
     notices.touch()
     environment = {
         "INTEROP_PORT": str(port),
         "INTEROP_WSDL": wsdl,
         "INTEROP_SECRET": secret,
-        "INTEROP_CASES": str(CASES),
+        "INTEROP_CASES": str(knowing),
         "INTEROP_RESIDENTS": str(residents),
         "INTEROP_NOTICES": str(notices),
         **({"INTEROP_DEFAULTS": "1"} if defaults else {}),
@@ -218,6 +229,8 @@ def providing(
     elif stack == "node":
         environment |= need_node()
         command = ["node", PROGRAMS / "node" / "provider.cjs"]
+    elif stack == "spyne":
+        command = [sys.executable, PROGRAMS / "spyne" / "register.py"]
     else:
         command = ["java", "-XX:TieredStopAtLevel=1", "-cp", class_path(workshop.java(wsdl)), "Provider"]
     log = folder / "provider.log"

@@ -39,7 +39,9 @@ const operations = {
 async function main() {
     const xml = await (await fetch(INTEROP_WSDL)).text();
     const server = http.createServer((request, response) => response.writeHead(404).end());
-    const options = { path: '/soap', services: { juki: { juki: operations } }, xml, uri: INTEROP_WSDL };
+    // node-soap takes requests only when it has read what the description imports; before, they would be 404.
+    const callback = () => server.listen(Number(INTEROP_PORT), '127.0.0.1');
+    const options = { path: '/soap', services: { juki: { juki: operations } }, xml, uri: INTEROP_WSDL, callback };
     const listener = soap.listen(server, options);
     // Without this the full-width spaces at the ends of a name are gone before the program sees it. As an option of
     // listen() it has no effect.
@@ -49,7 +51,6 @@ async function main() {
         response.writeHead(401).end();
         return false;
     };
-    server.listen(Number(INTEROP_PORT), '127.0.0.1');
 }
 
 main();
